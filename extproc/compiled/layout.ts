@@ -1,0 +1,118 @@
+/**
+ * Where everything lies in the buffer of a compiled policy set: named sections of 32-bit words, and one of bytes.
+ *
+ * Records are runs of words; the offsets of their fields are the constants here. The compiler writes by them, the
+ * decision thread reads by them, and no object is made on either side of the swap.
+ */
+
+/** Sections of 32-bit words, and what a record of each is. */
+export const SECTIONS = [
+  "stringOffsets", // start of each string in `bytes`; one more than there are strings
+  "nodes", // NODE_*: one trie node
+  "edges", // EDGE_*: open addressing by (parent, hash)
+  "lists", // runs of numbers that other records point into
+  "policies", // POLICY_*
+  "rules", // RULE_*
+  "tenants", // TENANT_*
+  "zones", // ZONE_*: a place to forward to, with its view
+  "tenantIndex", // string table index: slot -> tenant + 1
+  "serverNameIndex", // slot -> key string + 1
+  "pathIndex", // slot -> key string + 1
+  "groups", // GROUP_*: open addressing by (principal, server name, path)
+  "boundaries4", // first address of each interval, one word
+  "values4", // IDENTITY word of each interval
+  "boundaries6", // first address of each interval, four words, most significant first
+  "values6", // IDENTITY word of each interval
+] as const;
+export type SectionName = (typeof SECTIONS)[number];
+
+/** Word offset and length of each section; `bytes` in octets. */
+export interface Directory {
+  readonly words: Readonly<Record<SectionName, readonly [offset: number, length: number]>>;
+  readonly bytes: readonly [offset: number, length: number];
+}
+
+export type Sections = Readonly<Record<SectionName, Uint32Array>> & { readonly bytes: Uint8Array };
+
+export const NODE_WORDS = 6;
+export const NODE_CHILD_HASHES = 0; // start in lists; only with at most MAX_EXCEPT children
+export const NODE_CHILDREN = 1;
+export const NODE_BELOW = 2; // start in lists: what holds for every name strictly below
+export const NODE_BELOW_COUNT = 3;
+export const NODE_EXACT = 4; // start in lists: what holds for the name itself
+export const NODE_EXACT_COUNT = 5;
+
+export const EDGE_WORDS = 5;
+export const EDGE_CHILD = 0; // 0: the slot is free (node 0 is nobody's child)
+export const EDGE_PARENT = 1;
+export const EDGE_HASH = 2;
+export const EDGE_LABEL = 3; // offset in bytes
+export const EDGE_LABEL_LENGTH = 4;
+
+export const POLICY_WORDS = 4;
+export const POLICY_NAME = 0;
+export const POLICY_TIER = 1;
+export const POLICY_ROOT = 2;
+export const POLICY_FIRST_RULE = 3;
+
+export const RULE_WORDS = 9;
+export const RULE_NAME = 0;
+export const RULE_POLICY = 1;
+export const RULE_ACTION = 2;
+export const RULE_RCODE = 3;
+export const RULE_EDE_CODE = 4;
+export const RULE_EDE_TEXT = 5;
+export const RULE_TTL = 6;
+export const RULE_TYPES = 7; // start in lists
+export const RULE_TYPES_COUNT = 8; // 0: all types
+
+export const ACTION_ACCEPT = 0;
+export const ACTION_DENY = 1;
+export const ACTION_PASS = 2;
+
+export const TENANT_WORDS = 6;
+export const TENANT_NAME = 0;
+export const TENANT_LOG_ALL = 1;
+export const TENANT_POLICIES = 2; // start in lists: policies in the order in which they are asked
+export const TENANT_POLICY_COUNT = 3;
+export const TENANT_ZONE = 4; // zone + 1 of names that no forward zone covers; 0: none
+export const TENANT_ZONE_ROOT = 5; // root of the forward zones + 1; 0: none
+
+export const ZONE_WORDS = 3;
+export const ZONE_UPSTREAM = 0; // Upstream.id
+export const ZONE_VIEW_HIGH = 1;
+export const ZONE_VIEW_LOW = 2;
+
+export const GROUP_WORDS = 9;
+export const GROUP_USED = 0;
+export const GROUP_PRINCIPAL = 1; // pattern + 1; 0: none asked for
+export const GROUP_SERVER_NAME = 2; // string + 1
+export const GROUP_PATH = 3; // string + 1
+export const GROUP_ANYWHERE = 4; // IDENTITY word that holds for every address
+export const GROUP_FIRST4 = 5; // interval index
+export const GROUP_COUNT4 = 6;
+export const GROUP_FIRST6 = 7;
+export const GROUP_COUNT6 = 8;
+
+/** An IDENTITY word: prefix length + 1 in the upper 8 bits (0: no CIDR asked for), tenant + 1 in the lower 24; 0: nobody. */
+export const IDENTITY_TENANT_MASK = 0xffffff;
+export const IDENTITY_LENGTH_SHIFT = 24;
+export const MAX_TENANTS = IDENTITY_TENANT_MASK - 1;
+
+/** A scope names at most so many labels that it does not cover. */
+export const MAX_EXCEPT = 64;
+/** A scope names at most so many types. */
+export const MAX_SCOPE_TYPES = 64;
+
+/** The group of networks whose clients must show a principal: no real group has this key. */
+export const CLAIMS_KEY = 0xffffffff;
+
+export function viewSections(buffer: SharedArrayBuffer, directory: Directory): Sections {
+  const sections: Partial<Record<SectionName, Uint32Array>> & { bytes?: Uint8Array } = {};
+  for (const name of SECTIONS) {
+    const [offset, length] = directory.words[name];
+    sections[name] = new Uint32Array(buffer, offset * 4, length);
+  }
+  sections.bytes = new Uint8Array(buffer, directory.bytes[0], directory.bytes[1]);
+  return Object.freeze(sections as Sections);
+}

@@ -1,0 +1,96 @@
+/**
+ * What the policy service says to workers, as plain objects in the shape that protobufjs and proto-loader encode
+ * (keepCase, 64-bit numbers as decimal strings where they do not fit a double).
+ *
+ * The contract is protos/verdict.proto and protos/sync.proto; the comments there are normative. The room that
+ * decides builds these, the room that serves encodes them, and nothing is translated in between.
+ */
+
+export const Extent = { EXACT: 0, BELOW: 1, AT_OR_BELOW: 2 } as const;
+export type Extent = (typeof Extent)[keyof typeof Extent];
+
+export const Transport = { UDP: 0, TCP: 1, DOT: 2, DOH: 3, DOH3: 4 } as const;
+export type Transport = (typeof Transport)[keyof typeof Transport];
+
+export const Protocol = { DOT: 0, TCP: 1, DOH: 2, DOH3: 3 } as const;
+export type Protocol = (typeof Protocol)[keyof typeof Protocol];
+
+/** Bits 1 << Evidence of sync.proto. */
+export const EvidenceBit = { PRINCIPAL: 1, SERVER_NAME: 2, PATH: 4 } as const;
+
+export interface VerdictClient {
+  readonly subject: number;
+  readonly tenant: string;
+  readonly prefix: number;
+  readonly log_all: boolean;
+}
+
+export interface VerdictScope {
+  readonly labels: number;
+  readonly extent: Extent;
+  readonly except: readonly number[];
+  readonly types: readonly number[];
+  readonly types_excluded: boolean;
+  readonly transports: number;
+  readonly lifetime_ms: number;
+}
+
+export interface Forward {
+  readonly upstream: number;
+  /** fixed64, decimal. */
+  readonly view: string;
+}
+
+export interface Deny {
+  readonly rcode: number;
+  readonly ede_code: number;
+  readonly ede_text: string;
+  readonly ttl: number;
+  readonly soa_labels: number;
+}
+
+interface Judged {
+  readonly revision: number;
+  readonly client: VerdictClient;
+  readonly scope: VerdictScope;
+  readonly policy: string;
+  readonly rule: string;
+}
+
+export type Verdict = Judged & ({ readonly forward: Forward } | { readonly deny: Deny });
+
+export interface ServerMessage {
+  readonly cluster: string;
+  readonly name: string;
+  readonly authority: string;
+  readonly path: string;
+}
+
+export interface UpstreamMessage {
+  readonly id: number;
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly servers: readonly ServerMessage[];
+  readonly ecs: boolean;
+}
+
+export interface RevisionMessage {
+  readonly sequence: number;
+  /** fixed64, decimal. */
+  readonly hash: string;
+  readonly upstreams: readonly UpstreamMessage[];
+  readonly evidence: number;
+}
+
+/** One Envoy cluster: everything that defines one upstream server. Its name changes whenever anything else here does. */
+export interface ClusterDefinition {
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** An IPv4 or IPv6 address, in its canonical text. */
+  readonly address: string;
+  readonly port: number;
+  /** SNI, and the DNS name that the certificate must carry; empty with TCP. */
+  readonly serverName: string;
+  /** PEM of the authorities to trust; empty for the system's. */
+  readonly ca: string;
+}

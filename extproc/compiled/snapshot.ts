@@ -1,0 +1,72 @@
+/**
+ * A policy set, compiled: what the decision thread reads, and nothing else.
+ *
+ * A worker thread compiles resources into a CompiledPolicy: one SharedArrayBuffer of numbers and names, and small
+ * frozen tables. Posting it costs no copy, and loading it makes views, not objects: so a set of any size is swapped
+ * in within a millisecond. A Snapshot is never changed; a new policy is a new Snapshot.
+ */
+import { type Directory, type Sections, viewSections } from "./layout.ts";
+import type { ClusterDefinition, RevisionMessage, UpstreamMessage } from "./messages.ts";
+import { StringTable } from "./strings.ts";
+
+/** The answer to clients that are no tenant's. */
+export interface DenialRecord {
+  readonly rcode: number;
+  readonly edeCode: number;
+  readonly edeText: string;
+  readonly ttl: number;
+}
+
+export interface CompiledTables {
+  /** 64 bits of SHA-256 over the canonical policy set, as 16 hex digits. */
+  readonly hash: string;
+  /** EvidenceBit of what any tenant is matched by, besides the address. */
+  readonly evidence: number;
+  readonly upstreams: readonly UpstreamMessage[];
+  readonly clusters: readonly ClusterDefinition[];
+  readonly unknownClient: DenialRecord;
+  /** Roots in the trie of names and principals. */
+  readonly principalRoot: number;
+  readonly tenantCount: number;
+  readonly policyCount: number;
+  readonly ruleCount: number;
+}
+
+/** What crosses from the compiling thread: give it to postMessage as it is. */
+export interface CompiledPolicy {
+  readonly buffer: SharedArrayBuffer;
+  readonly directory: Directory;
+  readonly tables: CompiledTables;
+}
+
+export interface Snapshot {
+  readonly sequence: number;
+  /** 16 hex digits; equal for sets that say the same. */
+  readonly hash: string;
+  /** The Revision message of sync.proto. */
+  readonly revision: RevisionMessage;
+  /** One Envoy cluster per upstream server, for CDS. */
+  readonly clusters: readonly ClusterDefinition[];
+  readonly tables: CompiledTables;
+  readonly sections: Sections;
+  readonly strings: StringTable;
+}
+
+export function loadSnapshot(compiled: CompiledPolicy, sequence: number): Snapshot {
+  const { tables } = compiled;
+  const sections = viewSections(compiled.buffer, compiled.directory);
+  return Object.freeze({
+    sequence,
+    hash: tables.hash,
+    revision: Object.freeze({
+      sequence,
+      hash: BigInt(`0x${tables.hash}`).toString(),
+      upstreams: tables.upstreams,
+      evidence: tables.evidence,
+    }),
+    clusters: tables.clusters,
+    tables,
+    sections,
+    strings: new StringTable(sections),
+  });
+}
