@@ -1,0 +1,62 @@
+// Who is at the other end of a connection or UDP session: the evidence by which policy knows a client, and what the
+// flow remembers about it. Transports fill it in; the flow reads it.
+
+/** Transport of protos/verdict.proto. */
+export const enum Transport {
+  Udp = 0,
+  Tcp = 1,
+  DoT = 2,
+  DoH = 3,
+  DoH3 = 4,
+}
+
+/** What a plugin's configuration says of the listener that it stands in. */
+export class Listener {
+  constructor(
+    readonly transport: Transport,
+    readonly name: string,
+    /** A fixed identity (a sidecar's), or empty. */
+    readonly tenant: string,
+  ) {}
+}
+
+export class Peer {
+  listener: Listener | null = null;
+  /** The address as an IPv6 number, IPv4 as ::ffff:0:0/96 (RFC 4291, section 2.5.5.2). */
+  high: u64 = 0;
+  low: u64 = 0;
+  isIPv4: bool = false;
+  /** The flow's number for (listener, principal, SNI, path); see verdict/evidence.ts. 0 is not known yet. */
+  evidence: u32 = 0;
+  /** The flow's class for this client, right while `subjectEpoch` is the flow's epoch. */
+  subject: u32 = 0;
+  subjectEpoch: u32 = 0;
+  /** Queries of this peer that wait for something. */
+  pending: u32 = 0;
+
+  clearPeer(): void {
+    this.high = 0;
+    this.low = 0;
+    this.isIPv4 = false;
+    this.evidence = 0;
+    this.subject = 0;
+    this.subjectEpoch = 0;
+    this.pending = 0;
+  }
+
+  setIPv4(address: u32): void {
+    this.high = 0;
+    this.low = 0x0000_ffff_0000_0000 | <u64>address;
+    this.isIPv4 = true;
+  }
+
+  setIPv6(high: u64, low: u64): void {
+    if (high == 0 && low >> 32 == 0xffff) {
+      this.setIPv4(<u32>low);
+      return;
+    }
+    this.high = high;
+    this.low = low;
+    this.isIPv4 = false;
+  }
+}
