@@ -15,9 +15,9 @@ export const SECTIONS = [
   "rules", // RULE_*
   "tenants", // TENANT_*
   "zones", // ZONE_*: a place to forward to, with its view
-  "tenantIndex", // string table index: slot -> tenant + 1
-  "serverNameIndex", // slot -> key string + 1
-  "pathIndex", // slot -> key string + 1
+  "tenantIndex", // INDEX_*: names of tenants -> tenant
+  "serverNameIndex", // INDEX_*: server names that tenants match -> string
+  "pathIndex", // INDEX_*: paths that tenants match -> string
   "groups", // GROUP_*: open addressing by (principal, server name, path)
   "boundaries4", // first address of each interval, one word
   "values4", // IDENTITY word of each interval
@@ -82,6 +82,10 @@ export const ZONE_WORDS = 3;
 export const ZONE_UPSTREAM = 0; // Upstream.id
 export const ZONE_VIEW_HIGH = 1;
 export const ZONE_VIEW_LOW = 2;
+
+export const INDEX_WORDS = 2;
+export const INDEX_STRING = 0; // string + 1; 0: the slot is free
+export const INDEX_VALUE = 1;
 
 export const GROUP_WORDS = 9;
 export const GROUP_USED = 0;

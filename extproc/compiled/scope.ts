@@ -1,0 +1,98 @@
+/**
+ * How far a verdict holds: what every trie walked and every type list looked at leaves of all questions.
+ *
+ * Each step gives a set of names that contains the question's, and along which that step decides alike. Such sets
+ * nest along the chain of suffixes, so the narrowest is their intersection; only of two that lie below one owner
+ * both lists of exceptions count.
+ */
+import { MAX_EXCEPT, MAX_SCOPE_TYPES, NODE_CHILD_HASHES, NODE_CHILDREN, NODE_WORDS, type Sections } from "./layout.ts";
+import { Extent, type VerdictScope } from "./messages.ts";
+import type { Question } from "./question.ts";
+import type { NamePath } from "./trie.ts";
+
+export class ScopeBuilder {
+  #labels = 0;
+  #extent: Extent = Extent.AT_OR_BELOW;
+  #except: readonly number[] = [];
+  #included: readonly number[] | undefined;
+  #excluded: Set<number> | undefined;
+
+  /** The names for which a walk ends as this one did: at the same node, and no deeper. */
+  narrow(sections: Sections, question: Question, path: NamePath): void {
+    if (path.depth === question.labels) {
+      this.#labels = question.labels;
+      this.#extent = Extent.EXACT;
+      this.#except = [];
+      return;
+    }
+    if (this.#extent === Extent.EXACT || path.depth < this.#labels) return;
+    const next = question.hashes[path.depth] ?? 0;
+    const except = childHashes(sections, path.nodes[path.depth] ?? 0);
+    // A hash that is also a child's would put the question itself out of its scope.
+    if (except === undefined || except.includes(next)) this.#below(path.depth + 1, Extent.AT_OR_BELOW, []);
+    else this.#below(path.depth, Extent.BELOW, except);
+  }
+
+  #below(labels: number, extent: Extent, except: readonly number[]): void {
+    if (rank(labels, extent) < rank(this.#labels, this.#extent)) return;
+    const same = labels === this.#labels && extent === this.#extent;
+    const union = same ? [...new Set([...this.#except, ...except])] : except;
+    if (union.length > MAX_EXCEPT) {
+      this.#labels = labels + 1;
+      this.#extent = Extent.AT_OR_BELOW;
+      this.#except = [];
+      return;
+    }
+    this.#labels = labels;
+    this.#extent = extent;
+    this.#except = union;
+  }
+
+  /** Only these types were decided alike. */
+  includeTypes(types: readonly number[]): void {
+    const before = this.#included;
+    this.#included = before === undefined ? types : before.filter((type) => types.includes(type));
+  }
+
+  /** These types might have been decided otherwise. */
+  excludeTypes(types: Iterable<number>): void {
+    this.#excluded ??= new Set();
+    for (const type of types) this.#excluded.add(type);
+  }
+
+  build(qtype: number): VerdictScope {
+    const excluded = this.#excluded;
+    let types = this.#included?.filter((type) => excluded === undefined || !excluded.has(type));
+    let types_excluded = false;
+    if (types === undefined && excluded !== undefined && excluded.size > 0) {
+      types = [...excluded];
+      types_excluded = true;
+    }
+    if (types !== undefined && types.length > MAX_SCOPE_TYPES) {
+      types = [qtype];
+      types_excluded = false;
+    }
+    return {
+      labels: this.#labels,
+      extent: this.#extent,
+      except: this.#except,
+      types: types?.toSorted((a, b) => a - b) ?? [],
+      types_excluded,
+      transports: 0,
+      lifetime_ms: 0,
+    };
+  }
+}
+
+/** AT_OR_BELOW k contains BELOW k contains AT_OR_BELOW k + 1: the greater, the narrower. */
+function rank(labels: number, extent: Extent): number {
+  return labels * 2 + (extent === Extent.BELOW ? 1 : 0);
+}
+
+/** Undefined for more than a scope can name. */
+function childHashes({ nodes, lists }: Sections, node: number): readonly number[] | undefined {
+  const count = nodes[node * NODE_WORDS + NODE_CHILDREN] ?? 0;
+  if (count > MAX_EXCEPT) return undefined;
+  const start = nodes[node * NODE_WORDS + NODE_CHILD_HASHES] ?? 0;
+  return [...lists.subarray(start, start + count)];
+}

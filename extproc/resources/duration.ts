@@ -1,0 +1,20 @@
+/**
+ * Durations as Kubernetes and Go write them: 30s, 5m, 1h30m.
+ */
+
+const UNITS = [
+  [3600, "h"],
+  [60, "m"],
+  [1, "s"],
+] as const;
+
+/** RFC 2308 section 5 asks for a limit; a day is also the longest that the filter keeps an answer. */
+const MAX_TTL = 86_400;
+
+/** Whole seconds, or what was expected instead. */
+export function parseTtl(text: string): number | string {
+  const match = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text);
+  if (match === null || text === "") return "a duration in whole seconds as 30s, 5m or 1h30m";
+  const seconds = UNITS.reduce((sum, [unit], index) => sum + unit * Number(match[index + 1] ?? 0), 0);
+  return seconds <= MAX_TTL ? seconds : "at most 24h";
+}

@@ -1,0 +1,90 @@
+/**
+ * Field types that several kinds share, each checked and turned into what it means in one step.
+ */
+import { z } from "zod";
+import { parseTtl } from "./duration.ts";
+import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
+import { parseNetwork, parseServerAddress } from "./network.ts";
+import { parsePrincipal } from "./principal.ts";
+import { describe } from "./problem.ts";
+import { parseRecordType } from "./record-type.ts";
+
+/** A text that `parse` turns into a value, or into what it expected instead. */
+export function parsed<T>(parse: (text: string) => T | string): z.ZodType<T, string> {
+  return z.string().transform((text, context): T => {
+    const value = parse(text);
+    if (typeof value !== "string") return value;
+    context.addIssue({ code: "custom", message: `expected ${value}, got ${describe(text)}`, input: text });
+    return z.NEVER;
+  }) as unknown as z.ZodType<T, string>;
+}
+
+function named(parse: (text: string) => NamePattern): z.ZodType<NamePattern, string> {
+  return z.string().transform((text, context): NamePattern => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof NameSyntaxError)) throw error;
+      context.addIssue({ code: "custom", message: `expected ${error.message}, in ${describe(text)}`, input: text });
+      return z.NEVER;
+    }
+  }) as unknown as z.ZodType<NamePattern, string>;
+}
+
+/** A string that `check` accepts by answering nothing, or else says what it expected. */
+function checked(check: (text: string) => string | undefined): z.ZodType<string, string> {
+  return parsed<{ readonly text: string }>((text) => check(text) ?? { text }).transform(
+    ({ text }) => text,
+  ) as unknown as z.ZodType<string, string>;
+}
+
+export const pattern = named(parsePattern);
+export const zone = named((text) => {
+  if (text.startsWith("*")) throw new NameSyntaxError("a zone, which is its apex and every name below it anyway");
+  return parseName(text);
+});
+export const principal = parsed(parsePrincipal);
+export const network = parsed(parseNetwork);
+export const recordType = parsed(parseRecordType);
+export const ttl = parsed(parseTtl);
+export const serverAddress = parsed(parseServerAddress).transform(({ address }) => address);
+
+/** A name as TLS has it: at least one label, no wildcard. Canonical text. */
+export const serverName = named((text) => {
+  if (text.startsWith("*")) throw new NameSyntaxError("one name, as a client sends it");
+  const name = parseName(text);
+  if (name.labels.length === 0) throw new NameSyntaxError("a host name, got the root");
+  return name;
+}).transform((name) => name.text);
+
+/** RFC 3986 path, as Envoy leaves it after normalization. */
+export const httpPath = checked((text) => {
+  if (!/^\/[\x21-\x7e]*$/.test(text) || /[?#]/.test(text)) return "a path as /dns-query, without query";
+  if (text.length > 1024) return "a path of at most 1024 octets";
+  if (/\/\.{1,2}(\/|$)/.test(text)) return "a path without . and .. segments, which requests are freed of";
+  return undefined;
+});
+
+/** metadata.name: what Kubernetes takes for an object's name, in one label's length. */
+export const resourceName = checked((text) =>
+  /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/.test(text)
+    ? undefined
+    : "1 to 63 lower-case letters, digits, dashes and dots, first and last a letter or digit",
+);
+
+export const ruleName = checked((text) =>
+  /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(text)
+    ? undefined
+    : "1 to 63 letters, digits, dashes, dots and underscores, first and last a letter or digit",
+);
+
+/** EXTRA-TEXT of RFC 8914 travels in UDP answers: short. */
+export const extraText = checked((text) =>
+  new TextEncoder().encode(text).length <= 128 ? undefined : "a text of at most 128 octets of UTF-8",
+);
+
+export const metadata = z.strictObject({
+  name: resourceName,
+  labels: z.record(z.string(), z.string()).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+});

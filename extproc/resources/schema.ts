@@ -1,0 +1,247 @@
+/**
+ * The kinds of dns.mesh/v1alpha1, field by field. What is not here is refused.
+ *
+ * A schema checks one resource alone and gives its typed form, defaults filled in. What resources say about each
+ * other is checked where the whole set is at hand (compile/).
+ */
+
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { z } from "zod";
+import {
+  extraText,
+  httpPath,
+  metadata,
+  network,
+  parsed,
+  pattern,
+  principal,
+  recordType,
+  resourceName,
+  ruleName,
+  serverAddress,
+  serverName,
+  ttl,
+  zone,
+} from "./field.ts";
+
+export const API_VERSION = "dns.mesh/v1alpha1";
+
+/** metadata.name of the one Settings resource. */
+export const SETTINGS_NAME = "default";
+
+/** One principal, server name and path each make one way to match: so many at most, in one entry. */
+const MAX_COMBINATIONS = 10_000;
+
+const DEFAULT_PORTS = { DoT: 853, TCP: 53, DoH: 443, DoH3: 443 } as const;
+
+/** INFO-CODEs of RFC 8914, section 4, that a policy has reason to give. */
+export const EDE_CODES = { Blocked: 15, Censored: 16, Filtered: 17, Prohibited: 18 } as const;
+
+function list<T extends z.ZodType>(item: T) {
+  return z.array(item).min(1);
+}
+
+function fail(context: z.RefinementCtx, path: (string | number)[], message: string): void {
+  context.addIssue({ code: "custom", message, path });
+}
+
+const matchEntry = z
+  .strictObject({
+    principals: list(principal).optional(),
+    cidrs: list(network).optional(),
+    serverNames: list(serverName).optional(),
+    paths: list(httpPath).optional(),
+    unauthenticated: z.boolean().default(false),
+  })
+  .superRefine((entry, context) => {
+    const { principals, cidrs, serverNames, paths } = entry;
+    if (!principals && !cidrs && !serverNames && !paths) {
+      fail(context, [], "expected principals, cidrs, serverNames or paths, got none of them");
+      return;
+    }
+    const claimed = !principals && !cidrs;
+    if (claimed && !entry.unauthenticated) {
+      const field = serverNames ? "serverNames" : "paths";
+      fail(
+        context,
+        [field],
+        "expected principals or cidrs beside it, or `unauthenticated: true`: server names and paths are the client's own claim",
+      );
+    }
+    if (!claimed && entry.unauthenticated) {
+      fail(context, ["unauthenticated"], "expected only where neither principals nor cidrs match, got true");
+    }
+    const combinations = (principals?.length ?? 1) * (serverNames?.length ?? 1) * (paths?.length ?? 1);
+    if (combinations > MAX_COMBINATIONS) {
+      fail(
+        context,
+        [],
+        `expected at most ${MAX_COMBINATIONS} combinations of principals, serverNames and paths, got ${combinations}`,
+      );
+    }
+  });
+
+const tenantSpec = z
+  .strictObject({
+    match: list(matchEntry).default([]),
+    requires: z.literal("principal").optional(),
+    upstream: resourceName.optional(),
+    forward: z.array(z.strictObject({ zones: list(zone), upstream: resourceName })).default([]),
+    cache: z.enum(["Shared", "Own"]).default("Shared"),
+    telemetry: z.strictObject({ log: z.enum(["Denials", "All"]).default("Denials") }).default({ log: "Denials" }),
+  })
+  .superRefine((spec, context) => {
+    if (spec.requires === "principal" && !spec.match.some((entry) => entry.principals)) {
+      fail(
+        context,
+        ["requires"],
+        "expected an entry of spec.match with principals, got none: nobody could be this tenant",
+      );
+    }
+  });
+
+const certificates = parsed<{ readonly pem: string }>((text) => {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) return "PEM of one or more certificates";
+  for (const [index, block] of blocks.entries()) {
+    try {
+      new X509Certificate(block);
+    } catch {
+      return `PEM of certificates, of which number ${index + 1} is none`;
+    }
+  }
+  return { pem: `${blocks.join("\n")}\n` };
+}).transform(({ pem }) => pem);
+
+const upstreamSpec = z
+  .strictObject({
+    protocol: z.enum(["DoT", "TCP", "DoH", "DoH3"]),
+    servers: list(
+      z.strictObject({
+        address: serverAddress,
+        port: z.int().min(1).max(65_535).optional(),
+        serverName: serverName.optional(),
+        path: httpPath.optional(),
+      }),
+    ),
+    tls: z.strictObject({ ca: certificates.optional() }).optional(),
+    ecs: z.boolean().default(false),
+  })
+  .superRefine((spec, context) => {
+    const http = spec.protocol === "DoH" || spec.protocol === "DoH3";
+    const tls = spec.protocol !== "TCP";
+    if (!tls && spec.tls) fail(context, ["tls"], "expected no tls with protocol TCP, got a map");
+    for (const [index, server] of spec.servers.entries()) {
+      if (tls && server.serverName === undefined) {
+        fail(context, ["servers", index, "serverName"], "expected the name in the server's certificate, got nothing");
+      }
+      if (tls && server.serverName !== undefined && isIP(server.serverName) !== 0) {
+        fail(context, ["servers", index, "serverName"], `expected a DNS name, got the address ${server.serverName}`);
+      }
+      if (!tls && server.serverName !== undefined) {
+        fail(context, ["servers", index, "serverName"], "expected no serverName with protocol TCP, got one");
+      }
+      if (!http && server.path !== undefined) {
+        fail(context, ["servers", index, "path"], `expected no path with protocol ${spec.protocol}, got one`);
+      }
+    }
+  })
+  .transform((spec) => {
+    const http = spec.protocol === "DoH" || spec.protocol === "DoH3";
+    const servers = spec.servers.map((server) => ({
+      address: server.address,
+      port: server.port ?? DEFAULT_PORTS[spec.protocol],
+      serverName: server.serverName ?? "",
+      path: http ? (server.path ?? "/dns-query") : "",
+    }));
+    return { protocol: spec.protocol, servers, ca: spec.tls?.ca ?? "", ecs: spec.ecs };
+  });
+
+const response = z.strictObject({
+  code: z.enum(["NXDOMAIN", "NODATA", "REFUSED"]).optional(),
+  ede: z
+    .union([
+      z.enum(["Blocked", "Filtered", "Prohibited", "Censored"]),
+      z.strictObject({ code: z.int().min(0).max(65_535), text: extraText.optional() }),
+    ])
+    .optional(),
+  ttl: ttl.optional(),
+});
+
+const rule = z
+  .strictObject({
+    name: ruleName,
+    match: z.strictObject({ names: list(pattern).optional(), types: list(recordType).optional() }),
+    action: z.enum(["Accept", "Deny", "Pass"]),
+    response: response.optional(),
+  })
+  .superRefine(({ match, action, response }, context) => {
+    if (!match.names && !match.types) fail(context, ["match"], "expected names or types, got neither");
+    if (response && action !== "Deny") {
+      fail(context, ["response"], `expected no response with action ${action}, got a map`);
+    }
+    if (match.types && response?.code === "NXDOMAIN") {
+      fail(
+        context,
+        ["response", "code"],
+        "expected NODATA or REFUSED where types are given, got NXDOMAIN, which would deny every type (RFC 8020)",
+      );
+    }
+  });
+
+const policySpec = z
+  .strictObject({
+    priority: z.int().min(0).max(1000),
+    subject: z.strictObject({ tenants: list(resourceName) }),
+    rules: list(rule),
+  })
+  .superRefine((spec, context) => {
+    const names = new Map<string, number>();
+    for (const [index, { name }] of spec.rules.entries()) {
+      const first = names.get(name);
+      if (first === undefined) names.set(name, index);
+      else fail(context, ["rules", index, "name"], `expected a name of its own, got that of spec.rules[${first}]`);
+    }
+  });
+
+const settingsSpec = z.strictObject({
+  unknownClient: z
+    .strictObject({ action: z.literal("Deny").default("Deny"), response: response.optional() })
+    .optional(),
+});
+
+function resource<K extends string, S extends z.ZodType>(kind: K, spec: S) {
+  return z.strictObject({ apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata, spec });
+}
+
+export const tenantSchema = resource("Tenant", tenantSpec);
+export const upstreamSchema = resource("Upstream", upstreamSpec);
+export const policySchema = resource("DnsPolicy", policySpec);
+export const settingsSchema = resource("Settings", settingsSpec).superRefine((settings, context) => {
+  if (settings.metadata.name !== SETTINGS_NAME) {
+    fail(
+      context,
+      ["metadata", "name"],
+      `expected "${SETTINGS_NAME}", got "${settings.metadata.name}": there is one Settings`,
+    );
+  }
+});
+
+export type MatchEntry = z.output<typeof matchEntry>;
+export type Response = z.output<typeof response>;
+export type Rule = z.output<typeof rule>;
+export type Tenant = z.output<typeof tenantSchema>;
+export type Upstream = z.output<typeof upstreamSchema>;
+export type DnsPolicy = z.output<typeof policySchema>;
+export type Settings = z.output<typeof settingsSchema>;
+export type Resource = Tenant | Upstream | DnsPolicy | Settings;
+export type Kind = Resource["kind"];
+
+/** Every kind that people may write, in the order in which sets are listed. */
+export const SCHEMAS = {
+  DnsPolicy: policySchema,
+  Settings: settingsSchema,
+  Tenant: tenantSchema,
+  Upstream: upstreamSchema,
+} as const;
