@@ -1,0 +1,132 @@
+/**
+ * Listeners that take DNS messages as they are: UDP, TCP, DoT, and TCP behind a balancer.
+ */
+import { cidrRange, listenerAddresses } from "./address.ts";
+import { type Config, explain, extension } from "./config.ts";
+import { type BootstrapOptions, bufferBytes, listenerNames } from "./options.ts";
+import { tlsInspector, tlsSocket } from "./tls.ts";
+import { echo, wasmNetworkFilter } from "./wasm.ts";
+
+const udpMessages = "envoy.extensions.filters.udp.udp_proxy";
+
+export function udpListener(options: BootstrapOptions, port: number): Config {
+  const route = extension("dns", `${udpMessages}.v3.Route`, { cluster: "dns_udp" });
+  const tunnel = explain(
+    {
+      proxy_host: "dns",
+      target_host: "dns",
+      default_target_port: 53,
+      use_post: true,
+      post_path: "/dns",
+      headers_to_add: [{ header: { key: "x-src", value: "%DOWNSTREAM_REMOTE_ADDRESS%" } }],
+      buffer_options: { max_buffered_datagrams: 64, max_buffered_bytes: 65_536 },
+    },
+    { buffer_options: "What a session may hold until the filter has answered 200 to its request." },
+  );
+  return {
+    name: listenerNames.udp,
+    ...listenerAddresses(options.addresses, port, "UDP"),
+    enable_reuse_port: true,
+    udp_listener_config: explain(
+      { downstream_socket_config: { max_rx_datagram_size: 4096 } },
+      { downstream_socket_config: "Queries with large EDNS options; the default of 1500 would cut them." },
+    ),
+    listener_filters: [
+      extension("envoy.filters.udp_listener.udp_proxy", `${udpMessages}.v3.UdpProxyConfig`, {
+        stat_prefix: listenerNames.udp,
+        matcher: { on_no_match: { action: route } },
+        idle_timeout: "30s",
+        session_filters: [
+          extension("envoy.filters.udp.session.http_capsule", `${udpMessages}.session.http_capsule.v3.FilterConfig`),
+        ],
+        tunneling_config: tunnel,
+      }),
+    ],
+  };
+}
+
+export function tcpListener(options: BootstrapOptions, port: number): Config {
+  const plugin = { role: "stream", transport: "tcp", listener: listenerNames.tcp } as const;
+  return streamListener(options, {
+    name: listenerNames.tcp,
+    port,
+    chain: { filters: [connectionLimit(options, listenerNames.tcp), wasmNetworkFilter(options, plugin), echo()] },
+  });
+}
+
+export function dotListener(options: BootstrapOptions, port: number): Config {
+  const plugin = { role: "stream", transport: "dot", listener: listenerNames.dot } as const;
+  return streamListener(options, {
+    name: listenerNames.dot,
+    port,
+    listenerFilters: [tlsInspector()],
+    chain: {
+      transport_socket: tlsSocket(options, ["dot"]),
+      transport_socket_connect_timeout: "5s",
+      filters: [connectionLimit(options, listenerNames.dot), wasmNetworkFilter(options, plugin), echo()],
+    },
+  });
+}
+
+/** DNS over TCP from a balancer that tells the client's address by the PROXY protocol. */
+export function proxiedListener(options: BootstrapOptions, port: number, balancers: string[]): Config {
+  const plugin = { role: "stream", transport: "tcp", listener: listenerNames.proxied } as const;
+  const principals = balancers.map((block) => ({ direct_remote_ip: cidrRange(block) }));
+  const balancersOnly = extension("envoy.filters.network.rbac", "envoy.extensions.filters.network.rbac.v3.RBAC", {
+    stat_prefix: listenerNames.proxied,
+    rules: { action: "ALLOW", policies: { balancers: { permissions: [{ any: true }], principals } } },
+  });
+  return streamListener(options, {
+    name: listenerNames.proxied,
+    port,
+    listenerFilters: [
+      extension(
+        "envoy.filters.listener.proxy_protocol",
+        "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+      ),
+    ],
+    chain: {
+      filters: [
+        balancersOnly,
+        connectionLimit(options, listenerNames.proxied),
+        wasmNetworkFilter(options, plugin),
+        echo(),
+      ],
+    },
+  });
+}
+
+export interface StreamListener {
+  name: string;
+  port: number;
+  listenerFilters?: Config[];
+  chain: Config;
+}
+
+/** A listener of connections, with the limits that every one of them needs. */
+export function streamListener(options: BootstrapOptions, listener: StreamListener): Config {
+  return explain(
+    {
+      name: listener.name,
+      ...listenerAddresses(options.addresses, listener.port),
+      enable_reuse_port: true,
+      listener_filters_timeout: "2s",
+      per_connection_buffer_limit_bytes: bufferBytes,
+      per_connection_buffer_high_watermark_timeout: "2s",
+      ...(listener.listenerFilters ? { listener_filters: listener.listenerFilters } : {}),
+      filter_chains: [listener.chain],
+    },
+    {
+      per_connection_buffer_high_watermark_timeout:
+        "A client that asks and never reads: without this its answers pile up, 600 KB in, 561 MB held.",
+    },
+  );
+}
+
+export function connectionLimit(options: BootstrapOptions, listener: string): Config {
+  return extension(
+    "envoy.filters.network.connection_limit",
+    "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+    { stat_prefix: listener, max_connections: options.limits.listenerConnections },
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * The policy service as Envoy sees it: one cluster, for decisions, Sync and the clusters of upstream servers.
+ */
+import { isIP } from "node:net";
+import { endpointAddress } from "./address.ts";
+import { type Config, explain, extension } from "./config.ts";
+import { breakers, http2 } from "./http.ts";
+import type { BootstrapOptions } from "./options.ts";
+
+const cluster = "policy_service";
+
+export function policyServiceCluster(options: BootstrapOptions): Config {
+  const service = options.policyService;
+  const named = "address" in service && isIP(service.address) === 0;
+  const keepalive = explain(
+    { connection_keepalive: { interval: "1s", timeout: "2s" } },
+    { connection_keepalive: "A service that is stopped or cut off says nothing: 3 s of silence end the connection." },
+  );
+  return {
+    name: cluster,
+    type: named ? "STRICT_DNS" : "STATIC",
+    connect_timeout: "1s",
+    circuit_breakers: breakers(options.limits.callouts),
+    typed_extension_protocol_options: http2(keepalive),
+    ...(service.tls ? { transport_socket: clientTls(service.tls) } : {}),
+    load_assignment: {
+      cluster_name: cluster,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: endpointAddress(service) } }] }],
+    },
+  };
+}
+
+/** A gRPC service of the policy service, authorised by the token where there is one. */
+export function grpcService(options: BootstrapOptions, timeout?: string, retry?: Config): Config {
+  return {
+    envoy_grpc: { cluster_name: cluster, ...(retry ? { retry_policy: retry } : {}) },
+    ...(timeout ? { timeout } : {}),
+    ...(options.token
+      ? { initial_metadata: [{ key: "authorization", value: `Bearer ${options.token.replaceAll("%", "%%")}` }] }
+      : {}),
+  };
+}
+
+/** One cluster for each upstream server comes from here. */
+export function dynamicClusters(options: BootstrapOptions): Config {
+  const reconnect = { retry_back_off: { base_interval: "0.2s", max_interval: "1s" } };
+  return {
+    cds_config: explain(
+      {
+        resource_api_version: "V3",
+        initial_fetch_timeout: "1s",
+        api_config_source: {
+          api_type: "GRPC",
+          transport_api_version: "V3",
+          set_node_on_first_message_only: true,
+          grpc_services: [grpcService(options, undefined, reconnect)],
+        },
+      },
+      { initial_fetch_timeout: "The default holds the listeners back for 15 s while the service is away." },
+    ),
+  };
+}
+
+function clientTls(tls: NonNullable<BootstrapOptions["policyService"]["tls"]>): Config {
+  const identity =
+    tls.certificate !== undefined && tls.key !== undefined
+      ? {
+          tls_certificates: [{ certificate_chain: { filename: tls.certificate }, private_key: { filename: tls.key } }],
+        }
+      : {};
+  return extension("envoy.transport_sockets.tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
+    sni: tls.serverName,
+    common_tls_context: {
+      alpn_protocols: ["h2"],
+      ...identity,
+      validation_context: {
+        trusted_ca: { filename: tls.ca },
+        match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact: tls.serverName } }],
+      },
+    },
+  });
+}

@@ -1,0 +1,53 @@
+/**
+ * The deployments whose bootstraps are kept in envoy/generated, to read and to start from.
+ */
+import { type BootstrapOptions, defaultLimits } from "./options.ts";
+
+/** `npm start`: everything on loopback, tenants told by their address in 127.0.0.0/8. */
+export const demo: BootstrapOptions = {
+  node: "demo",
+  concurrency: 2,
+  wasm: "build/filter.wasm",
+  addresses: ["127.0.0.1", "::1"],
+  ports: { udp: 1053, tcp: 1053, dot: 1853, doh: 1443 },
+  doh3: true,
+  tls: { certificate: ".run/server.pem", key: ".run/server.key", clientCa: ".run/ca.pem" },
+  policyService: { path: ".run/policy.sock" },
+  settings: {},
+  limits: defaultLimits,
+  admin: { address: "127.0.0.1", port: 9901 },
+};
+
+/** docker-compose.yaml: tenants told by their address on the compose network. */
+export const compose: BootstrapOptions = {
+  ...demo,
+  node: "compose",
+  wasm: "/etc/envoy/filter.wasm",
+  addresses: ["0.0.0.0"],
+  tls: {
+    certificate: "/run/certificates/server.pem",
+    key: "/run/certificates/server.key",
+    clientCa: "/run/certificates/ca.pem",
+  },
+  policyService: { path: "/run/policy/service.sock" },
+};
+
+/**
+ * Beside one workload: one worker, a fixed tenant, small caches, plain DNS on loopback only. The workload shares
+ * the loopback, so that neither the admin interface nor the policy service may have a port on it.
+ */
+export const sidecar: BootstrapOptions = {
+  node: "sidecar",
+  concurrency: 1,
+  wasm: "/etc/envoy/filter.wasm",
+  addresses: ["127.0.0.1"],
+  ports: { udp: 1053, tcp: 1053 },
+  doh3: false,
+  policyService: { path: "/run/dns-policy/service.sock" },
+  tenant: "frontend",
+  settings: {},
+  limits: { listenerConnections: 1000, connections: 2000, udpSessions: 4096, heapBytes: 128 * 2 ** 20, callouts: 1024 },
+  admin: { path: "/run/envoy/admin.sock" },
+};
+
+export const profiles = { demo, compose, sidecar };
