@@ -1,6 +1,8 @@
 // Who is at the other end of a connection or UDP session: the evidence by which policy knows a client, and what the
 // flow remembers about it. Transports fill it in; the flow reads it.
 
+import { Evidence } from "./evidence";
+
 /** Transport of protos/verdict.proto. */
 export const enum Transport {
   Udp = 0,
@@ -10,38 +12,24 @@ export const enum Transport {
   DoH3 = 4,
 }
 
-/** What a plugin's configuration says of the listener that it stands in. */
-export class Listener {
-  constructor(
-    readonly transport: Transport,
-    readonly name: string,
-    /** A fixed identity (a sidecar's), or empty. */
-    readonly tenant: string,
-  ) {}
-}
-
 export class Peer {
-  listener: Listener | null = null;
   /** The address as an IPv6 number, IPv4 as ::ffff:0:0/96 (RFC 4291, section 2.5.5.2). */
   high: u64 = 0;
   low: u64 = 0;
   isIPv4: bool = false;
-  /** The flow's number for (listener, principal, SNI, path); see verdict/evidence.ts. 0 is not known yet. */
-  evidence: u32 = 0;
-  /** The flow's class for this client, right while `subjectEpoch` is the flow's epoch. */
+  /** What it shows besides its address; null until it is read. */
+  evidence: Evidence | null = null;
+  /** The flow's class for this client, right while `subjectEpoch` is the client table's epoch. */
   subject: u32 = 0;
   subjectEpoch: u32 = 0;
-  /** Queries of this peer that wait for something. */
-  pending: u32 = 0;
 
   clearPeer(): void {
     this.high = 0;
     this.low = 0;
     this.isIPv4 = false;
-    this.evidence = 0;
+    this.evidence = null;
     this.subject = 0;
     this.subjectEpoch = 0;
-    this.pending = 0;
   }
 
   setIPv4(address: u32): void {

@@ -56,7 +56,6 @@ export function skipName(message: usize, length: u32, offset: u32): u32 {
 }
 
 /** The octet in lower case (RFC 4343: ASCII letters only). */
-@inline
 export function lower(octet: u32): u32 {
   return octet - 65 < 26 ? octet | 32 : octet;
 }
@@ -90,7 +89,6 @@ export function seedNameHashes(random: u64): void {
   seed = random | 1;
 }
 
-@inline
 export function mix(hash: u64, value: u64): u64 {
   const x = (hash ^ value) * 0x9e3779b97f4a7c15;
   return x ^ (x >> 29);

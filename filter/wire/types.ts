@@ -96,22 +96,18 @@ export const enum Ede {
 export const HEADER_SIZE: u32 = 12;
 export const MAX_MESSAGE: u32 = 65535;
 
-@inline
 export function read16(at: usize): u32 {
   return bswap<u16>(load<u16>(at));
 }
 
-@inline
 export function read32(at: usize): u32 {
   return bswap<u32>(load<u32>(at));
 }
 
-@inline
 export function write16(at: usize, value: u32): void {
   store<u16>(at, bswap<u16>(<u16>value));
 }
 
-@inline
 export function write32(at: usize, value: u32): void {
   store<u32>(at, bswap<u32>(value));
 }

@@ -1,0 +1,90 @@
+// What a client shows of itself besides its address: the listener that it came to, the principal of its certificate,
+// the server name of its TLS handshake, the path of its DoH request. Each distinct combination is one object, so that
+// comparing evidence is comparing numbers.
+
+import { Transport } from "./peer";
+
+/** What a plugin's configuration says of the listener that it stands in. */
+export class Listener {
+  /** The evidence of clients that show no more than this listener. */
+  readonly evidence: Evidence;
+  readonly name: ArrayBuffer;
+  /** A fixed identity (a sidecar's), or empty. */
+  readonly tenant: ArrayBuffer;
+
+  constructor(
+    readonly transport: Transport,
+    name: string,
+    tenant: string,
+  ) {
+    this.name = String.UTF8.encode(name);
+    this.tenant = String.UTF8.encode(tenant);
+    this.evidence = new Evidence(nextNumber++, this);
+  }
+}
+
+export class Evidence {
+  principal: ArrayBuffer = NOTHING;
+  serverName: ArrayBuffer = NOTHING;
+  path: ArrayBuffer = NOTHING;
+
+  constructor(
+    readonly number: u32,
+    readonly listener: Listener,
+  ) {}
+}
+
+const NOTHING = new ArrayBuffer(0);
+let nextNumber: u32 = 1;
+
+/** Longer values are cut: no rule names one. */
+const MAX_VALUE: u32 = 512;
+/** Combinations remembered; beyond it all are forgotten, and numbered anew as they come. */
+const MAX_KNOWN: i32 = 4096;
+const known = new Array<Evidence>();
+
+/** Octets of one kind of evidence; no octets where the client showed none. */
+@unmanaged
+class Span {
+  at: usize;
+  length: u32;
+}
+export const principal: Span = changetype<Span>(memory.data(8));
+export const serverName: Span = changetype<Span>(memory.data(8));
+export const path: Span = changetype<Span>(memory.data(8));
+
+export function setSpan(span: Span, at: usize, length: u32): void {
+  span.at = at;
+  span.length = at == 0 ? 0 : min(length, MAX_VALUE);
+}
+
+/** The evidence of `listener` with what stands in `principal`, `serverName` and `path`. */
+export function internEvidence(listener: Listener): Evidence {
+  if (principal.length == 0 && serverName.length == 0 && path.length == 0) return listener.evidence;
+  for (let i = 0; i < known.length; i++) {
+    const evidence = unchecked(known[i]);
+    if (evidence.listener === listener && same(evidence)) return evidence;
+  }
+  if (known.length == MAX_KNOWN) known.length = 0;
+  const evidence = new Evidence(nextNumber++, listener);
+  evidence.principal = copy(principal);
+  evidence.serverName = copy(serverName);
+  evidence.path = copy(path);
+  known.push(evidence);
+  return evidence;
+}
+
+/** Whether the evidence is what stands in the spans. */
+export function same(evidence: Evidence): bool {
+  return equals(evidence.principal, principal) && equals(evidence.serverName, serverName) && equals(evidence.path, path);
+}
+
+function equals(value: ArrayBuffer, span: Span): bool {
+  return <u32>value.byteLength == span.length && memory.compare(changetype<usize>(value), span.at, span.length) == 0;
+}
+
+function copy(span: Span): ArrayBuffer {
+  const value = new ArrayBuffer(span.length);
+  memory.copy(changetype<usize>(value), span.at, span.length);
+  return value;
+}

@@ -1,0 +1,40 @@
+// One question under way to an upstream, whoever waits for it.
+
+import { Answer } from "../answer/answer";
+import { Asked } from "../answer/read";
+import { WaitList } from "../cache/wait-list";
+import { Pipe } from "./pipe";
+import { Server, Upstream } from "./server";
+
+const ECS_SIZE: u32 = 20;
+
+export class Exchange {
+  readonly asked: Asked = new Asked();
+  readonly waiters: WaitList = new WaitList();
+  upstream: Upstream | null = null;
+  server: Server | null = null;
+  pipe: Pipe | null = null;
+  /** HTTP call of a DoH server; 0 is none. */
+  token: u32 = 0;
+  view: u64 = 0;
+  selector: u32 = 0;
+  /** A client subnet to pass on: such an answer is for this client alone. */
+  readonly ecs: usize = heap.alloc(ECS_SIZE);
+  ecsLength: u32 = 0;
+  tries: u32 = 0;
+  /** Monotonic microseconds. */
+  sentAt: u64 = 0;
+  tryEnds: u64 = 0;
+  ends: u64 = 0;
+  /** A failure that the upstream answered with, in case that nobody does better. */
+  fallback: Answer | null = null;
+
+  hash: u64 = 0;
+  next: Exchange | null = null;
+  nextById: Exchange | null = null;
+  nextByToken: Exchange | null = null;
+  /** Neighbours in the order of `tryEnds`. */
+  earlier: Exchange | null = null;
+  later: Exchange | null = null;
+  timed: bool = false;
+}

@@ -1,0 +1,383 @@
+// Getting an answer from an upstream: which server is asked, when another one is tried, and what counts as an answer.
+// Everything is bounded: two tries, one and a half seconds each, four seconds in all (RFC 7766, section 6.2.3 lets a
+// stub wait five).
+
+import { Answer, release } from "../answer/answer";
+import { Reading, ResponseReader } from "../answer/read";
+import { Buffer, HeaderMap, Headers, httpCall, readBuffer, readHeader, readLength, recordMetric, Text } from "../host/host";
+import { mix, NameKey } from "../wire/name";
+import { Rcode } from "../wire/types";
+import { Writer } from "../wire/writer";
+import { Exchange } from "./exchange";
+import { Pipe } from "./pipe";
+import { writeQuery } from "./query-writer";
+import { MAX_PIPES, Server, Upstream } from "./server";
+
+/** Is told what became of an exchange: an answer, whose reference it gets, or null where none could be had. */
+export abstract class ExchangeListener {
+  abstract exchanged(exchange: Exchange, answer: Answer | null): void;
+}
+
+const BUCKETS: u32 = 4096;
+const DOH_CLUSTER = new Text("dns_doh_out");
+const METHOD = new Text(":method");
+const POST = new Text("POST");
+const PATH = new Text(":path");
+const AUTHORITY = new Text(":authority");
+const CONTENT_TYPE = new Text("content-type");
+const ACCEPT = new Text("accept");
+const DNS_MESSAGE = new Text("application/dns-message");
+const UPSTREAM_CLUSTER = new Text("x-dns-cluster");
+const STATUS = new Text(":status");
+
+const writer = new Writer();
+const headers = new Headers(2048);
+
+@final
+export class Exchanges {
+  private readonly byQuestion: StaticArray<Exchange | null> = new StaticArray<Exchange | null>(BUCKETS);
+  private readonly byToken: StaticArray<Exchange | null> = new StaticArray<Exchange | null>(BUCKETS);
+  private readonly pool: Array<Exchange> = new Array<Exchange>();
+  private readonly pipes: Array<Pipe> = new Array<Pipe>();
+  private earliest: Exchange | null = null;
+  private latest: Exchange | null = null;
+  /** Under way. */
+  count: u32 = 0;
+
+  constructor(
+    private readonly listener: ExchangeListener,
+    private readonly reader: ResponseReader,
+    private readonly tryMicroseconds: u64,
+    private readonly maxTries: u32,
+    private readonly totalMicroseconds: u64,
+  ) {}
+
+  /** The exchange under way that will answer this question too, or null. */
+  underWay(view: u64, key: NameKey, selector: u32): Exchange | null {
+    const hash = hashOf(view, key, selector);
+    let exchange = unchecked(this.byQuestion[<u32>hash & (BUCKETS - 1)]);
+    while (exchange !== null) {
+      if (
+        exchange.hash == hash &&
+        exchange.view == view &&
+        exchange.selector == selector &&
+        exchange.ecsLength == 0 &&
+        exchange.asked.key.equals(key.at, key.length)
+      ) {
+        return exchange;
+      }
+      exchange = exchange.next;
+    }
+    return null;
+  }
+
+  /** A new exchange for this question, not sent yet: the caller adds whoever waits, then calls `start`. */
+  prepare(upstream: Upstream, view: u64, key: NameKey, selector: u32, type: u32, dnssec: bool, cd: bool): Exchange {
+    const exchange = this.pool.length > 0 ? this.pool.pop() : new Exchange();
+    exchange.upstream = upstream;
+    exchange.view = view;
+    exchange.selector = selector;
+    exchange.ecsLength = 0;
+    exchange.tries = 0;
+    const asked = exchange.asked;
+    asked.key.copy(key);
+    asked.type = type;
+    asked.dnssec = dnssec;
+    asked.checkingDisabled = cd;
+    exchange.hash = hashOf(view, key, selector);
+    const bucket = <u32>exchange.hash & (BUCKETS - 1);
+    exchange.next = unchecked(this.byQuestion[bucket]);
+    unchecked((this.byQuestion[bucket] = exchange));
+    this.count++;
+    return exchange;
+  }
+
+  start(exchange: Exchange, now: u64): void {
+    exchange.ends = now + this.totalMicroseconds;
+    exchange.server = null;
+    this.attempt(exchange, now);
+  }
+
+  // ---- trying ------------------------------------------------------------------------------------------------------
+
+  /** Asks a server, another than the last if there is one; the exchange ends where none can be asked. */
+  private attempt(exchange: Exchange, now: u64): void {
+    const upstream = exchange.upstream;
+    while (upstream !== null && exchange.tries < this.maxTries && now < exchange.ends) {
+      const server = upstream.choose(now, exchange.server);
+      if (server === null) break;
+      exchange.server = server;
+      exchange.tries++;
+      exchange.sentAt = now;
+      exchange.tryEnds = now + this.tryMicroseconds;
+      const sent = upstream.isHttp ? this.sendHttp(exchange, server) : this.sendPipe(exchange, server, upstream.isEncrypted);
+      if (sent) {
+        this.schedule(exchange);
+        return;
+      }
+      server.failed(now, true);
+    }
+    this.finish(exchange, null);
+  }
+
+  private sendPipe(exchange: Exchange, server: Server, encrypted: bool): bool {
+    const pipe = this.pipeWithRoom(server);
+    if (pipe === null) return false;
+    exchange.asked.id = pipe.freeId();
+    writeQuery(writer, exchange.asked, encrypted, exchange.ecs, exchange.ecsLength);
+    return pipe.send(exchange, writer.at, writer.length);
+  }
+
+  private pipeWithRoom(server: Server): Pipe | null {
+    for (let i = 0; i < server.pipes.length; i++) {
+      const pipe = unchecked(server.pipes[i]);
+      if (!pipe.hasRoom) continue;
+      return pipe.token != 0 || pipe.open() ? pipe : null;
+    }
+    if (server.pipes.length == MAX_PIPES) return null;
+    const pipe = new Pipe(server);
+    if (!pipe.open()) return null;
+    server.pipes.push(pipe);
+    this.pipes.push(pipe);
+    return pipe;
+  }
+
+  private sendHttp(exchange: Exchange, server: Server): bool {
+    // RFC 8484, section 4.1: id 0, so that equal questions are equal requests.
+    exchange.asked.id = 0;
+    writeQuery(writer, exchange.asked, true, exchange.ecs, exchange.ecsLength);
+    headers.clear();
+    headers.addText(METHOD, POST);
+    headers.addText(PATH, server.path);
+    headers.addText(AUTHORITY, server.authority);
+    headers.addText(CONTENT_TYPE, DNS_MESSAGE);
+    headers.addText(ACCEPT, DNS_MESSAGE);
+    headers.addText(UPSTREAM_CLUSTER, server.cluster);
+    const timeout = <u32>(this.tryMicroseconds / 1000);
+    const token = httpCall(DOH_CLUSTER.at, DOH_CLUSTER.length, headers, writer.at, writer.length, timeout);
+    if (token == 0) return false;
+    exchange.token = token;
+    exchange.nextByToken = unchecked(this.byToken[token & (BUCKETS - 1)]);
+    unchecked((this.byToken[token & (BUCKETS - 1)] = exchange));
+    return true;
+  }
+
+  // ---- answers -----------------------------------------------------------------------------------------------------
+
+  /** A message on a gRPC stream; false where the stream is no pipe. */
+  onPipeMessage(token: u32, message: usize, length: u32, now: u64): bool {
+    const pipe = this.pipeOf(token);
+    if (pipe === null) return false;
+    const exchange = length >= 2 ? pipe.find(bswap<u16>(load<u16>(message))) : null;
+    if (exchange === null) return true;
+    const reading = this.reader.read(message, length, exchange.asked, true, now);
+    if (reading == Reading.NotOurs) return true;
+    pipe.answered++;
+    pipe.answeredAt = now;
+    pipe.remove(exchange);
+    this.read(exchange, reading, now);
+    return true;
+  }
+
+  /** A gRPC stream ended; false where it is no pipe. */
+  onPipeClosed(token: u32, now: u64): bool {
+    const pipe = this.pipeOf(token);
+    if (pipe === null) return false;
+    pipe.token = 0;
+    // A server that answered and then closed was idle or busy, not ill: RFC 7766, section 6.2.4.
+    if (pipe.answered == 0) pipe.server.failed(now, false);
+    this.abandon(pipe, pipe.answered > 0, now);
+    return true;
+  }
+
+  /** An HTTP call ended; false where it is none of ours. `headerCount` is 0 where there is no response. */
+  onHttpResponse(token: u32, headerCount: u32, bodySize: u32, now: u64): bool {
+    const exchange = this.takeToken(token);
+    if (exchange === null) return false;
+    const body = headerCount != 0 && isDnsMessage() ? readBuffer(Buffer.HttpCallResponseBody, 0, bodySize) : 0;
+    const reading = body == 0 ? Reading.Unusable : this.reader.read(body, readLength, exchange.asked, false, now);
+    this.read(exchange, reading == Reading.NotOurs ? Reading.Unusable : reading, now);
+    return true;
+  }
+
+  private read(exchange: Exchange, reading: Reading, now: u64): void {
+    this.unschedule(exchange);
+    const server = exchange.server;
+    const upstream = exchange.upstream;
+    if (server === null || upstream === null) return;
+    const answer = this.reader.answer;
+    if (reading == Reading.Unusable || answer === null) {
+      server.failed(now, true);
+      this.attempt(exchange, now);
+      return;
+    }
+    server.succeeded();
+    recordMetric(upstream.latencyMetric, (now - exchange.sentAt) / 1000);
+    if (answer.rcode == Rcode.NOERROR || answer.rcode == Rcode.NXDOMAIN || upstream.servers.length == 1) {
+      this.finish(exchange, answer);
+      return;
+    }
+    // Another server may know better than one that fails or refuses.
+    release(exchange.fallback);
+    exchange.fallback = answer;
+    this.attempt(exchange, now);
+  }
+
+  /** Every exchange of a closed pipe is sent again, or counts as failed. */
+  private abandon(pipe: Pipe, again: bool, now: u64): void {
+    const orphans = pipe.outstanding;
+    let bucket: u32 = 0;
+    const left = new Array<Exchange>();
+    for (let i: u32 = 0; i < orphans; i++) {
+      const exchange = pipe.anyFrom(bucket);
+      if (exchange === null) break;
+      bucket = exchange.asked.id & 1023;
+      pipe.remove(exchange);
+      left.push(exchange);
+    }
+    for (let i = 0; i < left.length; i++) {
+      const exchange = unchecked(left[i]);
+      this.unschedule(exchange);
+      // The connection made progress, so trying again does too: it costs no try, only time.
+      if (again && exchange.tries > 0) {
+        exchange.tries--;
+        exchange.server = null;
+      }
+      this.attempt(exchange, now);
+    }
+  }
+
+  // ---- ends --------------------------------------------------------------------------------------------------------
+
+  private finish(exchange: Exchange, answer: Answer | null): void {
+    let result = answer;
+    if (result === null) {
+      result = exchange.fallback;
+      exchange.fallback = null;
+    }
+    release(exchange.fallback);
+    exchange.fallback = null;
+    this.unlink(exchange);
+    this.count--;
+    this.listener.exchanged(exchange, result);
+    exchange.upstream = null;
+    exchange.server = null;
+    this.pool.push(exchange);
+  }
+
+  /** Ends tries that have taken too long. */
+  tick(now: u64): void {
+    let exchange = this.earliest;
+    while (exchange !== null && now >= exchange.tryEnds) {
+      this.unschedule(exchange);
+      this.timedOut(exchange, now);
+      exchange = this.earliest;
+    }
+  }
+
+  private timedOut(exchange: Exchange, now: u64): void {
+    const server = exchange.server;
+    if (exchange.token != 0) this.takeToken(exchange.token);
+    const pipe = exchange.pipe;
+    if (pipe !== null) {
+      pipe.remove(exchange);
+      if (pipe.answeredAt < exchange.sentAt) {
+        // It answers nobody: start afresh.
+        pipe.close();
+        if (server !== null) server.failed(now, true);
+        this.abandon(pipe, false, now);
+      }
+    } else if (server !== null) {
+      server.failed(now, true);
+    }
+    this.attempt(exchange, now);
+  }
+
+  // ---- lists -------------------------------------------------------------------------------------------------------
+
+  private pipeOf(token: u32): Pipe | null {
+    for (let i = 0; i < this.pipes.length; i++) {
+      const pipe = unchecked(this.pipes[i]);
+      if (pipe.token == token) return pipe;
+    }
+    return null;
+  }
+
+  /** Closes the pipes of servers that no upstream names any more, once nothing is under way on them. */
+  closeUnused(servers: Map<string, Server>): void {
+    for (let i = this.pipes.length - 1; i >= 0; i--) {
+      const pipe = this.pipes[i];
+      if (pipe.outstanding > 0 || servers.has(clusterName(pipe.server))) continue;
+      pipe.close();
+      this.pipes.splice(i, 1);
+      pipe.server.pipes.splice(pipe.server.pipes.indexOf(pipe), 1);
+    }
+  }
+
+  private takeToken(token: u32): Exchange | null {
+    const bucket = token & (BUCKETS - 1);
+    let before: Exchange | null = null;
+    let exchange = unchecked(this.byToken[bucket]);
+    while (exchange !== null && exchange.token != token) {
+      before = exchange;
+      exchange = exchange.nextByToken;
+    }
+    if (exchange === null) return null;
+    if (before !== null) before.nextByToken = exchange.nextByToken;
+    else unchecked((this.byToken[bucket] = exchange.nextByToken));
+    exchange.nextByToken = null;
+    exchange.token = 0;
+    return exchange;
+  }
+
+  private unlink(exchange: Exchange): void {
+    const bucket = <u32>exchange.hash & (BUCKETS - 1);
+    let before: Exchange | null = null;
+    let at = unchecked(this.byQuestion[bucket]);
+    while (at !== null && at !== exchange) {
+      before = at;
+      at = at.next;
+    }
+    if (before !== null) before.next = exchange.next;
+    else unchecked((this.byQuestion[bucket] = exchange.next));
+    exchange.next = null;
+  }
+
+  private schedule(exchange: Exchange): void {
+    exchange.timed = true;
+    exchange.later = null;
+    exchange.earlier = this.latest;
+    const latest = this.latest;
+    if (latest !== null) latest.later = exchange;
+    else this.earliest = exchange;
+    this.latest = exchange;
+  }
+
+  private unschedule(exchange: Exchange): void {
+    if (!exchange.timed) return;
+    exchange.timed = false;
+    const earlier = exchange.earlier;
+    const later = exchange.later;
+    if (earlier !== null) earlier.later = later;
+    else this.earliest = later;
+    if (later !== null) later.earlier = earlier;
+    else this.latest = earlier;
+    exchange.earlier = null;
+    exchange.later = null;
+  }
+}
+
+export function clusterName(server: Server): string {
+  return String.UTF8.decodeUnsafe(server.cluster.at, server.cluster.length);
+}
+
+function isDnsMessage(): bool {
+  const status = readHeader(HeaderMap.HttpCallResponse, STATUS);
+  if (status == 0 || readLength != 3 || load<u8>(status) != 0x32 || load<u16>(status + 1) != 0x3030) return false;
+  const type = readHeader(HeaderMap.HttpCallResponse, CONTENT_TYPE);
+  return type != 0 && readLength == DNS_MESSAGE.length && memory.compare(type, DNS_MESSAGE.at, readLength) == 0;
+}
+
+function hashOf(view: u64, key: NameKey, selector: u32): u64 {
+  return mix(mix(key.hash, view), selector);
+}

@@ -1,0 +1,312 @@
+// What the policy service said: a Verdict of protos/verdict.proto as the filter keeps it. Blocks live outside the
+// garbage collector and count their references: the verdict cache holds one, and every query under way by it.
+
+import { internTenant } from "../telemetry/tenants";
+import { ProtoReader } from "../wire/protobuf";
+
+export const enum Action {
+  Forward = 1,
+  Deny = 2,
+}
+
+export const enum Extent {
+  Exact = 0,
+  Below = 1,
+  AtOrBelow = 2,
+}
+
+/** Fixed head of the block; EDE text, policy and rule follow. */
+@unmanaged
+export class Verdict {
+  references: u32;
+  size: u32;
+  action: Action;
+  subject: u32;
+  tenant: u32;
+  logAll: bool;
+  /** Forward: number of the upstream in the revision, and the answers that may be shared. */
+  upstream: u32;
+  view: u64;
+  /** Deny. */
+  rcode: u32;
+  edeCode: u32;
+  ttl: u32;
+  soaLabels: u32;
+  edeLength: u32;
+  policyLength: u32;
+  ruleLength: u32;
+}
+
+const HEAD: usize = (offsetof<Verdict>() + 7) & ~7;
+
+export function edeTextAt(verdict: Verdict): usize {
+  return changetype<usize>(verdict) + HEAD;
+}
+
+export function policyAt(verdict: Verdict): usize {
+  return edeTextAt(verdict) + verdict.edeLength;
+}
+
+export function ruleAt(verdict: Verdict): usize {
+  return policyAt(verdict) + verdict.policyLength;
+}
+
+export function retainVerdict(verdict: Verdict): Verdict {
+  verdict.references += 1;
+  return verdict;
+}
+
+export function releaseVerdict(verdict: Verdict | null): void {
+  if (verdict === null) return;
+  if (--verdict.references == 0) heap.free(changetype<usize>(verdict));
+}
+
+/** Most types and excepted labels that a scope may list; one with more is refused. */
+export const MAX_LIST: i32 = 256;
+const MAX_TEXT: u32 = 512;
+
+/** Reads the body of a decision. Every field is valid after `read` returned true, until the next call. */
+@final
+export class VerdictReader {
+  revision: u64 = 0;
+  prefix: u32 = 0;
+  labels: u32 = 0;
+  extent: Extent = Extent.Exact;
+  readonly except: StaticArray<u32> = new StaticArray<u32>(MAX_LIST);
+  exceptCount: i32 = 0;
+  readonly types: StaticArray<u32> = new StaticArray<u32>(MAX_LIST);
+  typeCount: i32 = 0;
+  typesExcluded: bool = false;
+  transports: u32 = 0;
+  lifetime: u32 = 0;
+  /** With one reference, the caller's. */
+  verdict: Verdict | null = null;
+
+  private readonly reader: ProtoReader = new ProtoReader();
+  private readonly inner: ProtoReader = new ProtoReader();
+  private readonly list: ProtoReader = new ProtoReader();
+  private subject: u32 = 0;
+  private tenant: u32 = 0;
+  private logAll: bool = false;
+  private action: u32 = 0;
+  private upstream: u32 = 0;
+  private view: u64 = 0;
+  private rcode: u32 = 0;
+  private edeCode: u32 = 0;
+  private ttl: u32 = 0;
+  private soaLabels: u32 = 0;
+  private edeText: usize = 0;
+  private edeLength: u32 = 0;
+
+  /** Whether `body` is a whole Verdict. */
+  read(body: usize, length: u32): bool {
+    this.clear();
+    let policy: usize = 0;
+    let policyLength: u32 = 0;
+    let rule: usize = 0;
+    let ruleLength: u32 = 0;
+    const reader = this.reader.begin(body, length);
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1:
+          this.revision = reader.number();
+          break;
+        case 2:
+          reader.bytes();
+          this.readClient(reader.bytesAt, reader.bytesLength);
+          break;
+        case 3:
+          reader.bytes();
+          this.readScope(reader.bytesAt, reader.bytesLength);
+          break;
+        case 4:
+          reader.bytes();
+          this.readForward(reader.bytesAt, reader.bytesLength);
+          break;
+        case 5:
+          reader.bytes();
+          this.readDeny(reader.bytesAt, reader.bytesLength);
+          break;
+        case 8:
+          reader.bytes();
+          policy = reader.bytesAt;
+          policyLength = min(reader.bytesLength, MAX_TEXT);
+          break;
+        case 9:
+          reader.bytes();
+          rule = reader.bytesAt;
+          ruleLength = min(reader.bytesLength, MAX_TEXT);
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    if (reader.failed || this.broken || this.subject == 0 || this.action == 0 || this.revision == 0) return false;
+    const size = HEAD + this.edeLength + policyLength + ruleLength;
+    const verdict = changetype<Verdict>(heap.alloc(size));
+    verdict.references = 1;
+    verdict.size = <u32>size;
+    verdict.action = <Action>this.action;
+    verdict.subject = this.subject;
+    verdict.tenant = this.tenant;
+    verdict.logAll = this.logAll;
+    verdict.upstream = this.upstream;
+    verdict.view = this.view;
+    verdict.rcode = this.rcode;
+    verdict.edeCode = this.edeCode;
+    verdict.ttl = this.ttl;
+    verdict.soaLabels = this.soaLabels;
+    verdict.edeLength = this.edeLength;
+    verdict.policyLength = policyLength;
+    verdict.ruleLength = ruleLength;
+    memory.copy(edeTextAt(verdict), this.edeText, this.edeLength);
+    memory.copy(policyAt(verdict), policy, policyLength);
+    memory.copy(ruleAt(verdict), rule, ruleLength);
+    this.verdict = verdict;
+    return true;
+  }
+
+  private broken: bool = false;
+
+  private clear(): void {
+    this.revision = 0;
+    this.prefix = 0;
+    this.labels = 0;
+    this.extent = Extent.Exact;
+    this.exceptCount = 0;
+    this.typeCount = 0;
+    this.typesExcluded = false;
+    this.transports = 0;
+    this.lifetime = 0;
+    this.verdict = null;
+    this.subject = 0;
+    this.tenant = 0;
+    this.logAll = false;
+    this.action = 0;
+    this.upstream = 0;
+    this.view = 0;
+    this.rcode = 0;
+    this.edeCode = 0;
+    this.ttl = 0;
+    this.soaLabels = 0;
+    this.edeLength = 0;
+    this.broken = false;
+  }
+
+  private finish(): void {
+    if (this.inner.failed) this.broken = true;
+  }
+
+  private readClient(at: usize, length: u32): void {
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) this.subject = <u32>reader.number();
+      else if (reader.field == 2) {
+        reader.bytes();
+        this.tenant = internTenant(reader.bytesAt, reader.bytesLength);
+      } else if (reader.field == 3) this.prefix = <u32>reader.number();
+      else if (reader.field == 4) this.logAll = reader.number() != 0;
+      else reader.skip();
+    }
+    this.finish();
+  }
+
+  private readScope(at: usize, length: u32): void {
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1:
+          this.labels = <u32>reader.number();
+          break;
+        case 2:
+          this.extent = <Extent>reader.number();
+          if (this.extent > Extent.AtOrBelow) this.broken = true;
+          break;
+        case 3:
+          this.readExcept(reader);
+          break;
+        case 4:
+          this.readTypes(reader);
+          break;
+        case 5:
+          this.typesExcluded = reader.number() != 0;
+          break;
+        case 6:
+          this.transports = <u32>reader.number();
+          break;
+        case 7:
+          this.lifetime = <u32>reader.number();
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    this.finish();
+  }
+
+  /** Packed: 32 bits each, little-endian. */
+  private readExcept(reader: ProtoReader): void {
+    reader.bytes();
+    const count = <i32>(reader.bytesLength >> 2);
+    if (reader.bytesLength & 3 || count > MAX_LIST - this.exceptCount) {
+      this.broken = true;
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      unchecked((this.except[this.exceptCount++] = load<u32>(reader.bytesAt + (i << 2))));
+    }
+  }
+
+  private readTypes(reader: ProtoReader): void {
+    reader.bytes();
+    const list = this.list.begin(reader.bytesAt, reader.bytesLength);
+    while (!list.failed && !list.atEnd) {
+      if (this.typeCount == MAX_LIST) {
+        this.broken = true;
+        return;
+      }
+      unchecked((this.types[this.typeCount++] = <u32>list.varint()));
+    }
+    if (list.failed) this.broken = true;
+  }
+
+  private readForward(at: usize, length: u32): void {
+    this.action = Action.Forward;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) this.upstream = <u32>reader.number();
+      else if (reader.field == 2) this.view = reader.fixed64();
+      else reader.skip();
+    }
+    this.finish();
+  }
+
+  private readDeny(at: usize, length: u32): void {
+    this.action = Action.Deny;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1:
+          this.rcode = <u32>reader.number();
+          break;
+        case 2:
+          this.edeCode = <u32>reader.number();
+          break;
+        case 3:
+          reader.bytes();
+          this.edeText = reader.bytesAt;
+          this.edeLength = min(reader.bytesLength, MAX_TEXT);
+          break;
+        case 4:
+          this.ttl = <u32>reader.number();
+          break;
+        case 5:
+          this.soaLabels = <u32>reader.number();
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    this.finish();
+  }
+}
