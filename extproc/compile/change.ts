@@ -7,8 +7,8 @@ import type { Problem } from "../resources/problem.ts";
 export interface Source {
   /** File name, or what the text came by: it stands in front of every problem. */
   readonly name: string;
-  /** YAML, any number of documents. */
-  readonly text: string;
+  /** YAML, any number of documents; as octets, UTF-8. Shared memory crosses threads without a copy. */
+  readonly text: string | Uint8Array;
 }
 
 export interface ResourceKey {
@@ -32,8 +32,9 @@ export interface ResourceChange extends ResourceKey {
 export interface Compiled {
   readonly ok: true;
   readonly policy: CompiledPolicy;
-  /** The whole set as YAML, one document a resource, in a fixed order: UTF-8 in shared memory. */
+  /** The whole set as YAML, ordered by kind and name, each resource behind a documentStart() line: shared UTF-8. */
   readonly text: Uint8Array;
+  /** What became of each resource that the change speaks of, and of those that it pruned. */
   readonly changes: readonly ResourceChange[];
   readonly warnings: readonly Problem[];
 }

@@ -1,10 +1,15 @@
 /**
- * The compiling thread: YAML in, compiled policy out, and the decision thread never waits for it.
+ * The compiling thread, seen from the decision thread: which never parses, and never waits.
  */
+import { Worker } from "node:worker_threads";
 import type { Change, CompileResult, Source } from "./change.ts";
+import type { JobMessage } from "./worker.ts";
 
 export interface Compiler {
-  /** Applies a change to a set and compiles the outcome. Jobs are done one after the other. */
+  /**
+   * Applies a change to a set and compiles the outcome. Jobs are done one after the other. Rejects only when the
+   * compiling thread failed; what is wrong with the sources is in the result.
+   */
   compile(base: readonly Source[], change?: Change): Promise<CompileResult>;
   close(): Promise<void>;
 }
@@ -12,8 +17,85 @@ export interface Compiler {
 export interface CompilerOptions {
   /** Where the worker's module is, for a service bundled into one file. */
   readonly workerUrl?: URL;
+  /** Heap of the compiling thread; a set that needs more is refused, and the service goes on. 1024 by default. */
+  readonly heapMiB?: number;
 }
 
-export function startCompiler(_options: CompilerOptions = {}): Compiler {
-  throw new Error("the compiler is not there yet");
+/** worker.ts under tsx, worker.js where this is built. */
+const WORKER_URL = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url);
+
+const DEFAULT_HEAP_MIB = 1024;
+
+interface Pending {
+  resolve(result: CompileResult): void;
+  reject(error: Error): void;
+}
+
+type ResultMessage = { readonly id: number } & ({ readonly result: CompileResult } | { readonly error: string });
+
+export function startCompiler(options: CompilerOptions = {}): Compiler {
+  return new WorkerCompiler(options);
+}
+
+/** The thread starts with the first job, keeps the process alive only while it has one, and is replaced if it dies. */
+class WorkerCompiler implements Compiler {
+  readonly #options: CompilerOptions;
+  readonly #pending = new Map<number, Pending>();
+  #worker: Worker | undefined;
+  #lastId = 0;
+  #closed = false;
+
+  constructor(options: CompilerOptions) {
+    this.#options = options;
+  }
+
+  compile(base: readonly Source[], change?: Change): Promise<CompileResult> {
+    if (this.#closed) return Promise.reject(new Error("expected an open compiler, got a closed one"));
+    const worker = this.#start();
+    const message: JobMessage = { id: ++this.#lastId, base, change };
+    return new Promise((resolve, reject) => {
+      this.#pending.set(message.id, { resolve, reject });
+      worker.ref();
+      worker.postMessage(message);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const worker = this.#worker;
+    this.#fail(new Error("the compiler was closed"));
+    await worker?.terminate();
+  }
+
+  #start(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, {
+      name: "policy-compiler",
+      resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMiB ?? DEFAULT_HEAP_MIB },
+    });
+    worker.on("message", (message: ResultMessage) => this.#settle(message));
+    const lose = (error: Error) => {
+      if (this.#worker === worker) this.#fail(error);
+    };
+    worker.on("error", lose);
+    worker.on("exit", (code) => lose(new Error(`the compiling thread ended with code ${code}`)));
+    this.#worker = worker;
+    return worker;
+  }
+
+  #settle(message: ResultMessage): void {
+    const pending = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if (this.#pending.size === 0) this.#worker?.unref();
+    if (pending === undefined) return;
+    if ("result" in message) pending.resolve(message.result);
+    else pending.reject(new Error(`the compiling thread failed: ${message.error}`));
+  }
+
+  #fail(error: Error): void {
+    this.#worker = undefined;
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(error);
+  }
 }

@@ -103,6 +103,12 @@ export const IDENTITY_TENANT_MASK = 0xffffff;
 export const IDENTITY_LENGTH_SHIFT = 24;
 export const MAX_TENANTS = IDENTITY_TENANT_MASK - 1;
 
+/** Subjects (protos/verdict.proto): nobody's clients are two classes, then there is one to a tenant. */
+export const SUBJECT_UNKNOWN = 1;
+export const SUBJECT_UNIDENTIFIED = 2; // from the CIDRs of a tenant that requires a principal, without it
+export const SUBJECT_FIRST_TENANT = 3;
+export const NO_TENANT = -1;
+
 /** A scope names at most so many labels that it does not cover. */
 export const MAX_EXCEPT = 64;
 /** A scope names at most so many types. */

@@ -1,13 +1,117 @@
 /**
  * The decision: what becomes of one question of one client, and how far that holds.
+ *
+ * Pure: the same snapshot and request give the same verdict. Nothing is parsed here but the request, and every
+ * string of the verdict is one of the snapshot's.
  */
-import type { Verdict } from "../compiled/messages.ts";
+import {
+  ACTION_ACCEPT,
+  NO_TENANT,
+  POLICY_NAME,
+  POLICY_WORDS,
+  RULE_ACTION,
+  RULE_EDE_CODE,
+  RULE_EDE_TEXT,
+  RULE_NAME,
+  RULE_POLICY,
+  RULE_RCODE,
+  RULE_TTL,
+  RULE_WORDS,
+  SUBJECT_UNIDENTIFIED,
+  TENANT_LOG_ALL,
+  TENANT_NAME,
+  TENANT_POLICIES,
+  TENANT_POLICY_COUNT,
+  TENANT_WORDS,
+} from "../compiled/layout.ts";
+import type { Deny, Forward, Verdict, VerdictClient } from "../compiled/messages.ts";
+import { readAddress } from "../compiled/networks.ts";
+import { judge, type Match } from "../compiled/policy-walk.ts";
+import { readQuestion } from "../compiled/question.ts";
+import { ScopeBuilder } from "../compiled/scope.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
+import { findForward } from "../compiled/zones.ts";
+import { type Identity, identify } from "./client.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 
 export { type DecisionRequest, MalformedRequest };
 
-/** Pure: the same snapshot and request give the same verdict. Throws MalformedRequest. */
-export function decide(_snapshot: Snapshot, _request: DecisionRequest): Verdict {
-  throw new MalformedRequest("no policy is compiled yet");
+/** RCODE REFUSED (RFC 1035), INFO-CODE Prohibited (RFC 8914). */
+const NO_UPSTREAM: Deny = {
+  rcode: 5,
+  ede_code: 18,
+  ede_text: "no upstream for this name",
+  ttl: 0,
+  soa_labels: 0,
+};
+
+const PRINCIPAL_REQUIRED = "a client certificate is required from this address";
+
+/** Throws MalformedRequest for an address or a name that is none. */
+export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
+  const address = readAddress(request.address);
+  if (address === undefined) {
+    throw new MalformedRequest(`expected an address of 4 or 16 octets, got ${request.address.length}`);
+  }
+  const question = readQuestion(request.qname);
+  if (question === undefined) {
+    throw new MalformedRequest(`expected one uncompressed name, got ${request.qname.length} octets that are none`);
+  }
+  const identity = identify(snapshot, request, address);
+  const { sequence: revision, sections, strings } = snapshot;
+  const client = describeClient(snapshot, identity);
+  const scope = new ScopeBuilder();
+  if (identity.tenant === NO_TENANT) {
+    const deny = denyNobody(snapshot, identity);
+    return { revision, client, scope: scope.build(request.qtype), deny, policy: "", rule: "" };
+  }
+  const tenant = identity.tenant * TENANT_WORDS;
+  const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
+  const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
+  const match = judge(sections, start, count, question, request.qtype, scope);
+  let policy = "";
+  let rule = "";
+  if (match !== undefined) {
+    const record = match.rule * RULE_WORDS;
+    rule = strings.get(sections.rules[record + RULE_NAME] ?? 0);
+    const policyRecord = (sections.rules[record + RULE_POLICY] ?? 0) * POLICY_WORDS;
+    policy = strings.get(sections.policies[policyRecord + POLICY_NAME] ?? 0);
+    if (sections.rules[record + RULE_ACTION] !== ACTION_ACCEPT) {
+      const deny = denyByRule(snapshot, match);
+      return { revision, client, scope: scope.build(request.qtype), deny, policy, rule };
+    }
+  }
+  const forward: Forward | undefined = findForward(sections, identity.tenant, question, scope);
+  const judged = { revision, client, scope: scope.build(request.qtype), policy, rule };
+  return forward === undefined ? { ...judged, deny: NO_UPSTREAM } : { ...judged, forward };
+}
+
+function describeClient({ sections, strings }: Snapshot, identity: Identity): VerdictClient {
+  const { subject, tenant, prefix } = identity;
+  if (tenant === NO_TENANT) return { subject, tenant: "", prefix, log_all: false };
+  const record = tenant * TENANT_WORDS;
+  return {
+    subject,
+    tenant: strings.get(sections.tenants[record + TENANT_NAME] ?? 0),
+    prefix,
+    log_all: sections.tenants[record + TENANT_LOG_ALL] === 1,
+  };
+}
+
+/** Clients without the principal that their address asks for get the unknown client's answer, with its own reason. */
+function denyNobody({ tables }: Snapshot, { subject }: Identity): Deny {
+  const { rcode, edeCode, edeText, ttl } = tables.unknownClient;
+  const ede_text = subject === SUBJECT_UNIDENTIFIED ? PRINCIPAL_REQUIRED : edeText;
+  return { rcode, ede_code: edeCode, ede_text, ttl, soa_labels: 0 };
+}
+
+function denyByRule({ sections: { rules }, strings }: Snapshot, match: Match): Deny {
+  const rule = match.rule * RULE_WORDS;
+  return {
+    rcode: rules[rule + RULE_RCODE] ?? 0,
+    ede_code: rules[rule + RULE_EDE_CODE] ?? 0,
+    ede_text: strings.get(rules[rule + RULE_EDE_TEXT] ?? 0),
+    ttl: rules[rule + RULE_TTL] ?? 0,
+    soa_labels: match.base,
+  };
 }

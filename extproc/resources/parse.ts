@@ -16,6 +16,14 @@ const MAX_ALIASES = 100;
 /** One document gets so many problems told; finding the line of each costs a parse. */
 const MAX_PROBLEMS = 50;
 
+/** The line that starts a document, with the resource's key if it was written by documentStart(). */
+const DOCUMENT_START = /^---[ \t]*(?:# \w+\/[a-z0-9.-]+[ \t]*(?=\n))?\n?/;
+
+/** The line before a resource in a listing of many: a listing can be taken apart by these lines alone. */
+export function documentStart(kind: string, name: string): string {
+  return `--- # ${kind}/${name}\n`;
+}
+
 export interface LocatedResource {
   readonly resource: Resource;
   readonly origin: Origin;
@@ -60,7 +68,7 @@ function* parseDocuments(text: string, source: string): Generator<ParsedDocument
     // Comments before the first document are its own.
     const start = index === 0 && !yaml.directives.yaml.explicit ? 0 : Math.max(end, yaml.range[0]);
     end = yaml.range[2];
-    const marker = /^---[ \t]*\n?/.exec(text.slice(start, end))?.[0] ?? "";
+    const marker = DOCUMENT_START.exec(text.slice(start, end))?.[0] ?? "";
     const slice = text.slice(start + marker.length, end).replace(/^\.\.\.[ \t]*$/m, "");
     const origin = new Origin(source, document, slice, lines.linePos(start + marker.length).line);
     yield { yaml, origin, place: (offset) => ({ source, document, line: lines.linePos(offset).line }) };

@@ -1,0 +1,89 @@
+/**
+ * Policies and rules as records, each policy with a trie of the names that its rules speak of.
+ */
+import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS } from "../compiled/layout.ts";
+import type { DenialRecord } from "../compiled/snapshot.ts";
+import { NamePattern } from "../resources/name-pattern.ts";
+import { type DnsPolicy, EDE_CODES, type Response, type Rule } from "../resources/schema.ts";
+import type { StringPool } from "./string-pool.ts";
+import type { TrieBuilder } from "./trie-builder.ts";
+import { WordList } from "./word-list.ts";
+
+const ACTIONS = { Accept: ACTION_ACCEPT, Deny: ACTION_DENY, Pass: ACTION_PASS } as const;
+
+/** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
+const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
+
+/** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
+const DEFAULT_DENIAL_TTL = 30;
+
+/** The only tier so far. */
+const TENANT_TIER = 0;
+
+const EVERY_NAME = [new NamePattern([], "every")];
+
+export function compilePolicies(
+  policies: readonly DnsPolicy[],
+  strings: StringPool,
+  trie: TrieBuilder,
+  lists: WordList,
+): { readonly policies: Uint32Array; readonly rules: Uint32Array; readonly ruleCount: number } {
+  const policyRecords = new WordList();
+  const ruleRecords = new WordList();
+  let ruleCount = 0;
+  for (const [number, { metadata, spec }] of policies.entries()) {
+    const root = trie.addRoot();
+    policyRecords.push(strings.intern(metadata.name), TENANT_TIER, root, ruleCount);
+    for (const rule of spec.rules) {
+      addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
+      const types = rule.match.types ?? [];
+      const denial = compileDenial(
+        rule.response,
+        defaultCode(rule),
+        EDE_CODES.Blocked,
+        `policy ${metadata.name}/${rule.name}`,
+      );
+      ruleRecords.push(
+        strings.intern(rule.name),
+        number,
+        ACTIONS[rule.action],
+        denial.rcode,
+        denial.edeCode,
+        strings.intern(rule.action === "Deny" ? denial.edeText : ""),
+        denial.ttl,
+        lists.append(types),
+        types.length,
+      );
+      ruleCount++;
+    }
+  }
+  return { policies: policyRecords.words(), rules: ruleRecords.words(), ruleCount };
+}
+
+function addPatterns(trie: TrieBuilder, root: number, patterns: readonly NamePattern[], rule: number): void {
+  for (const { labels, extent } of patterns) {
+    const node = trie.node(root, labels.toReversed());
+    if (extent !== "exact") trie.addBelow(node, rule);
+    if (extent !== "below") trie.addExact(node, rule);
+  }
+}
+
+/** A denial of some types is no word on the name itself (RFC 8020). */
+function defaultCode({ match }: Rule): keyof typeof RCODES {
+  return match.types ? "NODATA" : "NXDOMAIN";
+}
+
+export function compileDenial(
+  response: Response | undefined,
+  code: keyof typeof RCODES,
+  edeCode: number,
+  edeText: string,
+): DenialRecord {
+  const ede = response?.ede;
+  return {
+    rcode: RCODES[response?.code ?? code],
+    edeCode: ede === undefined ? edeCode : typeof ede === "string" ? EDE_CODES[ede] : ede.code,
+    edeText: typeof ede === "object" ? (ede.text ?? edeText) : edeText,
+    ttl: response?.ttl ?? DEFAULT_DENIAL_TTL,
+  };
+}

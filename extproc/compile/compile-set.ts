@@ -1,0 +1,162 @@
+/**
+ * A valid policy set to its compiled form. Everything is numbered by name, so the same set compiles to the same bytes.
+ */
+import { SECTIONS, type SectionName } from "../compiled/layout.ts";
+import type { CompiledPolicy, CompiledTables } from "../compiled/snapshot.ts";
+import { type DnsPolicy, EDE_CODES, type Tenant, type Upstream } from "../resources/schema.ts";
+import { shortHash } from "./canonical.ts";
+import { compileClients } from "./compile-clients.ts";
+import { compileDenial, compilePolicies } from "./compile-policies.ts";
+import type { PolicySet } from "./policy-set.ts";
+import { StringPool } from "./string-pool.ts";
+import { TrieBuilder } from "./trie-builder.ts";
+import { type CompiledUpstreams, compileUpstreams, viewOf } from "./upstreams.ts";
+import { WordList } from "./word-list.ts";
+
+export function compileSet(set: PolicySet): CompiledPolicy {
+  const tenants = set.tenants.map(({ resource }) => resource);
+  const policies = set.policies.map(({ resource }) => resource);
+  const upstreamResources = set.upstreams.map(({ resource }) => resource);
+  const strings = new StringPool();
+  const trie = new TrieBuilder();
+  const lists = new WordList();
+  const clients = compileClients(tenants, strings, trie);
+  const upstreams = compileUpstreams(upstreamResources);
+  const compiledPolicies = compilePolicies(policies, strings, trie, lists);
+  const zones = new WordList();
+  const tenantRecords = new WordList();
+  const order = policyOrder(policies);
+  const zoneCompiler = new ZoneCompiler(upstreamResources, upstreams, zones);
+  for (const tenant of tenants) {
+    const own = order.get(tenant.metadata.name) ?? [];
+    tenantRecords.push(
+      strings.intern(tenant.metadata.name),
+      tenant.spec.telemetry.log === "All" ? 1 : 0,
+      lists.append(own),
+      own.length,
+      tenant.spec.upstream === undefined ? 0 : zoneCompiler.add(tenant, tenant.spec.upstream, undefined) + 1,
+      compileForward(tenant, trie, zoneCompiler),
+    );
+  }
+  const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));
+  const { offsets, bytes } = strings.finish();
+  const { nodes, edges, labels } = trie.finish(lists, bytes.length);
+  const { principalRoot, evidence, ...clientSections } = clients;
+  const tables: CompiledTables = {
+    hash: hashOf(set),
+    evidence,
+    upstreams: upstreams.messages,
+    clusters: upstreams.clusters,
+    unknownClient: compileDenial(
+      set.settings?.resource.spec.unknownClient?.response,
+      "REFUSED",
+      EDE_CODES.Prohibited,
+      "unknown client",
+    ),
+    principalRoot,
+    tenantCount: tenants.length,
+    policyCount: policies.length,
+    ruleCount: compiledPolicies.ruleCount,
+  };
+  return pack(
+    {
+      stringOffsets: offsets,
+      nodes,
+      edges,
+      lists: lists.words(),
+      policies: compiledPolicies.policies,
+      rules: compiledPolicies.rules,
+      tenants: tenantRecords.words(),
+      zones: zones.words(),
+      tenantIndex,
+      ...clientSections,
+    },
+    [bytes, labels],
+    tables,
+  );
+}
+
+/** Policies of each tenant in the order in which they are asked. */
+function policyOrder(policies: readonly DnsPolicy[]): Map<string, number[]> {
+  const order = new Map<string, number[]>();
+  const byPriority = [...policies.entries()].sort(([, a], [, b]) => a.spec.priority - b.spec.priority);
+  for (const [number, { spec }] of byPriority) {
+    for (const tenant of spec.subject.tenants) {
+      const numbers = order.get(tenant);
+      if (numbers === undefined) order.set(tenant, [number]);
+      else numbers.push(number);
+    }
+  }
+  return order;
+}
+
+class ZoneCompiler {
+  readonly #byName: ReadonlyMap<string, Upstream>;
+  readonly #upstreams: CompiledUpstreams;
+  readonly #zones: WordList;
+  #count = 0;
+
+  constructor(resources: readonly Upstream[], upstreams: CompiledUpstreams, zones: WordList) {
+    this.#byName = new Map(resources.map((upstream) => [upstream.metadata.name, upstream]));
+    this.#upstreams = upstreams;
+    this.#zones = zones;
+  }
+
+  /** The number of the zone. */
+  add(tenant: Tenant, upstreamName: string, zone: string | undefined): number {
+    const upstream = this.#byName.get(upstreamName);
+    const id = this.#upstreams.ids.get(upstreamName);
+    if (upstream === undefined || id === undefined) throw new Error(`expected Upstream ${upstreamName}, got none`);
+    const owner = tenant.spec.cache === "Own" ? tenant.metadata.name : undefined;
+    const view = BigInt(`0x${viewOf(upstream, zone, owner)}`);
+    this.#zones.push(id, Number(view >> 32n), Number(view & 0xffffffffn));
+    return this.#count++;
+  }
+}
+
+/** Root of the tenant's forward zones + 1; 0 where it has none. */
+function compileForward(tenant: Tenant, trie: TrieBuilder, zones: ZoneCompiler): number {
+  if (tenant.spec.forward.length === 0) return 0;
+  const root = trie.addRoot();
+  for (const { zones: names, upstream } of tenant.spec.forward) {
+    for (const name of names) {
+      trie.addBelow(trie.node(root, name.labels.toReversed()), zones.add(tenant, upstream, name.text));
+    }
+  }
+  return root + 1;
+}
+
+/** Of what the set says: labels, annotations and comments are not part of it, and neither is the order of writing. */
+function hashOf({ tenants, upstreams, policies, settings }: PolicySet): string {
+  const resources = [...tenants, ...upstreams, ...policies, ...(settings ? [settings] : [])];
+  return shortHash(
+    resources.map(({ resource }) => [resource.kind, resource.metadata.name, resource.spec]),
+    8,
+  );
+}
+
+function pack(
+  words: Readonly<Record<SectionName, Uint32Array>>,
+  bytes: readonly Uint8Array[],
+  tables: CompiledTables,
+): CompiledPolicy {
+  const directory: Partial<Record<SectionName, readonly [number, number]>> = {};
+  let offset = 0;
+  for (const name of SECTIONS) {
+    directory[name] = [offset, words[name].length];
+    offset += words[name].length;
+  }
+  const byteLength = bytes.reduce((sum, part) => sum + part.length, 0);
+  const buffer = new SharedArrayBuffer(offset * 4 + byteLength);
+  for (const name of SECTIONS) new Uint32Array(buffer).set(words[name], directory[name]?.[0]);
+  let at = offset * 4;
+  for (const part of bytes) {
+    new Uint8Array(buffer).set(part, at);
+    at += part.length;
+  }
+  return {
+    buffer,
+    directory: { words: directory as Record<SectionName, readonly [number, number]>, bytes: [offset * 4, byteLength] },
+    tables,
+  };
+}
