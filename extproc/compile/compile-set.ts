@@ -148,7 +148,8 @@ function pack(
   }
   const byteLength = bytes.reduce((sum, part) => sum + part.length, 0);
   const buffer = new SharedArrayBuffer(offset * 4 + byteLength);
-  for (const name of SECTIONS) new Uint32Array(buffer).set(words[name], directory[name]?.[0]);
+  const target = new Uint32Array(buffer, 0, offset);
+  for (const name of SECTIONS) target.set(words[name], directory[name]?.[0]);
   let at = offset * 4;
   for (const part of bytes) {
     new Uint8Array(buffer).set(part, at);

@@ -21,8 +21,15 @@ export interface CompilerOptions {
   readonly heapMiB?: number;
 }
 
-/** worker.ts under tsx, worker.js where this is built. */
-const WORKER_URL = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf("."))}`, import.meta.url);
+/** worker.js where this is built, worker.ts under tsx. */
+const EXTENSION = /\.ts(\?|$)/.test(import.meta.url) ? ".ts" : ".js";
+const WORKER_URL = new URL(`./worker${EXTENSION}`, import.meta.url);
+
+/** Threads do not inherit tsx's loader: one that runs the sources registers it first. */
+const FROM_SOURCES = `
+  const { workerData } = require("node:worker_threads");
+  import(workerData.loader).then(({ register }) => { register(); return import(workerData.module); });
+`;
 
 const DEFAULT_HEAP_MIB = 1024;
 
@@ -69,10 +76,18 @@ class WorkerCompiler implements Compiler {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, {
+    const url = this.#options.workerUrl ?? WORKER_URL;
+    const options = {
       name: "policy-compiler",
       resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMiB ?? DEFAULT_HEAP_MIB },
-    });
+    };
+    const worker = url.pathname.endsWith(".ts")
+      ? new Worker(FROM_SOURCES, {
+          ...options,
+          eval: true,
+          workerData: { loader: import.meta.resolve("tsx/esm/api"), module: url.href },
+        })
+      : new Worker(url, options);
     worker.on("message", (message: ResultMessage) => this.#settle(message));
     const lose = (error: Error) => {
       if (this.#worker === worker) this.#fail(error);
