@@ -4,7 +4,7 @@
 import { cidrRange, listenerAddresses } from "./address.ts";
 import { type Config, explain, extension } from "./config.ts";
 import { type BootstrapOptions, bufferBytes, listenerNames } from "./options.ts";
-import { tlsInspector, tlsSocket } from "./tls.ts";
+import { keepUriSans, tlsInspector, tlsSocket } from "./tls.ts";
 import { echo, wasmNetworkFilter } from "./wasm.ts";
 
 const udpMessages = "envoy.extensions.filters.udp.udp_proxy";
@@ -63,7 +63,7 @@ export function dotListener(options: BootstrapOptions, port: number): Config {
     chain: {
       transport_socket: tlsSocket(options, ["dot"]),
       transport_socket_connect_timeout: "5s",
-      filters: [connectionLimit(options, listenerNames.dot), wasmNetworkFilter(options, plugin), echo()],
+      filters: [connectionLimit(options, listenerNames.dot), keepUriSans(), wasmNetworkFilter(options, plugin), echo()],
     },
   });
 }

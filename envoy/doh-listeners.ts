@@ -6,7 +6,7 @@ import { type Config, explain } from "./config.ts";
 import { connectionLimit, streamListener } from "./dns-listeners.ts";
 import { hcm, router } from "./http.ts";
 import { type BootstrapOptions, bufferBytes, listenerNames } from "./options.ts";
-import { quicSocket, tlsInspector, tlsSocket } from "./tls.ts";
+import { keepUriSans, quicSocket, tlsInspector, tlsSocket } from "./tls.ts";
 import { wasmHttpFilter } from "./wasm.ts";
 
 const windows = { initial_stream_window_size: 65_536, initial_connection_window_size: 1_048_576 };
@@ -19,7 +19,7 @@ export function dohListener(options: BootstrapOptions, port: number): Config {
     chain: {
       transport_socket: tlsSocket(options, ["h2", "http/1.1"]),
       transport_socket_connect_timeout: "5s",
-      filters: [connectionLimit(options, listenerNames.doh), dohConnection(options, "doh")],
+      filters: [connectionLimit(options, listenerNames.doh), keepUriSans(), dohConnection(options, "doh")],
     },
   });
 }
@@ -40,7 +40,7 @@ export function doh3Listener(options: BootstrapOptions, port: number): Config {
     filter_chains: [
       {
         transport_socket: quicSocket(options),
-        filters: [connectionLimit(options, "doh3"), dohConnection(options, "doh3")],
+        filters: [connectionLimit(options, listenerNames.doh3), keepUriSans(), dohConnection(options, "doh3")],
       },
     ],
   };

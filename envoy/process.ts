@@ -73,12 +73,12 @@ export function runtime(): Config {
 export function statistics(): Config {
   return {
     stats_tags: [
-      // A tenant's name may have dots: it ends where the next word of ours begins.
-      tag("dns_tenant", "^wasmcustom\\.dns\\.[a-z_]+?(\\.tenant\\.(.+?))\\.(?:transport|verdict|rcode|result)\\."),
-      tag("dns_transport", "^wasmcustom\\.dns\\.queries\\..*?(\\.?transport\\.([a-z0-9]+))$"),
-      tag("dns_verdict", "^wasmcustom\\.dns\\.verdicts\\..*?(\\.?verdict\\.([a-z_]+))$"),
-      tag("dns_rcode", "^wasmcustom\\.dns\\.responses\\..*?(\\.?rcode\\.([A-Za-z0-9_]+))$"),
-      tag("dns_result", "^wasmcustom\\.dns\\.(?:cache|decisions)\\..*?(\\.?result\\.([a-z]+))$"),
+      // A tenant's name may have dots: it ends where the last words of the metric's name begin.
+      tag("dns_tenant", "^wasmcustom\\.dns\\.[a-z_]+(\\.tenant\\.(.+))\\.(?:transport|verdict|rcode|result)\\.[^.]+$"),
+      tag("dns_transport", "^wasmcustom\\.dns\\.queries\\..+(\\.transport\\.([^.]+))$"),
+      tag("dns_verdict", "^wasmcustom\\.dns\\.verdicts\\..+(\\.verdict\\.([^.]+))$"),
+      tag("dns_rcode", "^wasmcustom\\.dns\\.responses\\..+(\\.rcode\\.([^.]+))$"),
+      tag("dns_result", "^wasmcustom\\.dns\\.(?:cache\\..+|decisions)(\\.result\\.([^.]+))$"),
       tag("dns_upstream", "^wasmcustom\\.dns\\.upstream_ms(\\.upstream\\.(.+))$"),
     ],
     histogram_bucket_settings: [

@@ -35,6 +35,33 @@ export function tlsInspector(): Config {
   );
 }
 
+/**
+ * Keeps all URI SANs of the client's certificate, comma between them, as the property
+ * ["filter_state", "dns.uri_sans"] of the connection and of its HTTP requests; "" without a certificate. It is there
+ * at the first data, not in on_new_connection. The property connection.uri_san_peer_certificate is the first URI SAN
+ * only, and a SPIFFE identity has exactly one: the filter refuses a value with a comma. Any certificate that gets this far was
+ * validated: the handshake fails otherwise, over QUIC as over TCP.
+ */
+export function keepUriSans(): Config {
+  const sans = {
+    object_key: "dns.uri_sans",
+    factory_key: "envoy.string",
+    format_string: { text_format_source: { inline_string: "%DOWNSTREAM_PEER_URI_SAN%" }, omit_empty_values: true },
+  };
+  const fields = explain(
+    { on_downstream_tls_handshake: [sans] },
+    {
+      on_downstream_tls_handshake:
+        "Not on_new_connection: there is no certificate yet, and over QUIC 1.40.0 dies of it.",
+    },
+  );
+  return extension(
+    "envoy.filters.network.set_filter_state",
+    "envoy.extensions.filters.network.set_filter_state.v3.Config",
+    fields,
+  );
+}
+
 function serverTls(options: BootstrapOptions): ServerTls {
   if (!options.tls) throw new Error("tls: expected a certificate for DoT and DoH, got none");
   return options.tls;
