@@ -80,10 +80,11 @@ export function compileDenial(
   edeText: string,
 ): DenialRecord {
   const ede = response?.ede;
+  const rcode = RCODES[response?.code ?? code];
   return {
-    rcode: RCODES[response?.code ?? code],
+    rcode,
     edeCode: ede === undefined ? edeCode : typeof ede === "string" ? EDE_CODES[ede] : ede.code,
     edeText: typeof ede === "object" ? (ede.text ?? edeText) : edeText,
-    ttl: response?.ttl ?? DEFAULT_DENIAL_TTL,
+    ttl: rcode === RCODES.REFUSED ? 0 : (response?.ttl ?? DEFAULT_DENIAL_TTL),
   };
 }

@@ -1,8 +1,27 @@
 /**
- * A directory of YAML that somebody else writes: a ConfigMap mount, or the store of the one writer.
+ * A directory of YAML that somebody else writes: a ConfigMap mount, a checkout, or the store of the one writer.
+ *
+ * It is read when the file system says that something happened, and now and then for file systems that say nothing.
+ * Only its content counts: the same content again is nothing new, content that is not valid leaves the last good
+ * policy in force and is told in the status, and so is a directory that has become empty, which a mount does that
+ * was lost.
+ *
+ * Sequence numbers. Replicas of the service have to give one set the same number, or workers would take the decisions
+ * of one replica for older than the revision of another.
+ *  - On the store of a writer, the number is the writer's, from the state file: replicas agree.
+ *  - Elsewhere it is the newest modification time of the files in milliseconds, or the last number + 1 where that is
+ *    not greater. Replicas on one file system agree, also after a restart. Replicas that each have their own copy, as
+ *    with ConfigMaps on several nodes, do not: an Envoy must then use one of them at a time (priorities, not round
+ *    robin, between the endpoints of cluster policy_service).
+ * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
  */
+import { type FSWatcher, watch } from "node:fs";
 import type { Compiler } from "../compile/compiler.ts";
-import type { PolicySource } from "./policy-source.ts";
+import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import type { Problem } from "../resources/problem.ts";
+import { InForce } from "./in-force.ts";
+import type { PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
+import { type DirectoryContent, readDirectory } from "./read-directory.ts";
 
 export interface WatchedDirectory extends PolicySource {
   /** Reads the directory now; resolved when what was there at the call has been judged. */
@@ -14,8 +33,165 @@ export interface WatchOptions {
   readonly compiler: Compiler;
   /** Reads the directory anew this often, for file systems without notification; 5000 by default, 0 for never. */
   readonly rescanMs?: number;
+  /** Called when newer content was refused; the reasons are in status(). */
+  readonly onRefused?: (problems: readonly Problem[]) => void;
 }
 
-export async function watchDirectory(_options: WatchOptions): Promise<WatchedDirectory> {
-  throw new Error("the watch is not there yet");
+/** Resolved when the directory was read once: whether that gave a policy is told by current(). */
+export async function watchDirectory(options: WatchOptions): Promise<WatchedDirectory> {
+  const watched = new DirectoryWatch(options);
+  await watched.start();
+  return watched;
+}
+
+const DEFAULT_RESCAN_MS = 5000;
+
+class DirectoryWatch implements WatchedDirectory {
+  readonly #options: WatchOptions;
+  readonly #inForce = new InForce();
+  #problems: readonly Problem[] = [];
+  #judgedDigest = "";
+  /** Reads that are under way or asked for: at most one of each. */
+  #reading: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { directory, rescanMs = DEFAULT_RESCAN_MS } = this.#options;
+    this.#watch(directory);
+    if (rescanMs > 0) {
+      this.#timer = setInterval(() => {
+        // A directory that was not there, or was replaced, is not being watched.
+        if (this.#watcher === undefined) this.#watch(directory);
+        void this.refresh();
+      }, rescanMs).unref();
+    }
+    await this.refresh();
+  }
+
+  current(): Snapshot | undefined {
+    return this.#inForce.snapshot;
+  }
+
+  status(): SourceStatus {
+    const snapshot = this.#inForce.snapshot;
+    return {
+      mode: "watch",
+      directory: this.#options.directory,
+      sequence: snapshot?.sequence ?? 0,
+      hash: snapshot?.hash ?? "",
+      warnings: this.#inForce.warnings,
+      problems: this.#problems,
+    };
+  }
+
+  onChange(listener: (snapshot: Snapshot) => void): () => void {
+    return this.#inForce.onChange(listener);
+  }
+
+  resources(): readonly StoredResource[] {
+    return this.#inForce.resources();
+  }
+
+  /** However many calls come during a read, one more read answers them all. */
+  refresh(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    if (this.#reading === undefined) {
+      this.#reading = this.#read().finally(() => {
+        this.#reading = undefined;
+      });
+      return this.#reading;
+    }
+    this.#next ??= this.#reading.then(() => {
+      this.#next = undefined;
+      return this.refresh();
+    });
+    return this.#next;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watcher?.close();
+    clearInterval(this.#timer);
+    await this.#reading;
+  }
+
+  #watch(directory: string): void {
+    try {
+      const watcher = watch(directory, { persistent: false }, () => void this.refresh());
+      watcher.on("error", () => {
+        watcher.close();
+        if (this.#watcher === watcher) this.#watcher = undefined;
+      });
+      this.#watcher = watcher;
+    } catch {
+      // The rescan tries again, and refresh() says what is wrong with the directory.
+      this.#watcher = undefined;
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      await this.#judge(await readDirectory(this.#options.directory));
+    } catch (error) {
+      this.#refuse(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #judge(content: DirectoryContent): Promise<void> {
+    if (content.digest === this.#judgedDigest) return;
+    if (content.sources.length === 0) {
+      this.#refuse("expected YAML files, got none");
+      return;
+    }
+    const result = await this.#options.compiler.compile(content.sources);
+    if (this.#closed) return;
+    const last = this.#inForce.snapshot;
+    if (!result.ok) {
+      this.#judgedDigest = content.digest;
+      this.#report(result.problems);
+      return;
+    }
+    const { hash } = result.policy.tables;
+    const sequence = nextSequence(content, hash, last);
+    if (typeof sequence === "string") {
+      this.#refuse(sequence);
+      return;
+    }
+    this.#judgedDigest = content.digest;
+    this.#problems = [];
+    if (last?.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
+    else this.#inForce.swap(loadSnapshot(result.policy, sequence), result.text, result.warnings);
+  }
+
+  /** Nothing about the content itself is wrong: it is judged again at the next read. */
+  #refuse(message: string): void {
+    this.#judgedDigest = "";
+    if (this.#problems.length === 1 && this.#problems[0]?.message === message) return;
+    this.#report([{ source: this.#options.directory, document: 0, line: 0, path: "", message }]);
+  }
+
+  #report(problems: readonly Problem[]): void {
+    this.#problems = problems;
+    this.#options.onRefused?.(problems);
+  }
+}
+
+/** The number of valid content, or why it can have none. */
+function nextSequence(content: DirectoryContent, hash: string, last: Snapshot | undefined): number | string {
+  const written = content.sequence;
+  if (written === undefined) {
+    if (last === undefined) return Math.max(1, content.modifiedMs);
+    return hash === last.hash ? last.sequence : Math.max(last.sequence + 1, content.modifiedMs);
+  }
+  if (last === undefined || written > last.sequence) return written;
+  if (written === last.sequence && hash === last.hash) return written;
+  const got = `sequence ${written} and hash ${hash}`;
+  return `expected a sequence above ${last.sequence} for other content than hash ${last.hash}, got ${got}`;
 }
