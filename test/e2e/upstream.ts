@@ -49,8 +49,8 @@ export interface UpstreamOptions {
   ports?: UpstreamPorts;
 }
 
-export class ScriptedUpstream {
-  readonly ports: UpstreamPorts;
+/** What an upstream says, whatever carries it: a zone, and a script between the zone and the answers. */
+export class Oracle {
   /** Every question, oldest first. */
   readonly asked: Asked[] = [];
   /** Questions are kept in `asked`; load tests turn it off. */
@@ -58,6 +58,49 @@ export class ScriptedUpstream {
   count = 0;
   zone: Zone;
   script: Script;
+
+  constructor(zone = "") {
+    this.zone = parseZone(zone);
+    this.script = (asked) => this.truth(asked);
+  }
+
+  /** What the zone says. */
+  truth(asked: Asked): Reply {
+    return { messages: [answerFrom(this.zone, asked.query)] };
+  }
+
+  /** Names that were asked for, each once. */
+  get names(): Set<string> {
+    return new Set(this.asked.map(({ name }) => name.toLowerCase()));
+  }
+
+  /** Back to an empty record and the zone's own answers. */
+  reset(zone?: string): void {
+    this.asked.length = 0;
+    this.count = 0;
+    this.script = (asked) => this.truth(asked);
+    if (zone !== undefined) this.zone = parseZone(zone);
+  }
+
+  /** Takes a question. */
+  ask(wire: Buffer, transport: UpstreamTransport, number: number, headers: Asked["headers"]): Reply {
+    let query: packet.Packet;
+    try {
+      query = packet.decode(wire);
+    } catch {
+      return { messages: [], close: true };
+    }
+    const [question] = query.questions ?? [];
+    const { name = "", type = "" } = question ?? {};
+    const asked = { name, type, transport, query, wire, numberOnConnection: number, headers };
+    this.count++;
+    if (this.record) this.asked.push(asked);
+    return this.script(asked);
+  }
+}
+
+export class ScriptedUpstream extends Oracle {
+  readonly ports: UpstreamPorts;
   /** Connections accepted since the start. */
   connections = 0;
   readonly #servers: (Server | Http2SecureServer)[];
@@ -103,29 +146,10 @@ export class ScriptedUpstream {
     sockets: Set<Socket>,
     zone: string,
   ) {
+    super(zone);
     this.ports = ports;
     this.#servers = servers;
     this.#sockets = sockets;
-    this.zone = parseZone(zone);
-    this.script = (asked) => this.truth(asked);
-  }
-
-  /** What the zone says. */
-  truth(asked: Asked): Reply {
-    return { messages: [answerFrom(this.zone, asked.query)] };
-  }
-
-  /** Names that were asked for, each once. */
-  get names(): Set<string> {
-    return new Set(this.asked.map(({ name }) => name.toLowerCase()));
-  }
-
-  /** Back to an empty record and the zone's own answers. */
-  reset(zone?: string): void {
-    this.asked.length = 0;
-    this.count = 0;
-    this.script = (asked) => this.truth(asked);
-    if (zone !== undefined) this.zone = parseZone(zone);
   }
 
   /** Ends every connection, as a server that restarts. */
@@ -137,21 +161,6 @@ export class ScriptedUpstream {
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
     this.dropConnections();
     await Promise.all(closed);
-  }
-
-  #ask(wire: Buffer, transport: UpstreamTransport, number: number, headers: Asked["headers"]): Reply {
-    let query: packet.Packet;
-    try {
-      query = packet.decode(wire);
-    } catch {
-      return { messages: [], close: true };
-    }
-    const [question] = query.questions ?? [];
-    const { name = "", type = "" } = question ?? {};
-    const asked = { name, type, transport, query, wire, numberOnConnection: number, headers };
-    this.count++;
-    if (this.record) this.asked.push(asked);
-    return this.script(asked);
   }
 
   #serve(socket: Socket, transport: UpstreamTransport): void {
@@ -166,7 +175,7 @@ export class ScriptedUpstream {
         const size = rest.readUInt16BE(0);
         const wire = Buffer.from(rest.subarray(2, 2 + size));
         rest = rest.subarray(2 + size);
-        const reply = this.#ask(wire, transport, ++number, {});
+        const reply = this.ask(wire, transport, ++number, {});
         if (reply.delayMs === undefined && !reply.close) ready.push(...reply.messages);
         else after(reply.delayMs ?? 0, () => this.#send(socket, reply));
       }
@@ -188,7 +197,7 @@ export class ScriptedUpstream {
       const path = new URL(String(headers[":path"]), "https://upstream");
       const encoded = path.searchParams.get("dns");
       const wire = encoded ? Buffer.from(encoded, "base64url") : Buffer.concat(chunks);
-      const reply = this.#ask(wire, "doh", 1, headers);
+      const reply = this.ask(wire, "doh", 1, headers);
       after(reply.delayMs ?? 0, () => {
         if (stream.destroyed) return;
         if (reply.close) stream.close();

@@ -1,0 +1,150 @@
+/**
+ * decide() against the plain evaluator: the same verdict, and the same one everywhere inside its scope.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import ipaddr from "ipaddr.js";
+import { CompileJobs } from "../../../extproc/compile/job.ts";
+import { fnv1a } from "../../../extproc/compiled/hash.ts";
+import { Extent, type Transport, type Verdict, type VerdictScope } from "../../../extproc/compiled/messages.ts";
+import { loadSnapshot, type Snapshot } from "../../../extproc/compiled/snapshot.ts";
+import { decide } from "../../../extproc/decide/decide.ts";
+import { parseResources } from "../../../extproc/resources/parse.ts";
+import type { Resource } from "../../../extproc/resources/schema.ts";
+import { addressOf } from "../compile/compile-text.ts";
+import { ADDRESSES, LABELS, policySet, request, TYPES } from "./arbitrary.ts";
+import { judgePlainly, type PlainRequest, type PlainVerdict } from "./reference.ts";
+
+const SETS = 1200;
+const QUESTIONS = 12;
+
+/** Every name of up to three labels, and what random questions ask for. */
+const NAMES: readonly (readonly string[])[] = [[]]
+  .concat(...([] as never[]))
+  .concat(...[1, 2, 3].map((length) => namesOf(length) as never[]));
+
+function namesOf(length: number): string[][] {
+  if (length === 0) return [[]];
+  return namesOf(length - 1).flatMap((rest) => LABELS.map((label) => [label, ...rest]));
+}
+
+describe("decide, against the plain evaluator", function () {
+  this.timeout(120_000);
+
+  it("gives the same verdict, and the same everywhere inside its scope", () => {
+    let valid = 0;
+    fc.assert(
+      fc.property(
+        policySet,
+        fc.array(request, { minLength: QUESTIONS, maxLength: QUESTIONS }),
+        fc.nat(),
+        (text, questions, salt) => {
+          const result = new CompileJobs().run([{ name: "set", text }], undefined);
+          fc.pre(result.ok);
+          if (!result.ok) return;
+          valid++;
+          const snapshot = loadSnapshot(result.policy, 9);
+          const resources = parseResources(text, "set").resources.map(({ resource }) => resource);
+          for (const [index, question] of questions.entries())
+            checkQuestion(snapshot, resources, question, salt + index);
+        },
+      ),
+      { numRuns: SETS, seed: 853, maxSkipsPerRun: 50 },
+    );
+    assert.equal(valid, SETS);
+  });
+});
+
+function checkQuestion(snapshot: Snapshot, resources: readonly Resource[], question: PlainRequest, salt: number): void {
+  const verdict = decide(snapshot, toRequest(question, 0));
+  const expected = judgePlainly(resources, question);
+  assert.deepEqual(plain(snapshot, verdict), expected);
+  assert.ok(covers(verdict.scope, question, question.labels, question.qtype), "the question is in its own scope");
+  for (const inside of sampleScope(verdict, question, salt)) {
+    assert.deepEqual(
+      judgePlainly(resources, inside),
+      expected,
+      `${JSON.stringify(inside)} in the scope of ${JSON.stringify(question)}: ${JSON.stringify(verdict)}`,
+    );
+    const again = decide(snapshot, toRequest(inside, (salt % 5) as Transport));
+    assert.deepEqual(withoutScope(again), withoutScope(verdict));
+  }
+}
+
+/** Some of all that the scope covers: names near and far, all types, and the blocks of the client. */
+function* sampleScope({ scope, client }: Verdict, question: PlainRequest, salt: number): Generator<PlainRequest> {
+  const own = question.labels;
+  const near = own.map((_, index) => own.slice(index));
+  const candidates = [
+    ...near,
+    ...near.flatMap((suffix) => [...LABELS, "new"].map((label) => [label, ...suffix])),
+    ...LABELS.map((label) => [label, "new", ...own]),
+    ...Array.from({ length: 12 }, (_, index) => NAMES[(salt * 31 + index * 97) % NAMES.length] ?? []),
+  ];
+  const names = candidates.filter((labels) => covers(scope, question, labels, question.qtype));
+  for (const labels of names) yield { ...question, labels };
+  for (const qtype of [...TYPES, 99, 257]) {
+    if (covers(scope, question, own, qtype)) yield { ...question, qtype };
+  }
+  for (const address of blockOf(question.address, client.prefix)) yield { ...question, address };
+  const last = names.at(-1) ?? own;
+  for (const address of blockOf(question.address, client.prefix).slice(0, 2))
+    yield { ...question, labels: last, address };
+}
+
+/** Both ends of the block, and every address of the pool inside it, in the client's form. */
+function blockOf(address: string, prefix: number): string[] {
+  const parsed = ipaddr.parse(address);
+  const octets = parsed.toByteArray();
+  const edge = (bit: 0 | 1) =>
+    octets.map((octet, index) => {
+      const host = 0xff >> Math.max(0, Math.min(8, prefix - index * 8));
+      return bit === 1 ? octet | host : octet & ~host;
+    });
+  const pool = ADDRESSES.filter((other) => {
+    const candidate = ipaddr.parse(other);
+    return candidate.kind() === parsed.kind() && candidate.match(parsed, prefix);
+  });
+  return [ipaddr.fromByteArray(edge(0)).toString(), ipaddr.fromByteArray(edge(1)).toString(), ...pool];
+}
+
+/** Scope, by the words of verdict.proto. */
+function covers(
+  scope: VerdictScope,
+  { labels: asked }: PlainRequest,
+  labels: readonly string[],
+  qtype: number,
+): boolean {
+  const owner = scope.labels === 0 ? [] : asked.slice(-scope.labels);
+  if (scope.labels > asked.length || scope.labels > labels.length) return false;
+  const suffix = scope.labels === 0 ? [] : labels.slice(-scope.labels);
+  if (suffix.join(".") !== owner.join(".")) return false;
+  const below = labels.length > scope.labels;
+  if (scope.extent === Extent.EXACT && below) return false;
+  if (scope.extent === Extent.BELOW) {
+    if (!below) return false;
+    const next = Buffer.from(labels.at(-1 - scope.labels) ?? "");
+    if (scope.except.includes(fnv1a(next, 0, next.length))) return false;
+  }
+  return scope.types.length === 0 || scope.types.includes(qtype) !== scope.types_excluded;
+}
+
+function toRequest({ address, labels, ...rest }: PlainRequest, transport: Transport) {
+  const qname = Uint8Array.from([...labels.flatMap((label) => [label.length, ...Buffer.from(label)]), 0]);
+  return { ...rest, address: addressOf(address), listener: "test", transport, qname };
+}
+
+function plain({ revision }: Snapshot | { revision: Snapshot["revision"] }, verdict: Verdict): PlainVerdict {
+  const { subject, tenant } = verdict.client;
+  const client = tenant !== "" ? `tenant ${tenant}` : subject === 1 ? "unknown" : "unidentified";
+  const action =
+    "deny" in verdict
+      ? `deny ${verdict.deny.rcode}`
+      : `forward ${revision.upstreams.find(({ id }) => id === verdict.forward.upstream)?.name}`;
+  return { client, policy: verdict.policy, rule: verdict.rule, action };
+}
+
+/** All that has to be equal inside a scope; blocks of clients may differ where their tables end. */
+function withoutScope({ scope: _scope, client: { prefix: _prefix, ...client }, ...rest }: Verdict) {
+  return { ...rest, client };
+}

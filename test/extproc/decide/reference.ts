@@ -1,0 +1,162 @@
+/**
+ * The policy language once more, without tries, tables or numbers: every rule and every block is looked at in turn.
+ * Slow and plainly right, to hold the compiled form against.
+ */
+import ipaddr from "ipaddr.js";
+import type { NamePattern } from "../../../extproc/resources/name-pattern.ts";
+import type { Network } from "../../../extproc/resources/network.ts";
+import type { PrincipalPattern } from "../../../extproc/resources/principal.ts";
+import type { DnsPolicy, MatchEntry, Resource, Tenant } from "../../../extproc/resources/schema.ts";
+
+export interface PlainRequest {
+  readonly address: string;
+  readonly principal?: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly path?: string | undefined;
+  readonly tenant?: string | undefined;
+  /** Leftmost first, lower case. */
+  readonly labels: readonly string[];
+  readonly qtype: number;
+}
+
+export interface PlainVerdict {
+  readonly client: string;
+  readonly policy: string;
+  readonly rule: string;
+  readonly action: string;
+}
+
+export function judgePlainly(resources: readonly Resource[], request: PlainRequest): PlainVerdict {
+  const tenants = resources.filter((one) => one.kind === "Tenant");
+  const client = whose(tenants, request);
+  const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
+  if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5" };
+  const policies = resources
+    .filter((one) => one.kind === "DnsPolicy")
+    .filter((one) => one.spec.subject.tenants.includes(tenant.metadata.name))
+    .sort((a, b) => a.spec.priority - b.spec.priority);
+  const decisive = firstRule(policies, request);
+  if (decisive?.rule.action === "Deny") {
+    const { policy, rule } = decisive;
+    const code = rule.response?.code ?? (rule.match.types ? "NODATA" : "NXDOMAIN");
+    const rcode = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code];
+    return { client, policy: policy.metadata.name, rule: rule.name, action: `deny ${rcode}` };
+  }
+  const judged = { client, policy: decisive?.policy.metadata.name ?? "", rule: decisive?.rule.name ?? "" };
+  const upstream = upstreamOf(tenant, request.labels);
+  return { ...judged, action: upstream === undefined ? "deny 5" : `forward ${upstream}` };
+}
+
+function firstRule(policies: readonly DnsPolicy[], { labels, qtype }: PlainRequest) {
+  for (const policy of policies) {
+    for (const rule of policy.spec.rules) {
+      const { names, types } = rule.match;
+      if (names !== undefined && !names.some((pattern) => matchesName(pattern, labels))) continue;
+      if (types !== undefined && !types.includes(qtype)) continue;
+      // There is one tier: what passes it is decided by nobody.
+      return rule.action === "Pass" ? undefined : { policy, rule };
+    }
+  }
+  return undefined;
+}
+
+function textOf(pattern: NamePattern): string[] {
+  return pattern.labels.map((label) => Buffer.from(label).toString("latin1"));
+}
+
+function matchesName(pattern: NamePattern, labels: readonly string[]): boolean {
+  if (pattern.extent === "every") return true;
+  const base = textOf(pattern);
+  if (pattern.extent === "exact") return labels.join(".") === base.join(".");
+  return labels.length > base.length && endsWith(labels, base);
+}
+
+function endsWith(labels: readonly string[], base: readonly string[]): boolean {
+  return base.length === 0 || labels.slice(-base.length).join(".") === base.join(".");
+}
+
+function upstreamOf({ spec }: Tenant, labels: readonly string[]): string | undefined {
+  let longest = -1;
+  let found = spec.upstream;
+  for (const { zones, upstream } of spec.forward) {
+    for (const zone of zones) {
+      const base = textOf(zone);
+      if (base.length <= labels.length && endsWith(labels, base) && base.length > longest) {
+        longest = base.length;
+        found = upstream;
+      }
+    }
+  }
+  return found;
+}
+
+function whose(tenants: readonly Tenant[], request: PlainRequest): string {
+  if (request.tenant !== undefined) {
+    return tenants.some(({ metadata }) => metadata.name === request.tenant) ? `tenant ${request.tenant}` : "unknown";
+  }
+  let best: { name: string; rank: readonly number[] } | undefined;
+  const consider = (name: string, rank: readonly number[]) => {
+    if (best === undefined || isGreater(rank, best.rank)) best = { name, rank };
+  };
+  for (const { metadata, spec } of tenants) {
+    for (const entry of spec.match) {
+      if (!claimsHold(entry, request)) continue;
+      const length = longestBlock(entry.cidrs, request.address);
+      if (length === undefined) continue;
+      for (const pattern of entry.principals ?? []) {
+        const rank = specificity(pattern, request.principal);
+        if (rank !== undefined) consider(metadata.name, [...rank, length]);
+      }
+    }
+  }
+  if (best !== undefined) return `tenant ${best.name}`;
+  const requiring = tenants.filter(({ spec }) => spec.requires === "principal");
+  const claimed = requiring.some(({ spec }) =>
+    spec.match.some(({ cidrs }) => cidrs !== undefined && longestBlock(cidrs, request.address) !== undefined),
+  );
+  if (claimed) return "unidentified";
+  for (const { metadata, spec } of tenants) {
+    if (spec.requires === "principal") continue;
+    for (const entry of spec.match) {
+      if (entry.principals || !claimsHold(entry, request)) continue;
+      const length = longestBlock(entry.cidrs, request.address);
+      if (length !== undefined) consider(metadata.name, [length]);
+    }
+  }
+  return best === undefined ? "unknown" : `tenant ${(best as { name: string }).name}`;
+}
+
+function claimsHold({ serverNames, paths }: MatchEntry, { serverName, path }: PlainRequest): boolean {
+  const name = serverName?.toLowerCase().replace(/\.$/, "");
+  return (
+    (serverNames === undefined || (name !== undefined && serverNames.includes(name))) &&
+    (paths === undefined || (path !== undefined && paths.includes(path)))
+  );
+}
+
+/** -1: no block is asked for; undefined: none of them holds the address. */
+function longestBlock(cidrs: readonly Network[] | undefined, address: string): number | undefined {
+  if (cidrs === undefined) return -1;
+  const parsed = ipaddr.process(address);
+  const lengths = cidrs
+    .map(({ text }) => ipaddr.parseCIDR(text))
+    .filter(([base, length]) => base.kind() === parsed.kind() && parsed.match(base, length))
+    .map(([, length]) => length);
+  return lengths.length === 0 ? undefined : Math.max(...lengths);
+}
+
+/** For each segment 1 for a literal, 0 for a wildcard; undefined where the pattern does not match. */
+function specificity({ segments }: PrincipalPattern, principal: string | undefined): number[] | undefined {
+  const own = principal?.replace("spiffe://", "").split("/");
+  if (own?.length !== segments.length) return undefined;
+  if (!segments.every((segment, index) => segment === "*" || segment === own[index])) return undefined;
+  return segments.map((segment) => (segment === "*" ? 0 : 1));
+}
+
+function isGreater(a: readonly number[], b: readonly number[]): boolean {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? 0;
+    if (value !== other) return value > other;
+  }
+  return false;
+}

@@ -1,0 +1,192 @@
+/**
+ * The policy service inside the test: decisions by the service's own `decide()`, and its side of the Sync stream, in
+ * virtual time.
+ */
+import { fileURLToPath } from "node:url";
+import packet from "dns-packet";
+import protobuf from "protobufjs";
+import { type Compiler, startCompiler } from "../../extproc/compile/compiler.ts";
+import { loadSnapshot, type Snapshot } from "../../extproc/compiled/snapshot.ts";
+import { parseAddress } from "../../extproc/decide/address.ts";
+import { type DecisionRequest, decide } from "../../extproc/decide/decide.ts";
+import type { GrpcStream, HttpCall } from "../host/callouts.ts";
+import type { StoryEvent } from "./world.ts";
+
+const TRANSPORTS: Record<string, DecisionRequest["transport"]> = { udp: 0, tcp: 1, dot: 2, doh: 3, doh3: 4 };
+const RCODES = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"];
+const HEARTBEAT_MS = 1000;
+
+interface Messages {
+  verdict: protobuf.Type;
+  fromWorker: protobuf.Type;
+  toWorker: protobuf.Type;
+}
+
+function loadMessages(): Messages {
+  const root = new protobuf.Root();
+  root.loadSync(fileURLToPath(new URL("../../protos/sync.proto", import.meta.url)), { keepCase: true });
+  const type = (name: string) => root.lookupType(`dns.mesh.v1.${name}`);
+  return { verdict: type("Verdict"), fromWorker: type("WorkerMessage"), toWorker: type("ServiceMessage") };
+}
+
+interface WireEvent {
+  tenant: string;
+  client: Uint8Array;
+  qname: Uint8Array;
+  qtype: number;
+  outcome: string;
+  policy: string;
+  rule: string;
+  rcode: number;
+  ede: number;
+  cache: string;
+}
+
+export class FakePolicy {
+  readonly #messages = loadMessages();
+  readonly #compiler: Compiler = startCompiler();
+  readonly #streams = new Set<GrpcStream>();
+  readonly #events: StoryEvent[] = [];
+  #snapshot: Snapshot | undefined;
+  #nextHeartbeatMs = 0;
+  /** The highest sequence number that a worker acknowledged. */
+  acknowledged = 0;
+  /** Decisions made. */
+  decisions = 0;
+  state: "running" | "killed" | "stopped" = "running";
+
+  get sequence(): number {
+    return this.#snapshot?.sequence ?? 0;
+  }
+
+  /** Compiles the text, and makes it the whole set. */
+  async load(text: string): Promise<void> {
+    const compiled = await this.#compiler.compile([], { upsert: [{ name: "story", text }], prune: true });
+    if (!compiled.ok) throw new Error(`the policy is refused: ${JSON.stringify(compiled.problems)}`);
+    this.#snapshot = loadSnapshot(compiled.policy, this.sequence + 1);
+    for (const stream of this.#streams) this.#sendRevision(stream);
+  }
+
+  /** Name of the upstream that a cluster's server belongs to. */
+  upstreamOf(cluster: string): string | undefined {
+    const { upstreams = [] } = this.#snapshot?.revision ?? {};
+    return upstreams.find(({ servers }) => servers.some((server) => server.cluster === cluster))?.name;
+  }
+
+  /** A decision is asked for. */
+  decide(call: HttpCall): void {
+    if (this.state === "stopped") return;
+    if (this.state === "killed" || !this.#snapshot) {
+      call.unavailable();
+      return;
+    }
+    const verdict = decide(this.#snapshot, readDecision(call));
+    this.decisions++;
+    const body = this.#messages.verdict.encode(this.#messages.verdict.fromObject(verdict)).finish();
+    call.respond(200, [["content-type", "application/x-protobuf"]], body);
+  }
+
+  /** The worker opened its Sync stream. */
+  accept(stream: GrpcStream): void {
+    if (this.state === "killed") {
+      stream.close(14, "connection refused");
+      return;
+    }
+    this.#streams.add(stream);
+    for (const message of stream.takeAll()) this.receive(stream, message);
+  }
+
+  receive(stream: GrpcStream, message: Uint8Array): void {
+    if (this.state !== "running") return;
+    const type = this.#messages.fromWorker;
+    const read = type.toObject(type.decode(message), { longs: Number, enums: String, defaults: true, oneofs: true });
+    if (read.message === "hello") this.#sendRevision(stream);
+    else if (read.message === "ack") this.acknowledged = Math.max(this.acknowledged, read.ack.sequence);
+    else if (read.message === "report") {
+      this.#events.push(...(read.report.events as WireEvent[]).map(readEvent));
+      this.#send(stream, { report_ack: { number: read.report.number } });
+    }
+  }
+
+  /** Virtual time has come to this. */
+  tick(nowMs: number): void {
+    for (const stream of this.#streams) if (!stream.open) this.#streams.delete(stream);
+    if (this.state !== "running" || nowMs < this.#nextHeartbeatMs) return;
+    this.#nextHeartbeatMs = nowMs + HEARTBEAT_MS;
+    for (const stream of this.#streams) this.#send(stream, { heartbeat: { sequence: this.sequence } });
+  }
+
+  become(state: FakePolicy["state"]): void {
+    const open = [...this.#streams].filter((stream) => stream.open);
+    this.state = state;
+    if (state === "running") return;
+    if (state === "killed") {
+      this.#streams.clear();
+      for (const stream of open) stream.close(14, "connection reset");
+    }
+  }
+
+  takeEvents(): StoryEvent[] {
+    return this.#events.splice(0);
+  }
+
+  close(): Promise<void> {
+    return this.#compiler.close();
+  }
+
+  #sendRevision(stream: GrpcStream): void {
+    if (this.#snapshot && stream.open) this.#send(stream, { revision: this.#snapshot.revision });
+  }
+
+  #send(stream: GrpcStream, message: object): void {
+    const type = this.#messages.toWorker;
+    if (stream.open) stream.receive(type.encode(type.fromObject(message)).finish());
+  }
+}
+
+function readDecision(call: HttpCall): DecisionRequest {
+  const path = new URL(call.header(":path") ?? "", "http://policy");
+  const query = packet.decode(Buffer.from(path.searchParams.get("dns") ?? "", "base64url"));
+  const wire = Buffer.from(path.searchParams.get("dns") ?? "", "base64url");
+  const address = parseAddress(call.header("x-dns-client") ?? "");
+  const transport = TRANSPORTS[call.header("x-dns-transport") ?? ""];
+  if (!address || transport === undefined || !query.questions?.[0])
+    throw new Error(`the filter asked for a decision that says too little: ${JSON.stringify(call.headers)}`);
+  const end = wire.indexOf(0, 12) + 1;
+  return {
+    address,
+    transport,
+    listener: call.header("x-dns-listener") ?? "",
+    principal: call.header("x-dns-principal"),
+    serverName: call.header("x-dns-server-name"),
+    path: call.header("x-dns-path"),
+    tenant: call.header("x-dns-tenant"),
+    qname: wire.subarray(12, end),
+    qtype: wire.readUInt16BE(end),
+  };
+}
+
+function readEvent(event: WireEvent): StoryEvent {
+  return {
+    tenant: event.tenant,
+    client: [...event.client].join("."),
+    question: `${readName(event.qname)} ${typeName(event.qtype)}`,
+    outcome: event.outcome,
+    rcode: RCODES[event.rcode] ?? String(event.rcode),
+    rule: event.rule,
+    ede: event.ede === 0 ? undefined : event.ede - 1,
+    cache: event.cache,
+  };
+}
+
+function readName(wire: Uint8Array): string {
+  const labels: string[] = [];
+  for (let at = 0; wire[at]; at += (wire[at] ?? 0) + 1)
+    labels.push(Buffer.from(wire.subarray(at + 1, at + 1 + (wire[at] ?? 0))).toString("latin1"));
+  return labels.join(".").toLowerCase();
+}
+
+function typeName(type: number): string {
+  const names: Record<number, string> = { 1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT" };
+  return names[type] ?? ({ 28: "AAAA", 33: "SRV", 255: "ANY" } as Record<number, string>)[type] ?? `TYPE${type}`;
+}
