@@ -25,7 +25,8 @@ export function udpTunnel(options: BootstrapOptions): Internal {
   );
   return internal("dns_udp", {
     filters: [wasmNetworkFilter(options, plugin), echo()],
-    breakers: breakers(options.limits.udpSessions),
+    // The filter makes room by its own limit; the breaker is what opens if it does not.
+    breakers: breakers(Math.ceil(options.limits.udpSessions * 1.25)),
     protocol,
   });
 }

@@ -64,7 +64,7 @@ export const defaultLimits: Limits = {
   listenerConnections: 10_000,
   connections: 50_000,
   // A flood of 20,000 new sources a second, each gone after about a second, needs less than half.
-  udpSessions: 65_536,
+  udpSessions: 50_000,
   heapBytes: 2 * 2 ** 30,
   callouts: 16_384,
 };
@@ -85,5 +85,7 @@ export const bufferBytes = 131_072;
 /** The arguments that go with a bootstrap. */
 export function envoyArguments(file: string, options: Pick<BootstrapOptions, "concurrency">): string[] {
   // Hot restart would need a shared memory region by base-id, one for each Envoy of the machine.
-  return ["-c", file, "--concurrency", String(options.concurrency), "--disable-hot-restart"];
+  const process = ["-c", file, "--concurrency", String(options.concurrency), "--disable-hot-restart"];
+  // Connections are asked to end when a drain begins, not spread over its time; the supervisor waits for 30 s.
+  return [...process, "--drain-time-s", "30", "--drain-strategy", "immediate"];
 }

@@ -45,7 +45,7 @@ export const sidecar: BootstrapOptions = {
   doh3: false,
   policyService: { path: "/run/dns-policy/service.sock" },
   tenant: "frontend",
-  settings: {},
+  settings: { answer_cache_bytes: 4 * 2 ** 20, verdict_cache_bytes: 2 ** 20 },
   limits: { listenerConnections: 1000, connections: 2000, udpSessions: 4096, heapBytes: 128 * 2 ** 20, callouts: 1024 },
   admin: { path: "/run/envoy/admin.sock" },
 };

@@ -11,7 +11,10 @@ export interface Plugin {
   transport?: "udp" | "tcp" | "dot" | "doh" | "doh3";
 }
 
-export type PluginOptions = Pick<BootstrapOptions, "node" | "concurrency" | "token" | "tenant" | "settings" | "wasm">;
+export type PluginOptions = Pick<
+  BootstrapOptions,
+  "node" | "concurrency" | "token" | "tenant" | "settings" | "limits" | "wasm"
+>;
 
 export function wasmNetworkFilter(options: PluginOptions, plugin: Plugin): Config {
   return extension("envoy.filters.network.wasm", "envoy.extensions.filters.network.wasm.v3.Wasm", {
@@ -49,6 +52,7 @@ function pluginConfig(options: PluginOptions, plugin: Plugin): Config {
         node: options.node,
         concurrency: options.concurrency,
         token: options.token,
+        udp_sessions: options.limits.udpSessions,
         ...options.settings,
       }),
     },
