@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { writeCertificates } from "../../demo/certificates.ts";
+import { bootstrap, bootstrapYaml } from "../../envoy/bootstrap.ts";
+import type { Config } from "../../envoy/config.ts";
+import { findEnvoy } from "../../envoy/fetch.mjs";
+import { generated } from "../../envoy/generate.ts";
+import type { BootstrapOptions } from "../../envoy/options.ts";
+import { profiles } from "../../envoy/profiles.ts";
+
+/** The smallest module that Envoy takes for a filter: it says its version, and has memory that nobody asks for. */
+const emptyFilter = Buffer.from([
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  // Two types, () and (i32) -> i32; a function of each; one memory; the exports; the bodies.
+  ...[1, 9, 2, 0x60, 0, 0, 0x60, 1, 0x7f, 1, 0x7f],
+  ...[3, 3, 2, 0, 1],
+  ...[5, 3, 1, 0, 1],
+  ...exported(["proxy_abi_version_0_2_1", 0, 0], ["proxy_on_memory_allocate", 0, 1], ["memory", 2, 0]),
+  ...[10, 9, 2, 2, 0, 0x0b, 4, 0, 0x41, 0, 0x0b],
+]);
+
+function exported(...entries: [name: string, kind: number, index: number][]): number[] {
+  const body = entries.flatMap(([name, kind, index]) => [name.length, ...Buffer.from(name), kind, index]);
+  return [7, body.length + 1, entries.length, ...body];
+}
+
+describe("Envoy's bootstrap", () => {
+  let folder: string;
+  let files: Awaited<ReturnType<typeof writeCertificates>>;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "dnspolicy-test-"));
+    files = await writeCertificates(
+      folder,
+      { names: ["localhost"], addresses: [] },
+      "spiffe://cluster.local/ns/a/sa/b",
+    );
+    writeFileSync(join(folder, "filter.wasm"), emptyFilter);
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** The same with files that are here. */
+  function local(options: BootstrapOptions): BootstrapOptions {
+    const tls = { certificate: files.server, key: files.serverKey, clientCa: files.ca };
+    return { ...options, wasm: join(folder, "filter.wasm"), ...(options.tls ? { tls } : {}) };
+  }
+
+  function validate(options: BootstrapOptions): void {
+    const file = join(folder, "envoy.yaml");
+    writeFileSync(file, bootstrapYaml(options));
+    const { status, stderr } = spawnSync(findEnvoy(), ["--mode", "validate", "-c", file], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    assert.doesNotMatch(stderr, /\bdeprecated\b/i);
+  }
+
+  for (const [name, options] of Object.entries(profiles)) {
+    it(`of the profile "${name}" is valid`, () => validate(local(options)));
+  }
+
+  it("is valid with everything that is optional", () => {
+    validate(
+      local({
+        ...profiles.demo,
+        addresses: ["0.0.0.0", "::"],
+        policyService: {
+          address: "policy.example",
+          port: 9054,
+          tls: { ca: files.ca, serverName: "policy.example", certificate: files.client, key: files.clientKey },
+        },
+        token: "100% secret",
+        tenant: "frontend",
+        admin: { path: join(folder, "admin.sock") },
+        proxied: { port: 1054, balancers: ["10.0.0.0/8", "2001:db8::1"] },
+      }),
+    );
+  });
+
+  it("takes several trust domains", () => {
+    const trustDomains = ["cluster.local", "other.example"].map((name) => ({ name, ca: files.ca }));
+    const tls = { certificate: files.server, key: files.serverKey, trustDomains };
+    const options = { ...local(profiles.demo), tls };
+    validate(options);
+    assert.match(bootstrapYaml(options), /envoy\.tls\.cert_validator\.spiffe/);
+  });
+
+  it("in envoy/generated is what the generator writes", () => {
+    for (const [name, text] of generated()) {
+      const kept = readFileSync(new URL(`../../envoy/generated/${name}`, import.meta.url), "utf8");
+      assert.equal(kept, text, `envoy/generated/${name} is old: npm run build:envoy`);
+    }
+  });
+
+  it("reads back from its YAML as it was", () => {
+    for (const options of Object.values(profiles)) {
+      assert.deepEqual(parse(bootstrapYaml(options)), JSON.parse(JSON.stringify(bootstrap(options))));
+    }
+  });
+
+  it("gives every wasm plugin the same VM and the same failure policy", () => {
+    const plugins = find(bootstrap(profiles.demo), "config").filter((config) => "vm_config" in config);
+    assert.equal(plugins.length, 6);
+    for (const plugin of plugins) {
+      assert.deepEqual(plugin.vm_config, plugins[0]?.vm_config);
+      assert.equal(plugin.failure_policy, "FAIL_RELOAD");
+      assert.deepEqual(plugin.reload_config, { backoff: { base_interval: "0.01s", max_interval: "0.05s" } });
+    }
+    assert.equal(new Set(plugins.map(({ root_id }) => root_id)).size, plugins.length);
+  });
+
+  it("limits every listener of connections", () => {
+    const { static_resources } = bootstrap({ ...profiles.demo, proxied: { port: 1054, balancers: ["10.0.0.1"] } });
+    const listeners = (static_resources as { listeners: Config[] }).listeners;
+    const streams = listeners.filter(({ name }) => ["tcp", "dot", "doh", "tcp_proxied"].includes(String(name)));
+    assert.equal(streams.length, 4);
+    for (const listener of streams) {
+      assert.equal(listener.per_connection_buffer_limit_bytes, 131_072);
+      assert.equal(listener.per_connection_buffer_high_watermark_timeout, "2s");
+      assert.equal(listener.listener_filters_timeout, "2s");
+      assert.match(JSON.stringify(listener), /"max_connections":10000/);
+    }
+  });
+
+  it("keeps a secret token out of what the admin interface shows", () => {
+    const { admin } = bootstrap(profiles.demo) as { admin: { allow_paths: { prefix: string }[] } };
+    const paths = admin.allow_paths.map(({ prefix }) => prefix);
+    for (const path of ["/config_dump", "/quitquitquit", "/runtime_modify", "/logging"]) {
+      assert.ok(!paths.some((prefix) => path.startsWith(prefix)), path);
+    }
+  });
+
+  it("refuses a value that would add a line to the plugin's configuration", () => {
+    assert.throws(() => bootstrap({ ...profiles.demo, token: "a\nnode=b" }), /token: expected one line/);
+  });
+
+  it("asks for a certificate where DoT or DoH is wanted", () => {
+    const { tls: _, ...options } = profiles.demo;
+    assert.throws(() => bootstrap(options), /tls: expected a certificate/);
+  });
+});
+
+/** Every map under a field of this name, wherever it stands. */
+function find(value: unknown, field: string): Config[] {
+  if (Array.isArray(value)) return value.flatMap((item) => find(item, field));
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, item]) => [
+    ...(name === field ? [item as Config] : []),
+    ...find(item, field),
+  ]);
+}
