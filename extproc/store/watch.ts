@@ -145,7 +145,9 @@ class DirectoryWatch implements WatchedDirectory {
   }
 
   async #judge(content: DirectoryContent): Promise<void> {
-    if (content.digest === this.#judgedDigest) return;
+    // A number comes of the time too: a replica that starts later has only this one to go by.
+    const digest = `${content.digest} ${content.modifiedMs}`;
+    if (digest === this.#judgedDigest) return;
     if (content.sources.length === 0) {
       this.#refuse("expected YAML files, got none");
       return;
@@ -154,7 +156,7 @@ class DirectoryWatch implements WatchedDirectory {
     if (this.#closed) return;
     const last = this.#inForce.snapshot;
     if (!result.ok) {
-      this.#judgedDigest = content.digest;
+      this.#judgedDigest = digest;
       this.#report(result.problems);
       return;
     }
@@ -164,7 +166,7 @@ class DirectoryWatch implements WatchedDirectory {
       this.#refuse(sequence);
       return;
     }
-    this.#judgedDigest = content.digest;
+    this.#judgedDigest = digest;
     this.#problems = [];
     if (last?.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
     else this.#inForce.swap(loadSnapshot(result.policy, sequence), result.text, result.warnings);
@@ -188,7 +190,7 @@ function nextSequence(content: DirectoryContent, hash: string, last: Snapshot | 
   const written = content.sequence;
   if (written === undefined) {
     if (last === undefined) return Math.max(1, content.modifiedMs);
-    return hash === last.hash ? last.sequence : Math.max(last.sequence + 1, content.modifiedMs);
+    return Math.max(hash === last.hash ? last.sequence : last.sequence + 1, content.modifiedMs);
   }
   if (last === undefined || written > last.sequence) return written;
   if (written === last.sequence && hash === last.hash) return written;
