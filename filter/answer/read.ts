@@ -433,7 +433,8 @@ export class ResponseReader {
     this.targetsLength = 0;
     this.written = 0;
     writer.clear();
-    this.keep(0, 0, rcode, 0, FAILURE_TTL, now);
+    // What is wrong between us and the upstream is no business of the client's.
+    this.keep(0, 0, rcode == Rcode.REFUSED ? rcode : Rcode.SERVFAIL, 0, FAILURE_TTL, now);
     return Reading.Answered;
   }
 

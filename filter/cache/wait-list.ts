@@ -13,6 +13,11 @@ export class WaitList {
     return this.head === null;
   }
 
+  /** Who waits longest. */
+  get first(): Waiter | null {
+    return this.head;
+  }
+
   push(waiter: Waiter): void {
     waiter.nextWaiter = null;
     const tail = this.tail;

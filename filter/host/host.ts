@@ -253,6 +253,17 @@ export class Headers {
   }
 }
 
+/** The context that calls are made from: it outlives every connection, so no response is lost (design in ARCHITECTURE.md). */
+let rootContext: u32 = 0;
+
+export function setRootContext(context: u32): void {
+  rootContext = context;
+}
+
+export function isRootContext(context: u32): bool {
+  return context == rootContext;
+}
+
 // ---- calls ---------------------------------------------------------------------------------------------------------
 
 /** The call's token, or 0 where it could not be started. */
@@ -269,6 +280,7 @@ export function httpCall(
   store<u32>(slots + 8, 0);
   const none: usize = slots + 16;
   store<u32>(none, 0);
+  env.proxy_set_effective_context(rootContext);
   const status = env.proxy_http_call(
     cluster,
     clusterLength,
@@ -289,6 +301,7 @@ export function grpcStream(cluster: Text, service: Text, method: Text, metadata:
   const list = metadata.finish();
   if (list == 0) return 0;
   store<u32>(slots + 8, 0);
+  env.proxy_set_effective_context(rootContext);
   const status = env.proxy_grpc_stream(
     cluster.at,
     cluster.length,
@@ -304,10 +317,12 @@ export function grpcStream(cluster: Text, service: Text, method: Text, metadata:
 }
 
 export function grpcSend(token: u32, message: usize, length: u32): bool {
+  env.proxy_set_effective_context(rootContext);
   return env.proxy_grpc_send(token, message, length, 0) == OK;
 }
 
 export function grpcCancel(token: u32): void {
+  env.proxy_set_effective_context(rootContext);
   env.proxy_grpc_cancel(token);
 }
 

@@ -15,8 +15,8 @@ export abstract class Channel {
   }
 
   /**
-   * Sends the answer to the message that was received with this ticket. `message` has two octets of room before it
-   * (the length prefix of RFC 1035, section 4.2.2) and is only read during the call. `minimumTtl` is in seconds.
+   * Sends the answer to the message that was received with this ticket. `message` is only read during the call;
+   * `minimumTtl` is the least TTL in it, in seconds.
    */
   abstract send(ticket: u32, message: usize, length: u32, minimumTtl: u32): void;
 

@@ -7,7 +7,7 @@ import { Transport } from "./peer";
 /** What a plugin's configuration says of the listener that it stands in. */
 export class Listener {
   /** The evidence of clients that show no more than this listener. */
-  readonly evidence: Evidence;
+  readonly evidence!: Evidence;
   readonly name: ArrayBuffer;
   /** A fixed identity (a sidecar's), or empty. */
   readonly tenant: ArrayBuffer;

@@ -21,6 +21,7 @@ export class Peer {
   evidence: Evidence | null = null;
   /** The flow's class for this client, right while `subjectEpoch` is the client table's epoch. */
   subject: u32 = 0;
+  tenant: u32 = 0;
   subjectEpoch: u32 = 0;
 
   clearPeer(): void {
@@ -29,7 +30,18 @@ export class Peer {
     this.isIPv4 = false;
     this.evidence = null;
     this.subject = 0;
+    this.tenant = 0;
     this.subjectEpoch = 0;
+  }
+
+  copyPeer(other: Peer): void {
+    this.high = other.high;
+    this.low = other.low;
+    this.isIPv4 = other.isIPv4;
+    this.evidence = other.evidence;
+    this.subject = other.subject;
+    this.tenant = other.tenant;
+    this.subjectEpoch = other.subjectEpoch;
   }
 
   setIPv4(address: u32): void {

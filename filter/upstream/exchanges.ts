@@ -14,8 +14,8 @@ import { writeQuery } from "./query-writer";
 import { MAX_PIPES, Server, Upstream } from "./server";
 
 /** Is told what became of an exchange: an answer, whose reference it gets, or null where none could be had. */
-export abstract class ExchangeListener {
-  abstract exchanged(exchange: Exchange, answer: Answer | null): void;
+export interface ExchangeListener {
+  exchanged(exchange: Exchange, answer: Answer | null): void;
 }
 
 const BUCKETS: u32 = 4096;
@@ -212,6 +212,8 @@ export class Exchanges {
       return;
     }
     server.succeeded();
+    // AD from an upstream that anybody can speak for says nothing (RFC 6840, section 5.7).
+    if (!upstream.isEncrypted) answer.flags = 0;
     recordMetric(upstream.latencyMetric, (now - exchange.sentAt) / 1000);
     if (answer.rcode == Rcode.NOERROR || answer.rcode == Rcode.NXDOMAIN || upstream.servers.length == 1) {
       this.finish(exchange, answer);

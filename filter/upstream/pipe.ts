@@ -49,10 +49,9 @@ export class Pipe {
 
   /** An id that no query under way on this pipe has. */
   freeId(): u32 {
-    for (;;) {
-      const id = random16();
-      if (this.find(id) === null) return id;
-    }
+    let id = random16();
+    while (this.find(id) !== null) id = random16();
+    return id;
   }
 
   /** Sends a query; the exchange is then outstanding. */

@@ -13,6 +13,7 @@ class Entry extends Node {
   /** Of the address as an IPv6 number. */
   prefix: u32;
   subject: u32;
+  tenant: u32;
   isIPv4: bool;
 }
 
@@ -51,6 +52,7 @@ export class ClientTable extends S3Fifo {
         ) {
           this.touch(entry);
           peer.subject = entry.subject;
+          peer.tenant = entry.tenant;
           peer.subjectEpoch = this.epoch;
           return entry.subject;
         }
@@ -60,8 +62,8 @@ export class ClientTable extends S3Fifo {
     return 0;
   }
 
-  /** The block of `prefix` bits (of the client's family) around the peer is `subject`. */
-  put(peer: Peer, prefix: u32, subject: u32): void {
+  /** The block of `prefix` bits (of the client's family) around the peer is `subject`, of `tenant`. */
+  put(peer: Peer, prefix: u32, subject: u32, tenant: u32): void {
     const evidence = peer.evidence;
     const bits = peer.isIPv4 ? prefix + IPV4_BITS : prefix;
     if (evidence === null || bits > BITS || this.find(peer) != 0) return;
@@ -73,11 +75,13 @@ export class ClientTable extends S3Fifo {
     entry.evidence = evidence.number;
     entry.prefix = bits;
     entry.subject = subject;
+    entry.tenant = tenant;
     entry.isIPv4 = peer.isIPv4;
     const lengths = peer.isIPv4 ? this.lengths4 : this.lengths6;
     unchecked((lengths[bits] += 1));
     this.insert(entry);
     peer.subject = subject;
+    peer.tenant = tenant;
     peer.subjectEpoch = this.epoch;
   }
 

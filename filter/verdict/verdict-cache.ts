@@ -25,6 +25,9 @@ const MAX_SIBLINGS: u32 = 64;
 
 @final
 export class VerdictCache extends S3Fifo {
+  /** Whether the verdict that `find` returned last holds for as long as the revision. */
+  foundLasting: bool = false;
+
   /** The verdict that holds for this question, whose reference the cache keeps; null where none is known. */
   find(subject: u32, key: NameKey, type: u32, transport: u32, now: u64): Verdict | null {
     for (let labels: u32 = 0; labels <= key.labels; labels++) {
@@ -37,6 +40,7 @@ export class VerdictCache extends S3Fifo {
           if (covers(entry, subject, key, labels, type, transport)) {
             if (entry.expiresAt == 0 || now < entry.expiresAt) {
               this.touch(entry);
+              this.foundLasting = entry.expiresAt == 0;
               return entry.verdict;
             }
           }

@@ -3,8 +3,6 @@
 import { equalFold } from "./name";
 import { MAX_MESSAGE, write16, write32 } from "./types";
 
-/** Room before the message for the length prefix of TCP (RFC 1035, section 4.2.2). */
-const PREFIX: usize = 2;
 /** Suffixes remembered for compression; later ones are written in full. */
 const MAX_SUFFIXES: u32 = 256;
 /** Pointers have 14 bits. */
@@ -12,9 +10,8 @@ const MAX_POINTER: u32 = 0x3fff;
 
 @final
 export class Writer {
-  private readonly buffer: usize = heap.alloc(PREFIX + MAX_MESSAGE + 1);
   /** The message. */
-  readonly at: usize = this.buffer + PREFIX;
+  readonly at: usize = heap.alloc(MAX_MESSAGE + 1);
   length: u32 = 0;
   /** Something did not fit into MAX_MESSAGE; what was written before it is whole. */
   overflowed: bool = false;
@@ -107,7 +104,7 @@ export class Writer {
     let written = at;
     let left = size;
     let from = suffix;
-    for (;;) {
+    while (left > 0) {
       let octet = <u32>load<u8>(this.at + written);
       while (octet >= 192) {
         written = ((octet & 63) << 8) | <u32>load<u8>(this.at + written + 1);
@@ -120,5 +117,6 @@ export class Writer {
       from += octet + 1;
       left -= octet + 1;
     }
+    return false;
   }
 }

@@ -1,0 +1,261 @@
+// The message that a client gets: made from a kept answer, from a denial, or from nothing but an error. One buffer is
+// used for all of them, since an answer leaves before the next one is made.
+
+import { Transport } from "../transport/peer";
+import { Verdict, edeTextAt } from "../verdict/verdict";
+import { copyLower } from "../wire/name";
+import { Question } from "../wire/question";
+import { CLASS_IN, Ede, Flag, HEADER_SIZE, Option, Rcode, read32, Type, write16, write32 } from "../wire/types";
+import { Writer } from "../wire/writer";
+import { ageOf, Answer, bodyAt, edeAt, ttlPlacesAt } from "./answer";
+
+/** RFC 8467, section 4.1. */
+const RESPONSE_BLOCK: u32 = 468;
+const OPTION_HEAD: u32 = 4;
+const DO_BIT: u32 = 0x8000;
+/** Seconds that a stale answer is good for (RFC 8767, section 4). */
+const STALE_TTL: u32 = 30;
+/** Seconds of the HINFO that answers ANY (RFC 8482, section 4.2). */
+const ANY_TTL: u32 = 3600;
+/** Header flags of the client that come back. */
+const ECHOED: u32 = Flag.RD | Flag.CD | Flag.OPCODE;
+
+const owner: usize = memory.data(256);
+
+/** What EXTRA-TEXT says, as octets. */
+export class Reason {
+  readonly text: ArrayBuffer;
+
+  constructor(
+    readonly code: i32,
+    text: string,
+  ) {
+    this.text = String.UTF8.encode(text);
+  }
+}
+
+@final
+export class AnswerWriter {
+  private readonly writer: Writer = new Writer();
+  /** Least TTL of the answer in seconds; 0 where it must not be kept. */
+  ttl: u32 = 0;
+  rcode: u32 = 0;
+  /** INFO-CODE, or -1. */
+  ede: i32 = Ede.None;
+  private edeAt: usize = 0;
+  private edeLength: u32 = 0;
+  private question: Question = new Question();
+  private transport: Transport = Transport.Udp;
+
+  constructor(
+    private readonly maxUdpSize: u32,
+    /** Idle time that clients are told, in milliseconds. */
+    private readonly idleMilliseconds: u32,
+  ) {}
+
+  get at(): usize {
+    return this.writer.at;
+  }
+
+  get length(): u32 {
+    return this.writer.length;
+  }
+
+  private begin(question: Question, transport: Transport, rcode: u32, flags: u32): void {
+    this.question = question;
+    this.transport = transport;
+    this.rcode = rcode;
+    this.ttl = 0;
+    this.ede = Ede.None;
+    const writer = this.writer;
+    writer.clear();
+    writer.u16(question.id);
+    writer.u16(Flag.QR | (question.flags & ECHOED) | flags | (rcode & 15));
+    writer.u16(question.hasQuestion ? 1 : 0);
+    writer.zeros(6);
+    if (question.hasQuestion) {
+      writer.plainName(question.name, question.key.length);
+      writer.u16(question.type);
+      writer.u16(question.class);
+    }
+  }
+
+  private setCounts(answers: u32, authorities: u32): void {
+    write16(this.writer.at + 6, answers);
+    write16(this.writer.at + 8, authorities);
+  }
+
+  private setEde(code: i32, text: usize, length: u32): void {
+    this.ede = code;
+    this.edeAt = text;
+    this.edeLength = length;
+  }
+
+  // ---- kinds of answers --------------------------------------------------------------------------------------------
+
+  /** An answer of an upstream; `stale` says that its TTL is over. */
+  answer(question: Question, transport: Transport, answer: Answer, now: u64, stale: bool): void {
+    // RFC 6840, section 5.8: AD is for who asks for it, by AD or DO.
+    const wantsAd = question.dnssec || (question.flags & Flag.AD) != 0;
+    this.begin(question, transport, answer.rcode, Flag.RA | (wantsAd ? answer.flags & Flag.AD : 0));
+    this.setCounts(answer.answerCount, answer.authorityCount);
+    const body = this.writer.at + this.writer.length;
+    this.writer.octets(bodyAt(answer), answer.bodyLength);
+    if (!this.writer.overflowed) {
+      const age = ageOf(answer, now);
+      const places = ttlPlacesAt(answer);
+      for (let i: u32 = 0; i < <u32>answer.ttlCount; i++) {
+        const at = body + bswap<u16>(load<u16>(places + (i << 1)));
+        const ttl = read32(at);
+        write32(at, stale ? STALE_TTL : ttl > age ? ttl - age : 0);
+      }
+      this.ttl = stale ? STALE_TTL : answer.ttl > age ? answer.ttl - age : 0;
+      if (answer.rcode != Rcode.NOERROR && answer.rcode != Rcode.NXDOMAIN) this.ttl = 0;
+    }
+    if (stale) this.setEde(Ede.StaleAnswer, 0, 0);
+    else if (answer.edeLength >= 2) {
+      const ede = edeAt(answer);
+      this.setEde(bswap<u16>(load<u16>(ede)), ede + 2, answer.edeLength - 2);
+    }
+    this.finish();
+  }
+
+  /**
+   * A denial by a rule: with an SOA, so that it may be kept (RFC 2308), unless it refuses. The SOA's owner has
+   * `soaLabels` labels of the question's name.
+   */
+  denial(question: Question, transport: Transport, verdict: Verdict, soaLabels: u32): void {
+    this.begin(question, transport, verdict.rcode, Flag.RA);
+    if (verdict.rcode == Rcode.NXDOMAIN || verdict.rcode == Rcode.NOERROR) {
+      const key = question.key;
+      const labels = min(soaLabels, key.labels);
+      this.soa(key.suffixAt(labels), key.suffixLength(labels), verdict.ttl);
+      this.setCounts(0, 1);
+      this.ttl = verdict.ttl;
+    }
+    this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
+    this.finish();
+  }
+
+  /** An answer that has nothing but an RCODE and a reason, and is never kept. */
+  error(question: Question, transport: Transport, rcode: u32, reason: Reason | null): void {
+    this.begin(question, transport, rcode, rcode == Rcode.NOTIMP || rcode == Rcode.FORMERR ? 0 : Flag.RA);
+    if (reason !== null) this.setEde(reason.code, changetype<usize>(reason.text), reason.text.byteLength);
+    this.finish();
+  }
+
+  /** The answer to ANY: one HINFO (RFC 8482, section 4.2). */
+  any(question: Question, transport: Transport): void {
+    this.begin(question, transport, Rcode.NOERROR, Flag.RA);
+    const writer = this.writer;
+    writer.name(question.key.at, question.key.length);
+    writer.u16(Type.HINFO);
+    writer.u16(CLASS_IN);
+    writer.u32(ANY_TTL);
+    writer.u16(9);
+    // CPU "RFC8482", no OS.
+    writer.octet(7);
+    writer.octets(RFC8482, 7);
+    writer.octet(0);
+    this.setCounts(1, 0);
+    this.ttl = ANY_TTL;
+    this.finish();
+  }
+
+  private soa(name: usize, length: u32, ttl: u32): void {
+    copyLower(owner, name, length);
+    const writer = this.writer;
+    writer.name(owner, length);
+    writer.u16(Type.SOA);
+    writer.u16(CLASS_IN);
+    writer.u32(ttl);
+    const lengthAt = writer.length;
+    writer.u16(0);
+    // MNAME and RNAME: the zone itself, as RFC 6303, section 3 has it for zones that only deny.
+    writer.name(owner, length);
+    writer.name(owner, length);
+    writer.u32(1);
+    writer.u32(SOA_REFRESH);
+    writer.u32(SOA_RETRY);
+    writer.u32(SOA_EXPIRE);
+    writer.u32(ttl);
+    write16(writer.at + lengthAt, writer.length - lengthAt - 2);
+  }
+
+  // ---- EDNS and size -----------------------------------------------------------------------------------------------
+
+  /** Adds the OPT record; leaves out EXTRA-TEXT, then the records, where the client has no room for them. */
+  private finish(): void {
+    const hasEdns = this.question.hasEdns;
+    const writer = this.writer;
+    const limit = this.limit();
+    const body = writer.length;
+    if (hasEdns) this.opt(true);
+    if (writer.length <= limit && !writer.overflowed) return;
+    if (hasEdns && body <= limit) {
+      writer.overflowed = false;
+      writer.length = body;
+      this.opt(false);
+      if (writer.length <= limit && !writer.overflowed) return;
+    }
+    // An answer that is cut has no records: what is left of it could be taken for the whole (RFC 2181, section 9).
+    writer.overflowed = false;
+    writer.length = HEADER_SIZE + (this.question.hasQuestion ? this.question.key.length + 4 : 0);
+    this.setCounts(0, 0);
+    const flags = bswap<u16>(load<u16>(writer.at + 2));
+    if (this.transport == Transport.Udp) {
+      write16(writer.at + 2, flags | Flag.TC);
+    } else {
+      // With our own EDNS it is larger than a message can be.
+      this.rcode = Rcode.SERVFAIL;
+      write16(writer.at + 2, (flags & ~(<u32>Flag.RCODE)) | Rcode.SERVFAIL);
+    }
+    this.ttl = 0;
+    if (hasEdns) this.opt(false);
+  }
+
+  private limit(): u32 {
+    if (this.transport != Transport.Udp) return 65535;
+    return this.question.hasEdns ? min(this.question.udpSize, this.maxUdpSize) : 512;
+  }
+
+  /** Appends OPT with EDE, keepalive and padding as they are due. */
+  private opt(withText: bool): void {
+    const question = this.question;
+    const writer = this.writer;
+    write16(writer.at + 10, 1);
+    writer.octet(0);
+    writer.u16(Type.OPT);
+    writer.u16(this.maxUdpSize);
+    writer.u32(((this.rcode >> 4) << 24) | (question.dnssec ? DO_BIT : 0));
+    const lengthAt = writer.length;
+    writer.u16(0);
+    if (this.ede >= 0) {
+      const textLength = withText ? this.edeLength : 0;
+      writer.u16(Option.EDE);
+      writer.u16(2 + textLength);
+      writer.u16(this.ede);
+      writer.octets(this.edeAt, textLength);
+    }
+    const stream = this.transport == Transport.Tcp || this.transport == Transport.DoT;
+    if (question.hasKeepalive && stream) {
+      // In units of 100 ms (RFC 7828, section 3.1).
+      writer.u16(Option.KEEPALIVE);
+      writer.u16(2);
+      writer.u16(this.idleMilliseconds / 100);
+    }
+    if (question.hasPadding && this.transport >= Transport.DoT) {
+      const size = (RESPONSE_BLOCK - ((writer.length + OPTION_HEAD) % RESPONSE_BLOCK)) % RESPONSE_BLOCK;
+      writer.u16(Option.PADDING);
+      writer.u16(size);
+      writer.zeros(size);
+    }
+    if (!writer.overflowed) write16(writer.at + lengthAt, writer.length - lengthAt - 2);
+  }
+}
+
+const RFC8482_TEXT = String.UTF8.encode("RFC8482");
+const RFC8482: usize = changetype<usize>(RFC8482_TEXT);
+const SOA_REFRESH: u32 = 3600;
+const SOA_RETRY: u32 = 1200;
+const SOA_EXPIRE: u32 = 604800;

@@ -1,0 +1,544 @@
+// The life of a query, from the message that a transport hands over to the answer that it gets back. This is the one
+// place where the order of steps stands:
+//
+//   receive   the message is parsed; what needs no policy is answered at once
+//   judge     who asks, and may they: from the caches, or the query waits for a decision
+//   forward   the answer from the cache, or the query waits for an exchange with an upstream
+//   deliver   every name that the answer points to is judged too; then the answer goes out
+//
+// A query that has to wait is parked, and goes on at the step that it waited in. Whatever waited is judged again if the
+// policy has changed meanwhile. `failsafe` is the one place that says what happens while the policy service is away.
+
+import { Answer, release, retain, targetsAt } from "../answer/answer";
+import { ResponseReader, TtlLimits } from "../answer/read";
+import { AnswerWriter, Reason } from "../answer/write";
+import { AnswerCache, selector } from "../cache/answer-cache";
+import { WaitList } from "../cache/wait-list";
+import { random64, readLength } from "../host/host";
+import { Standing, Sync, SyncListener } from "../sync/sync";
+import { Upstreams } from "../sync/upstreams";
+import { Events } from "../telemetry/events";
+import { CacheResult, countDecision, countQuery, Outcome } from "../telemetry/telemetry";
+import { Channel, Receiver } from "../transport/channel";
+import { Peer } from "../transport/peer";
+import { Exchange } from "../upstream/exchange";
+import { ExchangeListener, Exchanges } from "../upstream/exchanges";
+import { Upstream } from "../upstream/server";
+import { ClientTable } from "../verdict/clients";
+import { Decisions } from "../verdict/decisions";
+import { Action, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
+import { VerdictCache } from "../verdict/verdict-cache";
+import { NameKey, seedNameHashes } from "../wire/name";
+import { Parse } from "../wire/question";
+import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
+import { Client, Clients } from "./clients";
+import { DecisionSlots, Parking, takeOlder } from "./parking";
+import { Query } from "./query";
+import { Settings } from "./settings";
+
+const MALFORMED = new Reason(Ede.Other, "malformed query");
+const BAD_VERSION = new Reason(Ede.None, "");
+const OTHER_OPCODE = new Reason(Ede.NotSupported, "only standard queries are answered");
+const NOT_RECURSIVE = new Reason(Ede.NotSupported, "only recursive queries are answered");
+const NO_TRANSFER = new Reason(Ede.NotSupported, "zone transfers are not served");
+const NO_CLASS = new Reason(Ede.NotSupported, "only class IN is served");
+const NO_TYPE = new Reason(Ede.NotSupported, "not a type that can be asked for");
+const NOT_READY = new Reason(Ede.NotReady, "policy service is away");
+const TOO_MANY = new Reason(Ede.Other, "too many queries wait");
+const CHANGING = new Reason(Ede.NotReady, "policy changes too fast");
+const NO_UPSTREAM = new Reason(Ede.NoReachableAuthority, "no upstream server answered");
+
+/** A query is judged again this often at most. */
+const MAX_REJUDGED: u32 = 2;
+/** Decisions that one query may ask for: for its name, and for the targets of its answer. */
+const MAX_DECISIONS: u32 = 80;
+/** Microseconds that a query waits for the first revision, or for one that a verdict was ahead of. */
+const HOLD: u64 = 1_000_000;
+/** An answer with at least this TTL, in seconds, and this many hits is fetched anew in the last tenth of its life. */
+const PREFETCH_TTL: u32 = 10;
+const PREFETCH_HITS: u32 = 3;
+const PREFETCH_SHARE: u64 = 10;
+const CLIENT_TABLE_OCTETS: u32 = 4 << 20;
+
+export class Flow extends Receiver implements ExchangeListener, SyncListener {
+  /** Monotonic microseconds: when the callback that is running began. */
+  now: u64 = 0;
+  isDraining: bool = false;
+  readonly clients: Clients = new Clients();
+  readonly sync!: Sync;
+  readonly exchanges!: Exchanges;
+  private readonly answers: AnswerCache;
+  private readonly verdicts: VerdictCache;
+  private readonly subjects: ClientTable;
+  private readonly decisions: Decisions;
+  private readonly upstreams: Upstreams = new Upstreams();
+  private readonly writer!: AnswerWriter;
+  private readonly events: Events = new Events();
+  private readonly parking!: Parking;
+  private readonly slots!: DecisionSlots;
+  private readonly verdictReader: VerdictReader = new VerdictReader();
+  private readonly targetKey: NameKey = new NameKey();
+  private readonly pool: Array<Query> = new Array<Query>();
+  /** Queries that wait for a revision. */
+  private readonly held: WaitList = new WaitList();
+  private readonly unheld: WaitList = new WaitList();
+
+  constructor(private readonly settings: Settings) {
+    super();
+    seedNameHashes(random64());
+    const limits = new TtlLimits();
+    limits.max = settings.maxTtl;
+    limits.maxNegative = settings.maxNegativeTtl;
+    limits.stale = settings.staleSeconds;
+    this.answers = new AnswerCache(settings.share(settings.answerCacheBytes));
+    this.verdicts = new VerdictCache(settings.share(settings.verdictCacheBytes));
+    this.subjects = new ClientTable(settings.share(CLIENT_TABLE_OCTETS));
+    this.decisions = new Decisions(settings.decisionMilliseconds);
+    this.exchanges = new Exchanges(
+      this,
+      new ResponseReader(limits),
+      <u64>settings.upstreamTryMilliseconds * 1000,
+      settings.upstreamTries,
+      <u64>settings.upstreamMilliseconds * 1000,
+    );
+    this.writer = new AnswerWriter(settings.udpSize, settings.streamIdleMilliseconds);
+    this.parking = new Parking(this.clients, settings);
+    this.slots = new DecisionSlots(this.clients, settings);
+    this.sync = new Sync(
+      this,
+      this.events,
+      String.UTF8.encode(settings.node),
+      String.UTF8.encode(settings.token),
+      settings.concurrency,
+      <u64>settings.silenceMilliseconds * 1000,
+      <u64>settings.lastGoodSeconds * 1_000_000,
+    );
+  }
+
+  // ---- receive -----------------------------------------------------------------------------------------------------
+
+  receive(channel: Channel, ticket: u32, peer: Peer, message: usize, length: u32): void {
+    const evidence = peer.evidence;
+    if (evidence === null) {
+      channel.drop(ticket);
+      return;
+    }
+    const query = this.pool.length > 0 ? this.pool.pop() : new Query();
+    query.channel = channel;
+    query.ticket = ticket;
+    query.peer = peer;
+    query.transport = evidence.listener.transport;
+    query.receivedAt = this.now;
+    const question = query.question;
+    switch (question.parse(message, length)) {
+      case Parse.Query:
+        if (question.class != CLASS_IN) this.reject(query, Rcode.REFUSED, NO_CLASS);
+        else if (question.type == Type.AXFR || question.type == Type.IXFR) this.reject(query, Rcode.REFUSED, NO_TRANSFER);
+        else if (isMetaType(question.type)) this.reject(query, Rcode.NOTIMP, NO_TYPE);
+        else if (!(question.flags & Flag.RD)) this.reject(query, Rcode.REFUSED, NOT_RECURSIVE);
+        else this.judge(query);
+        return;
+      case Parse.Ignore:
+        channel.drop(ticket);
+        this.recycle(query);
+        return;
+      case Parse.BadVersion:
+        this.reject(query, Rcode.BADVERS, BAD_VERSION);
+        return;
+      case Parse.OtherOpcode:
+        this.reject(query, Rcode.NOTIMP, OTHER_OPCODE);
+        return;
+      default:
+        this.reject(query, Rcode.FORMERR, MALFORMED);
+    }
+  }
+
+  // ---- judge -------------------------------------------------------------------------------------------------------
+
+  private judge(query: Query): void {
+    const standing = this.sync.standing(this.now);
+    if (standing == Standing.Unknown) {
+      this.hold(query);
+      return;
+    }
+    const question = query.question;
+    const subject = this.subjects.find(query.peer);
+    let verdict: Verdict | null = null;
+    if (subject != 0 && standing != Standing.Stale) {
+      verdict = this.verdicts.find(subject, question.key, question.type, query.transport, this.now);
+    }
+    if (verdict === null) {
+      this.ask(query, standing, subject, question.key);
+      return;
+    }
+    query.epoch = this.subjects.epoch;
+    query.setVerdict(retainVerdict(verdict));
+    if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
+    else this.forward(query, verdict);
+  }
+
+  /** No verdict is known for `key`: the query waits for a decision, or fails. */
+  private ask(query: Query, standing: Standing, subject: u32, key: NameKey): void {
+    if (this.failsafe(query, standing)) return;
+    if (++query.decisions > MAX_DECISIONS) {
+      this.fail(query, CHANGING);
+      return;
+    }
+    const client = this.park(query);
+    if (client === null) return;
+    const type = query.question.type;
+    const underWay = this.decisions.underWay(query.peer, subject, query.transport, key, type);
+    if (underWay !== null) {
+      underWay.waiters.push(query);
+      return;
+    }
+    if (!this.slots.take(client, subject)) {
+      this.slots.wait(client, query);
+      return;
+    }
+    const decision = this.decisions.start(query.peer, subject, query.transport, key, type);
+    if (decision === null) {
+      this.slots.give(client, subject);
+      this.fail(query, NOT_READY);
+      return;
+    }
+    decision.waiters.push(query);
+  }
+
+  /**
+   * What happens while the policy service is away, to a question that no verdict in force covers: it fails, since nothing
+   * goes out that was not approved. A failure is not cached, and is no denial. (Verdicts that were found are good while
+   * Sync's standing is better than Stale.)
+   */
+  private failsafe(query: Query, standing: Standing): bool {
+    if (standing == Standing.Current) return false;
+    this.fail(query, NOT_READY);
+    return true;
+  }
+
+  /** The HTTP call of a decision ended; false where the call is none. */
+  onDecision(token: u32, headerCount: u32, bodySize: u32): bool {
+    const decision = this.decisions.take(token);
+    if (decision === null) return false;
+    const client = this.clients.of(decision.peer);
+    this.slots.give(client, decision.subject);
+    const reader = this.verdictReader;
+    const body = this.decisions.body(headerCount, bodySize);
+    const verdict = body != 0 && reader.read(body, readLength) ? reader.verdict : null;
+    let old = false;
+    let early = false;
+    let kept = false;
+    if (verdict !== null) {
+      old = reader.revision < this.sync.sequence;
+      early = reader.revision > this.sync.sequence;
+      if (!old && !early) {
+        if (decision.subject != 0 && decision.subject != verdict.subject) old = true;
+        else {
+          this.subjects.put(decision.peer, reader.prefix, verdict.subject, verdict.tenant);
+          kept = this.verdicts.put(reader, decision.key, decision.type, decision.transport, this.now);
+        }
+      }
+      releaseVerdict(verdict);
+    }
+    countDecision(kept || early, old);
+    for (let waiter = decision.waiters.shift(); waiter !== null; waiter = decision.waiters.shift()) {
+      const query = changetype<Query>(waiter);
+      if (kept) this.resume(query);
+      else if (early) this.held.push(query);
+      else if (old) this.rejudge(query);
+      else this.fail(query, NOT_READY);
+    }
+    this.decisions.recycle(decision);
+    this.wake(client);
+    return true;
+  }
+
+  /** Decisions that waited for a slot of this client go on. */
+  private wake(client: Client): void {
+    for (let query = this.slots.next(client); query !== null; query = this.slots.next(client)) this.resume(query);
+  }
+
+  /** Goes on with a query whose decision has come, or may be asked for now. */
+  private resume(query: Query): void {
+    if (query.answer !== null) this.judgeTargets(query);
+    else this.judge(query);
+  }
+
+  /** The policy has changed since the query was judged. */
+  private rejudge(query: Query): void {
+    query.target = 0;
+    if (++query.rejudged > MAX_REJUDGED) this.fail(query, CHANGING);
+    else this.judge(query);
+  }
+
+  // ---- forward -----------------------------------------------------------------------------------------------------
+
+  private forward(query: Query, verdict: Verdict): void {
+    const question = query.question;
+    if (question.type == Type.ANY) {
+      this.writer.any(question, query.transport);
+      this.send(query, Outcome.Forwarded, verdict);
+      return;
+    }
+    // An answer in hand, from before the policy changed, was asked for in the same view or is of no use.
+    if (query.answer !== null && query.view == verdict.view) {
+      this.judgeTargets(query);
+      return;
+    }
+    query.view = verdict.view;
+    query.setAnswer(null);
+    const selected = selector(question.type, question.dnssec, question.checkingDisabled);
+    const own = question.ecsLength != 0 && this.passesEcs(verdict);
+    if (!own) {
+      const answer = this.answers.find(verdict.view, question.key, selected);
+      if (answer !== null && this.now < answer.expiresAt) {
+        query.cache = CacheResult.Hit;
+        query.setAnswer(retain(answer));
+        this.prefetch(query, verdict, answer, selected);
+        this.judgeTargets(query);
+        return;
+      }
+    }
+    this.exchange(query, verdict, selected, own);
+  }
+
+  private passesEcs(verdict: Verdict): bool {
+    const upstream = this.upstreams.find(verdict.upstream);
+    return upstream !== null && upstream.ecs;
+  }
+
+  /** The query waits for an exchange. `own`: with its client's subnet, for nobody else. */
+  private exchange(query: Query, verdict: Verdict, selected: u32, own: bool): void {
+    query.cache = CacheResult.Miss;
+    const upstream = this.upstreams.find(verdict.upstream);
+    if (upstream === null) {
+      this.fail(query, NO_UPSTREAM);
+      return;
+    }
+    query.upstream = upstream;
+    if (this.park(query) === null) return;
+    const question = query.question;
+    if (!own) {
+      const underWay = this.exchanges.underWay(verdict.view, question.key, selected);
+      if (underWay !== null) {
+        underWay.waiters.push(query);
+        return;
+      }
+    }
+    const exchange = this.prepare(query, upstream, verdict.view, selected);
+    if (own) {
+      memory.copy(exchange.ecs, question.ecs, question.ecsLength);
+      exchange.ecsLength = question.ecsLength;
+    }
+    exchange.waiters.push(query);
+    this.exchanges.start(exchange, this.now);
+  }
+
+  private prepare(query: Query, upstream: Upstream, view: u64, selected: u32): Exchange {
+    const question = query.question;
+    const type = question.type;
+    return this.exchanges.prepare(upstream, view, question.key, selected, type, question.dnssec, question.checkingDisabled);
+  }
+
+  /** Fetches a hot answer anew before it ends, by the verdict of the query that hit it. */
+  private prefetch(query: Query, verdict: Verdict, answer: Answer, selected: u32): void {
+    if (answer.ttl < PREFETCH_TTL || ++answer.hits < PREFETCH_HITS) return;
+    if ((answer.expiresAt - this.now) * PREFETCH_SHARE > <u64>answer.ttl * 1_000_000) return;
+    const upstream = this.upstreams.find(verdict.upstream);
+    if (upstream === null || this.exchanges.underWay(verdict.view, query.question.key, selected) !== null) return;
+    if (this.exchanges.count >= this.settings.pendingPerWorker) return;
+    this.exchanges.start(this.prepare(query, upstream, verdict.view, selected), this.now);
+  }
+
+  exchanged(exchange: Exchange, answer: Answer | null): void {
+    let result = answer;
+    if (exchange.ecsLength == 0) {
+      const known = this.answers.find(exchange.view, exchange.asked.key, exchange.selector);
+      const useful = known !== null && known.rcode != Rcode.SERVFAIL && this.now < known.staleUntil;
+      // RFC 8767, section 5: a failure does not take the place of an answer that may be served stale.
+      if (useful && (result === null || result.rcode == Rcode.SERVFAIL)) result = null;
+      else if (result !== null && result.ttl > 0) {
+        this.answers.put(exchange.view, exchange.asked.key, exchange.selector, result);
+      }
+    }
+    for (let waiter = exchange.waiters.shift(); waiter !== null; waiter = exchange.waiters.shift()) {
+      const query = changetype<Query>(waiter);
+      query.setAnswer(result === null ? null : retain(result));
+      query.target = 0;
+      if (query.epoch != this.subjects.epoch) this.rejudge(query);
+      else this.deliver(query);
+    }
+    release(answer);
+  }
+
+  // ---- deliver -----------------------------------------------------------------------------------------------------
+
+  private deliver(query: Query): void {
+    if (query.answer === null) {
+      const question = query.question;
+      const selected = selector(question.type, question.dnssec, question.checkingDisabled);
+      const stale = this.answers.find(query.view, question.key, selected);
+      if (stale === null || this.now >= stale.staleUntil) {
+        this.fail(query, NO_UPSTREAM);
+        return;
+      }
+      query.stale = this.now >= stale.expiresAt;
+      if (query.stale) query.cache = CacheResult.Stale;
+      query.setAnswer(retain(stale));
+    }
+    this.judgeTargets(query);
+  }
+
+  /** One denied target denies the answer; the answer remembers who may see all of them. */
+  private judgeTargets(query: Query): void {
+    const answer = query.answer;
+    if (answer === null || query.epoch != this.subjects.epoch) {
+      this.rejudge(query);
+      return;
+    }
+    const subject = query.peer.subject;
+    const cleared = (subject << 3) | query.transport;
+    const count = <u32>answer.targetCount;
+    if (count != 0 && (answer.clearedEpoch != query.epoch || answer.clearedSubject != cleared)) {
+      let at = targetsAt(answer);
+      let lasting = query.target == 0;
+      for (let i: u32 = 0; i < count; i++) {
+        let length: u32 = 0;
+        while (load<u8>(at + length) != 0) length += <u32>load<u8>(at + length) + 1;
+        length++;
+        if (i >= query.target) {
+          const key = this.targetKey;
+          key.set(at, length);
+          const verdict = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
+          if (verdict === null) {
+            query.target = i;
+            this.ask(query, this.sync.standing(this.now), subject, key);
+            return;
+          }
+          if (verdict.action == Action.Deny) {
+            // The SOA of the target's zone says nothing of this name: it is the parent's.
+            this.deny(query, verdict, max(query.question.key.labels, 1) - 1);
+            return;
+          }
+          lasting = lasting && this.verdicts.foundLasting;
+        }
+        at += length;
+      }
+      if (lasting) {
+        answer.clearedSubject = cleared;
+        answer.clearedEpoch = query.epoch;
+      }
+    }
+    this.writer.answer(query.question, query.transport, answer, this.now, query.stale);
+    this.send(query, Outcome.Forwarded, query.verdict);
+  }
+
+  // ---- ends --------------------------------------------------------------------------------------------------------
+
+  private deny(query: Query, verdict: Verdict, soaLabels: u32): void {
+    this.writer.denial(query.question, query.transport, verdict, soaLabels);
+    this.send(query, Outcome.Denied, verdict);
+  }
+
+  private reject(query: Query, rcode: u32, reason: Reason): void {
+    this.subjects.find(query.peer);
+    this.writer.error(query.question, query.transport, rcode, reason);
+    this.send(query, Outcome.Rejected, null);
+  }
+
+  private fail(query: Query, reason: Reason): void {
+    this.writer.error(query.question, query.transport, Rcode.SERVFAIL, reason);
+    this.send(query, Outcome.Failed, query.verdict);
+  }
+
+  /** Sends what the writer holds, counts it, and is done with the query. */
+  private send(query: Query, outcome: Outcome, verdict: Verdict | null): void {
+    const channel = query.channel;
+    const writer = this.writer;
+    const waited = this.now - query.receivedAt;
+    if (channel !== null && channel.open) {
+      if (waited > <u64>this.settings.patienceMilliseconds * 1000) channel.drop(query.ticket);
+      else channel.send(query.ticket, writer.at, writer.length, writer.ttl);
+    }
+    const question = query.question;
+    const peer = query.peer;
+    const type = question.hasQuestion ? question.type : 0;
+    countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, waited);
+    if (verdict !== null && (outcome == Outcome.Denied || verdict.logAll)) {
+      const upstream = query.upstream;
+      this.events.add(
+        question,
+        peer,
+        query.transport,
+        outcome,
+        verdict,
+        writer.rcode,
+        writer.ede,
+        waited,
+        query.cache,
+        this.sync.sequence,
+        upstream === null ? 0 : upstream.name.at,
+        upstream === null ? 0 : upstream.name.length,
+      );
+    }
+    this.recycle(query);
+  }
+
+  private recycle(query: Query): void {
+    this.parking.unpark(query);
+    query.clear();
+    this.pool.push(query);
+  }
+
+  /** Parks the query and returns its client; the query has failed where that is null. */
+  private park(query: Query): Client | null {
+    if (!this.parking.park(query)) this.fail(query, TOO_MANY);
+    return query.client;
+  }
+
+  private hold(query: Query): void {
+    if (this.park(query) !== null) this.held.push(query);
+  }
+
+  // ---- revisions and time ------------------------------------------------------------------------------------------
+
+  revised(_sequence: u64, _hash: u64, revision: usize, length: u32): void {
+    this.subjects.forget();
+    this.verdicts.clear();
+    this.upstreams.read(revision, length);
+    this.exchanges.closeUnused(this.upstreams.servers);
+    this.held.takeAll(this.unheld);
+    for (let waiter = this.unheld.shift(); waiter !== null; waiter = this.unheld.shift()) {
+      this.rejudge(changetype<Query>(waiter));
+    }
+  }
+
+  draining(): void {
+    this.isDraining = true;
+  }
+
+  tick(): void {
+    const now = this.now;
+    this.exchanges.tick(now);
+    this.sync.tick(now);
+    const holdEnds = now > HOLD ? now - HOLD : 0;
+    for (let query = takeOlder(this.held, holdEnds); query !== null; query = takeOlder(this.held, holdEnds)) {
+      this.fail(query, NOT_READY);
+    }
+    const limit = <u64>this.settings.upstreamMilliseconds * 1000;
+    const waitEnds = now > limit ? now - limit : 0;
+    for (let i = this.slots.waitingClients - 1; i >= 0; i--) {
+      const client = this.slots.client(i);
+      for (let query = takeOlder(client.waiting, waitEnds); query !== null; query = takeOlder(client.waiting, waitEnds)) {
+        this.fail(query, TOO_MANY);
+      }
+      this.wake(client);
+      this.slots.settled(i);
+    }
+  }
+}
+
+/** Types that only queries have, or that no question can have (RFC 6895, section 3.1), but ANY. */
+function isMetaType(type: u32): bool {
+  return type == 0 || type == Type.OPT || (type >= 128 && type < <u32>Type.ANY);
+}

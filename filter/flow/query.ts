@@ -1,0 +1,72 @@
+// A query on its way through the filter. Objects are pooled: a query that is answered at once allocates nothing.
+
+import { Answer, release } from "../answer/answer";
+import { Waiter } from "../cache/wait-list";
+import { Channel } from "../transport/channel";
+import { Peer, Transport } from "../transport/peer";
+import { releaseVerdict, Verdict } from "../verdict/verdict";
+import { Question } from "../wire/question";
+import { CacheResult } from "../telemetry/telemetry";
+import { Upstream } from "../upstream/server";
+import { Client } from "./clients";
+
+@final
+export class Query extends Waiter {
+  readonly question: Question = new Question();
+  channel: Channel | null = null;
+  ticket: u32 = 0;
+  transport: Transport = Transport.Udp;
+  /** Who asks; the transport's own object until the query has to wait, a copy from then on. */
+  peer!: Peer;
+  readonly ownPeer: Peer = new Peer();
+  /** Monotonic microseconds when it was read. */
+  receivedAt: u64 = 0;
+
+  /** The verdict that it goes by, with a reference, and the epoch of the client table in which it was found. */
+  verdict: Verdict | null = null;
+  epoch: u32 = 0;
+  /** How often it was judged again because the revision had changed, and how often the service was asked. */
+  rejudged: u32 = 0;
+  decisions: u32 = 0;
+  upstream: Upstream | null = null;
+  /** The view that `answer` was asked for in. */
+  view: u64 = 0;
+  /** The answer in hand while its targets are judged, with a reference, and the target that is next. */
+  answer: Answer | null = null;
+  stale: bool = false;
+  target: u32 = 0;
+  cache: CacheResult = CacheResult.None;
+  /** Set while it waits, and is counted for its client and tenant. */
+  client: Client | null = null;
+  countedTenant: u32 = 0;
+
+  constructor() {
+    super();
+    this.peer = this.ownPeer;
+  }
+
+  setVerdict(verdict: Verdict | null): void {
+    releaseVerdict(this.verdict);
+    this.verdict = verdict;
+  }
+
+  setAnswer(answer: Answer | null): void {
+    release(this.answer);
+    this.answer = answer;
+  }
+
+  clear(): void {
+    this.setVerdict(null);
+    this.setAnswer(null);
+    this.channel = null;
+    this.peer = this.ownPeer;
+    this.ownPeer.clearPeer();
+    this.upstream = null;
+    this.view = 0;
+    this.rejudged = 0;
+    this.decisions = 0;
+    this.stale = false;
+    this.target = 0;
+    this.cache = CacheResult.None;
+  }
+}

@@ -1,0 +1,252 @@
+// The worker's stream to the policy service (protos/sync.proto): it brings the revision in force, and takes reports of
+// what was answered. Whether a verdict may be used at all hangs on what was heard here last.
+
+import { grpcCancel, grpcSend, grpcStream, Headers, random16, random64, sharedRandom64, Text } from "../host/host";
+import { Events } from "../telemetry/events";
+import { writeCounters } from "../telemetry/telemetry";
+import { ProtoReader, ProtoWriter } from "../wire/protobuf";
+
+/** What a worker knows of the policy service. */
+export const enum Standing {
+  /** It has never been heard. */
+  Unknown,
+  /** Verdicts are of the revision in force. */
+  Current,
+  /** It is away: verdicts are the last that were good. */
+  LastGood,
+  /** It has been away for too long. */
+  Stale,
+}
+
+/** Is told of revisions before they are acknowledged. */
+export interface SyncListener {
+  /** `upstreams`: the Revision message, to read the upstreams from. */
+  revised(sequence: u64, hash: u64, revision: usize, length: u32): void;
+  draining(): void;
+}
+
+const CLUSTER = new Text("policy_service");
+const SERVICE = new Text("dns.mesh.v1.Sync");
+const METHOD = new Text("Connect");
+const PROCESS = new Text("dns.process");
+/** Reports and their octets that may be unacknowledged (protos/sync.proto). */
+const MAX_REPORTS: u32 = 4;
+const MAX_REPORT_OCTETS: u32 = 256 * 1024;
+const REPORT: u32 = 64 * 1024;
+/** Microseconds between tries to connect: doubled from the first to the last, with half of it by chance. */
+const FIRST_RETRY: u64 = 50_000;
+const LAST_RETRY: u64 = 500_000;
+const REPORT_INTERVAL: u64 = 1_000_000;
+/** A batch of events is sent when it has this many octets, or with the next report. */
+const EVENTS_DUE: u32 = 16 * 1024;
+const EVENTS_INTERVAL: u64 = 100_000;
+
+const noMetadata = new Headers(16);
+
+@final
+export class Sync {
+  /** Of the revision in force; 0 is none. */
+  sequence: u64 = 0;
+  private hash: u64 = 0;
+  private token: u32 = 0;
+  private started: bool = false;
+  /** Monotonic microseconds. */
+  private heardAt: u64 = 0;
+  private openedAt: u64 = 0;
+  private retryAt: u64 = 0;
+  private retry: u64 = FIRST_RETRY;
+  /** Whether this stream brought a revision. */
+  private synced: bool = false;
+  private reportNumber: u64 = 0;
+  private acknowledged: u64 = 0;
+  private readonly reportOctets: StaticArray<u32> = new StaticArray<u32>(MAX_REPORTS);
+  private octets: u32 = 0;
+  private nextReport: u64 = 0;
+  private nextEvents: u64 = 0;
+  private readonly worker: u64 = random64();
+  private readonly reader: ProtoReader = new ProtoReader();
+  private readonly inner: ProtoReader = new ProtoReader();
+  private readonly body: ProtoWriter = new ProtoWriter(REPORT);
+  private readonly out: ProtoWriter = new ProtoWriter(REPORT + 16);
+
+  constructor(
+    private readonly listener: SyncListener,
+    private readonly events: Events,
+    private readonly node: ArrayBuffer,
+    private readonly secret: ArrayBuffer,
+    private readonly concurrency: u32,
+    private readonly silence: u64,
+    private readonly lastGood: u64,
+  ) {}
+
+  standing(now: u64): Standing {
+    if (this.sequence == 0) return Standing.Unknown;
+    if (this.synced && now - this.heardAt < this.silence) return Standing.Current;
+    return now - this.heardAt < this.lastGood ? Standing.LastGood : Standing.Stale;
+  }
+
+  /** This VM serves clients: keep a stream open from now on. */
+  start(now: u64): void {
+    if (this.started) return;
+    this.started = true;
+    this.open(now);
+  }
+
+  private open(now: u64): void {
+    this.token = grpcStream(CLUSTER, SERVICE, METHOD, noMetadata);
+    this.synced = false;
+    this.openedAt = now;
+    this.reportNumber = 0;
+    this.acknowledged = 0;
+    this.octets = 0;
+    if (this.token == 0) {
+      this.retryLater(now);
+      return;
+    }
+    const body = this.body;
+    body.clear();
+    body.bytes(1, changetype<usize>(this.node), this.node.byteLength);
+    body.fixed64(2, sharedRandom64(PROCESS));
+    body.fixed64(3, this.worker);
+    body.number(4, this.concurrency);
+    body.bytes(5, changetype<usize>(this.secret), this.secret.byteLength);
+    this.send(1);
+  }
+
+  private close(now: u64): void {
+    if (this.token != 0) grpcCancel(this.token);
+    this.token = 0;
+    this.synced = false;
+    this.retryLater(now);
+  }
+
+  private retryLater(now: u64): void {
+    this.retryAt = now + this.retry / 2 + (this.retry * random16()) / 131072;
+    this.retry = min(this.retry * 2, LAST_RETRY);
+  }
+
+  /** Sends `body` as this field of a WorkerMessage. */
+  private send(field: u32): bool {
+    const out = this.out;
+    out.clear();
+    // An empty message still has to say which one it is.
+    const start = out.length;
+    out.bytes(field, this.body.at, this.body.length);
+    return out.length > start && grpcSend(this.token, out.at, out.length);
+  }
+
+  /** The stream ended; false where it is another stream. */
+  onClosed(token: u32, now: u64): bool {
+    if (token != this.token || token == 0) return false;
+    this.token = 0;
+    this.synced = false;
+    this.retryLater(now);
+    return true;
+  }
+
+  /** A message came; false where it is of another stream. */
+  onMessage(token: u32, message: usize, length: u32, now: u64): bool {
+    if (token != this.token || token == 0) return false;
+    this.heardAt = now;
+    const reader = this.reader.begin(message, length);
+    while (reader.next()) {
+      const field = reader.field;
+      reader.bytes();
+      if (reader.failed) break;
+      if (field == 1) this.onRevision(reader.bytesAt, reader.bytesLength);
+      else if (field == 2) this.onHeartbeat(reader.bytesAt, reader.bytesLength, now);
+      else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength);
+      else if (field == 4) this.listener.draining();
+    }
+    if (reader.failed) this.close(now);
+    return true;
+  }
+
+  private onRevision(at: usize, length: u32): void {
+    let sequence: u64 = 0;
+    let hash: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) sequence = reader.number();
+      else if (reader.field == 2) hash = reader.fixed64();
+      else reader.skip();
+    }
+    // An older revision comes from a replica that is behind; it is not obeyed, and not acknowledged.
+    if (reader.failed || sequence == 0 || sequence < this.sequence) return;
+    this.retry = FIRST_RETRY;
+    if (sequence != this.sequence || hash != this.hash) {
+      this.sequence = sequence;
+      this.hash = hash;
+      this.synced = true;
+      this.listener.revised(sequence, hash, at, length);
+    }
+    this.synced = true;
+    this.body.clear();
+    this.body.number(1, sequence);
+    this.send(2);
+  }
+
+  private onHeartbeat(at: usize, length: u32, now: u64): void {
+    let sequence: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) sequence = reader.number();
+      else reader.skip();
+    }
+    // Revisions come before heartbeats that name them: something was lost, or the service is behind.
+    if (sequence != this.sequence) this.close(now);
+  }
+
+  private onReportAck(at: usize, length: u32): void {
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field != 1) {
+        reader.skip();
+        continue;
+      }
+      const number = reader.number();
+      while (this.acknowledged < number && this.acknowledged < this.reportNumber) {
+        this.acknowledged++;
+        this.octets -= unchecked(this.reportOctets[<u32>(this.acknowledged % MAX_REPORTS)]);
+      }
+    }
+  }
+
+  tick(now: u64): void {
+    if (!this.started) return;
+    if (this.token == 0) {
+      if (now >= this.retryAt) this.open(now);
+      return;
+    }
+    if (now - max(this.heardAt, this.openedAt) >= this.silence) {
+      this.close(now);
+      return;
+    }
+    if (!this.synced) return;
+    const eventsDue = this.events.batch.length >= EVENTS_DUE || (this.events.batch.length > 0 && now >= this.nextEvents);
+    if (eventsDue || now >= this.nextReport) this.report(now);
+  }
+
+  private report(now: u64): void {
+    if (this.reportNumber - this.acknowledged >= MAX_REPORTS || this.octets > MAX_REPORT_OCTETS - REPORT) return;
+    const events = this.events;
+    const body = this.body;
+    body.clear();
+    body.number(1, this.reportNumber + 1);
+    body.number(5, events.dropped);
+    memory.copy(body.at + body.length, events.batch.at, events.batch.length);
+    body.length += events.batch.length;
+    const complete = writeCounters(body);
+    if (!this.send(3)) {
+      this.close(now);
+      return;
+    }
+    events.dropped = 0;
+    events.batch.clear();
+    this.reportNumber++;
+    unchecked((this.reportOctets[<u32>(this.reportNumber % MAX_REPORTS)] = body.length));
+    this.octets += body.length;
+    this.nextEvents = now + EVENTS_INTERVAL;
+    if (complete) this.nextReport = now + REPORT_INTERVAL;
+  }
+}

@@ -1,0 +1,297 @@
+// Counts and events of queries: what the policy service and Envoy are told of each. A query costs one addition in a table
+// here; everything else is done when the counts are taken, once a second.
+
+import { defineMetric, incrementMetric, Metric } from "../host/host";
+import { Transport } from "../transport/peer";
+import { mix } from "../wire/name";
+import { ProtoWriter } from "../wire/protobuf";
+import { Rcode, Type } from "../wire/types";
+import { MAX_TENANTS, tenant } from "./tenants";
+
+/** Outcome of protos/sync.proto. */
+export const enum Outcome {
+  Forwarded = 0,
+  Denied = 1,
+  Rejected = 2,
+  Failed = 3,
+}
+
+/** CacheResult of protos/sync.proto. */
+export const enum CacheResult {
+  None = 0,
+  Hit = 1,
+  Miss = 2,
+  Stale = 3,
+}
+
+/** LATENCY_BOUNDS_US of protos/sync.proto. */
+const BOUNDS: StaticArray<u32> = [
+  100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000,
+];
+const BUCKETS: i32 = 16;
+
+const CELLS: u32 = 8192;
+const MAX_PROBES: u32 = 32;
+const TRANSPORTS: u32 = 5;
+
+/** Combinations of (tenant, transport, type, outcome, rcode, cache result) and how often each came about. */
+const keys = new StaticArray<u64>(CELLS);
+const totals = new StaticArray<u64>(CELLS);
+const reported = new StaticArray<u64>(CELLS);
+const published = new StaticArray<u64>(CELLS);
+/** Cells in use, in the order of their first use. */
+const used = new StaticArray<u32>(CELLS);
+let usedCount: u32 = 0;
+/** Latencies by tenant and transport: BUCKETS counts and a sum of microseconds, 64 bits each. */
+const latencies = new StaticArray<usize>((MAX_TENANTS + 2) * TRANSPORTS);
+const LATENCY_SIZE: usize = (BUCKETS + 1) * 8;
+
+export function countQuery(
+  tenantNumber: u32,
+  transport: Transport,
+  type: u32,
+  outcome: Outcome,
+  rcode: u32,
+  cache: CacheResult,
+  microseconds: u64,
+): void {
+  // An extended RCODE has 12 bits (RFC 6891, section 6.1.3). The top bit says that the cell is in use.
+  const key =
+    (<u64>1 << 63) |
+    (<u64>tenantNumber << 40) |
+    (<u64>countedType(type) << 24) |
+    (<u64>rcode << 12) |
+    (<u64>transport << 4) |
+    (<u64>outcome << 2) |
+    cache;
+  let cell = cellOf(key);
+  if (cell == CELLS) cell = cellOf(key & 0x8000_0000_00ff_ffff);
+  if (cell != CELLS) unchecked((totals[cell] += 1));
+
+  const row = tenantNumber * TRANSPORTS + transport;
+  let latency = unchecked(latencies[row]);
+  if (latency == 0) {
+    latency = heap.alloc(LATENCY_SIZE);
+    memory.fill(latency, 0, LATENCY_SIZE);
+    unchecked((latencies[row] = latency));
+  }
+  let bucket = 0;
+  while (bucket < BUCKETS - 1 && microseconds > unchecked(BOUNDS[bucket])) bucket++;
+  const at = latency + (bucket << 3);
+  store<u64>(at, load<u64>(at) + 1);
+  const sum = latency + (BUCKETS << 3);
+  store<u64>(sum, load<u64>(sum) + microseconds);
+}
+
+/** The cell of this key, or CELLS where there is no room for it. */
+function cellOf(key: u64): u32 {
+  let cell = <u32>mix(key, 0) & (CELLS - 1);
+  for (let probe: u32 = 0; probe < MAX_PROBES; probe++) {
+    const there = unchecked(keys[cell]);
+    if (there == key) return cell;
+    if (there == 0) {
+      unchecked((keys[cell] = key));
+      unchecked((used[usedCount++] = cell));
+      return cell;
+    }
+    cell = (cell + 1) & (CELLS - 1);
+  }
+  return CELLS;
+}
+
+/** Types that are counted one by one. */
+function countedType(type: u32): u32 {
+  switch (type) {
+    case Type.A:
+    case Type.NS:
+    case Type.CNAME:
+    case Type.SOA:
+    case Type.PTR:
+    case Type.MX:
+    case Type.TXT:
+    case Type.AAAA:
+    case Type.SRV:
+    case Type.NAPTR:
+    case Type.DS:
+    case Type.DNSKEY:
+    case Type.TLSA:
+    case Type.SVCB:
+    case Type.HTTPS:
+    case Type.AXFR:
+    case Type.IXFR:
+    case Type.ANY:
+    case Type.CAA:
+      return type;
+    default:
+      return 0;
+  }
+}
+
+// ---- to the policy service -----------------------------------------------------------------------------------------
+
+/** Cells and latencies of a report that has no room for more follow in the next. */
+let nextCell: u32 = 0;
+
+/** Writes what has changed since the last report, as far as it fits; whether all of it did. */
+export function writeCounters(out: ProtoWriter): bool {
+  for (let n: u32 = 0; n < usedCount; n++) {
+    if (nextCell >= usedCount) nextCell = 0;
+    const cell = unchecked(used[nextCell]);
+    const count = unchecked(totals[cell]) - unchecked(reported[cell]);
+    if (count != 0) {
+      const start = out.length;
+      writeCounter(out, unchecked(keys[cell]), count);
+      if (out.full) {
+        out.rewind(start);
+        return false;
+      }
+      unchecked((reported[cell] = unchecked(totals[cell])));
+    }
+    nextCell++;
+  }
+  for (let row = 0; row < latencies.length; row++) {
+    const latency = unchecked(latencies[row]);
+    if (latency == 0 || isEmpty(latency)) continue;
+    const start = out.length;
+    writeLatency(out, <u32>row, latency);
+    if (out.full) {
+      out.rewind(start);
+      return false;
+    }
+    memory.fill(latency, 0, LATENCY_SIZE);
+  }
+  return true;
+}
+
+function writeCounter(out: ProtoWriter, key: u64, count: u64): void {
+  const who = tenant(tenantOf(key));
+  const start = out.beginMessage(3);
+  out.bytes(1, who.name, who.length);
+  out.number(2, (key >> 4) & 15);
+  out.number(3, (key >> 24) & 0xffff);
+  out.number(4, (key >> 2) & 3);
+  out.number(5, rcodeOf(key));
+  out.number(6, key & 3);
+  out.number(7, count);
+  out.endMessage(start);
+}
+
+function isEmpty(latency: usize): bool {
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    if (load<u64>(latency + (bucket << 3)) != 0) return false;
+  }
+  return true;
+}
+
+const packed: usize = heap.alloc(BUCKETS * 10);
+
+function writeLatency(out: ProtoWriter, row: u32, latency: usize): void {
+  const who = tenant(row / TRANSPORTS);
+  const start = out.beginMessage(4);
+  out.bytes(1, who.name, who.length);
+  out.number(2, row % TRANSPORTS);
+  let at = packed;
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    let count = load<u64>(latency + (bucket << 3));
+    while (count >= 0x80) {
+      store<u8>(at++, <u8>count | 0x80);
+      count >>= 7;
+    }
+    store<u8>(at++, <u8>count);
+  }
+  out.bytes(3, packed, <u32>(at - packed));
+  out.number(4, load<u64>(latency + (BUCKETS << 3)));
+  out.endMessage(start);
+}
+
+function tenantOf(key: u64): u32 {
+  return <u32>(key >> 40) & 0xffff;
+}
+
+function rcodeOf(key: u64): u32 {
+  return <u32>(key >> 12) & 0xfff;
+}
+
+// ---- to Envoy ------------------------------------------------------------------------------------------------------
+
+/** Envoy's ids of metrics, by what they count. Defining one is slow and for ever; there are a few dozen a tenant. */
+const metrics = new Map<u64, u32>();
+const QUERIES: u64 = 1;
+const VERDICTS: u64 = 2;
+const RESPONSES: u64 = 3;
+const CACHE: u64 = 4;
+
+/** Brings Envoy's counters up to date. */
+export function publishCounters(): void {
+  for (let n: u32 = 0; n < usedCount; n++) {
+    const cell = unchecked(used[n]);
+    const count = <i64>(unchecked(totals[cell]) - unchecked(published[cell]));
+    if (count == 0) continue;
+    unchecked((published[cell] = unchecked(totals[cell])));
+    const key = unchecked(keys[cell]);
+    const who = tenantOf(key);
+    incrementMetric(metric(QUERIES, who, <u32>(key >> 4) & 15), count);
+    incrementMetric(metric(VERDICTS, who, <u32>(key >> 2) & 3), count);
+    incrementMetric(metric(RESPONSES, who, rcodeOf(key)), count);
+    const cache = <u32>key & 3;
+    if (cache != CacheResult.None) incrementMetric(metric(CACHE, who, cache), count);
+  }
+}
+
+function metric(kind: u64, who: u32, value: u32): u32 {
+  const key = (kind << 48) | (<u64>who << 16) | value;
+  if (metrics.has(key)) return metrics.get(key);
+  const id = defineMetric(Metric.Counter, metricName(kind, who, value));
+  metrics.set(key, id);
+  return id;
+}
+
+const TRANSPORT_NAMES: StaticArray<string> = ["udp", "tcp", "dot", "doh", "doh3"];
+const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed"];
+const CACHE_NAMES: StaticArray<string> = ["none", "hit", "miss", "stale"];
+
+/** A part of a metric's name: Envoy splits names at dots. */
+export function metricPart(text: string): string {
+  return text.length == 0 ? "none" : text.replaceAll(".", "_");
+}
+
+function metricName(kind: u64, who: u32, value: u32): string {
+  const name = metricPart(tenant(who).text);
+  if (kind == QUERIES) return "dns.queries.tenant." + name + ".transport." + TRANSPORT_NAMES[value];
+  if (kind == VERDICTS) return "dns.verdicts.tenant." + name + ".verdict." + OUTCOME_NAMES[value];
+  if (kind == RESPONSES) return "dns.responses.tenant." + name + ".rcode." + rcodeName(value);
+  return "dns.cache.tenant." + name + ".result." + CACHE_NAMES[value];
+}
+
+function rcodeName(rcode: u32): string {
+  switch (rcode) {
+    case Rcode.NOERROR:
+      return "NOERROR";
+    case Rcode.FORMERR:
+      return "FORMERR";
+    case Rcode.SERVFAIL:
+      return "SERVFAIL";
+    case Rcode.NXDOMAIN:
+      return "NXDOMAIN";
+    case Rcode.NOTIMP:
+      return "NOTIMP";
+    case Rcode.REFUSED:
+      return "REFUSED";
+    default:
+      return rcode.toString();
+  }
+}
+
+// ---- decisions -----------------------------------------------------------------------------------------------------
+
+const DECISION_NAMES: StaticArray<string> = ["ok", "failed", "late"];
+const decisionMetrics = new StaticArray<u32>(3);
+
+/** A decision came: good, or of an older revision (`late`), or not at all. */
+export function countDecision(good: bool, late: bool): void {
+  const result = good ? 0 : late ? 2 : 1;
+  if (decisionMetrics[result] == 0) {
+    decisionMetrics[result] = defineMetric(Metric.Counter, "dns.decisions.result." + DECISION_NAMES[result]);
+  }
+  incrementMetric(decisionMetrics[result], 1);
+}
