@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { parseResources } from "../../../extproc/resources/parse.ts";
+import { formatProblem } from "../../../extproc/resources/problem.ts";
+
+function problems(text: string): string[] {
+  return parseResources(text, "demo.yaml").problems.map(formatProblem);
+}
+
+const HEAD = "apiVersion: dns.mesh/v1alpha1\n";
+
+describe("reading resources", () => {
+  it("says where a problem is, what was expected and what came", () => {
+    const text = `# a comment
+${HEAD}kind: Tenant
+metadata: {name: frontend}
+spec:
+  match:
+  - cidrs: ["127.0.1.0/24"]
+    principal: [x]
+  - serverNames: [a.example]
+  upstream: public
+---
+${HEAD}kind: DnsPolicy
+metadata: {name: no-com}
+spec:
+  priority: "100"
+  subject: {tenants: [frontend]}
+  rules:
+  - name: deny-com
+    match:
+      names: ["*.com", "*.c\u2013m"]
+      types: [FOO]
+    action: Allow
+    response: {ede: Bloked, ttl: 30}
+`;
+    assert.deepEqual(problems(text), [
+      'demo.yaml: document 1, line 8, spec.match[0].principal: expected principals, got the unknown field "principal"',
+      "demo.yaml: document 1, line 9, spec.match[1].serverNames: expected principals or cidrs beside it, or `unauthenticated: true`: server names and paths are the client's own claim",
+      'demo.yaml: document 2, line 16, spec.priority: expected a number, got "100"',
+      'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
+      'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
+      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, got "Allow"',
+      'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored or a map, got "Bloked"',
+      "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
+    ]);
+  });
+
+  const refused: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
+    [
+      "a foreign apiVersion",
+      "apiVersion: v1\nkind: Pod\n",
+      /line 1, apiVersion: expected dns.mesh\/v1alpha1, got "v1"/,
+    ],
+    [
+      "an unknown kind",
+      `${HEAD}kind: Tennant\n`,
+      /kind: expected one of DnsPolicy, Settings, Tenant, Upstream, got "Tennant"/,
+    ],
+    ["a kind out of the prototype", `${HEAD}kind: toString\n`, /kind: expected one of/],
+    ["a text", "hello\n", /expected a resource .*got "hello"/],
+    ["broken YAML", "a: [1\n", /expected YAML: /],
+    ["a key twice", `${HEAD}kind: Tenant\nkind: Tenant\n`, /Map keys must be unique/],
+    ["an alias bomb", bomb(), /expected a resource/],
+    [
+      "a server without its certificate's name",
+      `${HEAD}kind: Upstream\nmetadata: {name: u}\nspec: {protocol: DoT, servers: [{address: 192.0.2.1}]}\n`,
+      /spec.servers\[0\].serverName: expected the name in the server's certificate, got nothing/,
+    ],
+    [
+      "TLS for a TCP upstream",
+      `${HEAD}kind: Upstream\nmetadata: {name: u}\nspec: {protocol: TCP, tls: {}, servers: [{address: 192.0.2.1, path: /x}]}\n`,
+      /spec.tls: expected no tls with protocol TCP/,
+    ],
+    [
+      "a CA that is none",
+      `${HEAD}kind: Upstream\nmetadata: {name: u}\nspec: {protocol: DoT, tls: {ca: "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----"}, servers: [{address: 192.0.2.1, serverName: a}]}\n`,
+      /spec.tls.ca: expected PEM of certificates, of which number 1 is none/,
+    ],
+    [
+      "NXDOMAIN for some types",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {types: [AAAA]}, action: Deny, response: {code: NXDOMAIN}}]}\n`,
+      /response.code: expected NODATA or REFUSED where types are given, got NXDOMAIN/,
+    ],
+    [
+      "a response without a denial",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Accept, response: {}}]}\n`,
+      /response: expected no response with action Accept/,
+    ],
+    [
+      "two rules of one name",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Pass}, {name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.rules\[1\].name: expected a name of its own, got that of spec.rules\[0\]/,
+    ],
+    [
+      "a principal that is required of nobody",
+      `${HEAD}kind: Tenant\nmetadata: {name: t}\nspec: {match: [{cidrs: [10.0.0.0/8]}], requires: principal}\n`,
+      /spec.requires: expected an entry of spec.match with principals/,
+    ],
+    [
+      "a wildcard for a zone",
+      `${HEAD}kind: Tenant\nmetadata: {name: t}\nspec: {forward: [{zones: ["*.corp.example"], upstream: u}]}\n`,
+      /zones\[0\]: expected a zone, which is its apex and every name below it/,
+    ],
+    [
+      "Settings by another name",
+      `${HEAD}kind: Settings\nmetadata: {name: mine}\nspec: {}\n`,
+      /expected "default", got "mine"/,
+    ],
+  ];
+  for (const [name, text, reason] of refused) {
+    it(`refuses ${name}`, () => assert.match(problems(text).join("\n"), reason));
+  }
+
+  it("keeps what a person wrote, comments included, and lines of its own", () => {
+    const own = `# why\n${HEAD}kind: Upstream # DoT\nmetadata: {name: u}\nspec: {protocol:   DoT, servers: [{address: 192.0.2.1, serverName: a}]}\n`;
+    const { resources } = parseResources(`--- # Upstream/u\n${own}--- # mine\n${own}`, "x");
+    assert.equal(resources[0]?.origin.text, own);
+    assert.equal(resources[1]?.origin.text, `# mine\n${own}`);
+    const problem = resources[1]?.origin.stored("Upstream", "u").problem(["spec", "servers", 0, "address"], "no");
+    assert.equal(problem && formatProblem(problem), "stored Upstream/u: line 6, spec.servers[0].address: no");
+  });
+
+  it("fills in what depends on the protocol", () => {
+    const servers = ["DoT", "TCP", "DoH", "DoH3"].map((protocol) => {
+      const name = protocol === "TCP" ? "" : ", serverName: a.example";
+      const text = `${HEAD}kind: Upstream\nmetadata: {name: u}\nspec: {protocol: ${protocol}, servers: [{address: 192.0.2.1${name}}]}\n`;
+      const resource = parseResources(text, "x").resources[0]?.resource;
+      return resource?.kind === "Upstream" ? resource.spec.servers.map(({ port, path }) => `${port}${path}`) : [];
+    });
+    assert.deepEqual(servers.flat(), ["853", "53", "443/dns-query", "443/dns-query"]);
+  });
+});
+
+function bomb(): string {
+  const lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"];
+  for (let level = 1; level < 10; level++) {
+    lines.push(
+      `a${level}: &a${level} [${Array(10)
+        .fill(`*a${level - 1}`)
+        .join(",")}]`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
