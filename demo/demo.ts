@@ -190,7 +190,7 @@ export function demoPolicy(text: string, ports: Ports): string {
       }
     }
   }
-  return documents.map((document) => document.toString()).join("---\n");
+  return documents.map((document) => document.toString({ directives: false })).join("---\n");
 }
 
 function lastLines(file: string, count: number): string {

@@ -8,8 +8,10 @@ export function socketAddress(address: string, port: number, protocol: "TCP" | "
   return { socket_address: { ...(protocol === "UDP" ? { protocol } : {}), address, port_value: port } };
 }
 
-export function endpointAddress(endpoint: Endpoint): Config {
-  return "path" in endpoint ? { pipe: { path: endpoint.path } } : socketAddress(endpoint.address, endpoint.port);
+/** `mode` is for a socket file that Envoy makes. */
+export function endpointAddress(endpoint: Endpoint, mode?: number): Config {
+  if ("path" in endpoint) return { pipe: { path: endpoint.path, ...(mode === undefined ? {} : { mode }) } };
+  return socketAddress(endpoint.address, endpoint.port);
 }
 
 /** `address` and `additional_addresses` of a listener on one port of several addresses. */

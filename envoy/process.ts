@@ -20,7 +20,8 @@ const adminPaths = [
 
 export function admin(options: BootstrapOptions): Config {
   const allowed = adminPaths.map((path) => ({ prefix: path }));
-  return { address: endpointAddress(options.admin), ignore_global_conn_limit: true, allow_paths: allowed };
+  const address = endpointAddress(options.admin, 0o600);
+  return { address, ignore_global_conn_limit: true, allow_paths: allowed };
 }
 
 export function overload(options: BootstrapOptions): Config {
