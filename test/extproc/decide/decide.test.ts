@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { fnv1a } from "../../../extproc/compiled/hash.ts";
+import { Extent } from "../../../extproc/compiled/messages.ts";
+import { decide, MalformedRequest } from "../../../extproc/decide/decide.ts";
+import { addressOf, ask, documents, policy, snapshotOf, tenant, upstream } from "../compile/compile-text.ts";
+
+const PRINCIPAL = "spiffe://d.example/ns/web/sa/api";
+
+function hashOf(label: string): number {
+  const octets = Buffer.from(label);
+  return fnv1a(octets, 0, octets.length);
+}
+
+const everyone = [{ cidrs: ["0.0.0.0/0", "::/0"] }];
+
+function withRules(...rules: object[]) {
+  const spec = { match: everyone, upstream: "public" };
+  return snapshotOf(documents(upstream("public"), tenant("t", spec), policy("p", 1, ["t"], rules)), 7);
+}
+
+describe("decide: names and rules", () => {
+  it("denies *.com and holds for everything below com", () => {
+    const rules = [{ name: "deny-com", match: { names: ["*.com"] }, action: "Deny" }];
+    const snapshot = withRules(...rules);
+    const verdict = ask(snapshot, { name: "WWW.Example.COM" });
+    assert.deepEqual(verdict, {
+      revision: 7,
+      client: { subject: 3, tenant: "t", prefix: 0, log_all: false },
+      scope: {
+        labels: 1,
+        extent: Extent.BELOW,
+        except: [],
+        types: [],
+        types_excluded: false,
+        transports: 0,
+        lifetime_ms: 0,
+      },
+      deny: { rcode: 3, ede_code: 15, ede_text: "policy p/deny-com", ttl: 30, soa_labels: 1 },
+      policy: "p",
+      rule: "deny-com",
+    });
+    assert.ok("forward" in ask(snapshot, { name: "com" }));
+    assert.equal(ask(snapshot, { name: "com" }).scope.extent, Extent.EXACT);
+  });
+
+  it("lets one verdict hold for all that no rule speaks of", () => {
+    const snapshot = withRules({ name: "r", match: { names: ["*.com"] }, action: "Deny" });
+    const { scope } = ask(snapshot, { name: "a.example.org" });
+    assert.deepEqual([scope.labels, scope.extent, scope.except], [0, Extent.BELOW, [hashOf("com")]]);
+  });
+
+  it("names the next label where a node has more children than a scope can except", () => {
+    const names = Array.from({ length: 65 }, (_, index) => `n${index}.example`);
+    const snapshot = withRules({ name: "r", match: { names }, action: "Deny" });
+    const { scope } = ask(snapshot, { name: "a.b.example" });
+    assert.deepEqual([scope.labels, scope.extent, scope.except], [2, Extent.AT_OR_BELOW, []]);
+    const fewer = withRules({ name: "r", match: { names: names.slice(1) }, action: "Deny" });
+    assert.equal(ask(fewer, { name: "a.b.example" }).scope.except.length, 64);
+  });
+
+  it("keeps a question in its scope whose label hashes like another", () => {
+    // FNV-1a collides for these two.
+    const [one, other] = ["costarring", "liquid"];
+    assert.equal(hashOf(one), hashOf(other));
+    const snapshot = withRules({ name: "r", match: { names: [`${one}.example`] }, action: "Deny" });
+    const { scope } = ask(snapshot, { name: `${other}.example` });
+    assert.deepEqual([scope.labels, scope.extent, scope.except], [2, Extent.AT_OR_BELOW, []]);
+  });
+
+  it("takes the first rule that matches, and the policy of lower priority first", () => {
+    const spec = { match: everyone, upstream: "public" };
+    const snapshot = snapshotOf(
+      documents(
+        upstream("public"),
+        tenant("t", spec),
+        policy("later", 20, ["t"], [{ name: "deny", match: { names: ["*"] }, action: "Deny" }]),
+        policy(
+          "first",
+          10,
+          ["t"],
+          [
+            { name: "no", match: { names: ["bad.example"] }, action: "Deny", response: { code: "REFUSED", ttl: "9s" } },
+            { name: "yes", match: { names: ["*.example"] }, action: "Accept" },
+            { name: "pass", match: { names: ["*.org"] }, action: "Pass" },
+          ],
+        ),
+      ),
+    );
+    const rules = ["bad.example", "good.example", "a.org", "a.net"].map((name) => ask(snapshot, { name }).rule);
+    assert.deepEqual(rules, ["no", "yes", "", "deny"]);
+    const refused = ask(snapshot, { name: "bad.example" });
+    assert.ok("deny" in refused && refused.deny.rcode === 5 && refused.deny.ttl === 0);
+    assert.ok("forward" in ask(snapshot, { name: "a.org" }), "what passes the only tier is forwarded");
+  });
+
+  it("denies types with NODATA, and says for which types a verdict holds", () => {
+    const snapshot = withRules({
+      name: "no-v6",
+      match: { names: ["*.example"], types: ["AAAA", "A"] },
+      action: "Deny",
+    });
+    const denied = ask(snapshot, { name: "a.example", qtype: 28 });
+    assert.ok("deny" in denied && denied.deny.rcode === 0);
+    assert.deepEqual([denied.scope.types, denied.scope.types_excluded], [[1, 28], false]);
+    const { scope } = ask(snapshot, { name: "a.example", qtype: 16 });
+    assert.deepEqual([scope.types, scope.types_excluded], [[1, 28], true]);
+    assert.deepEqual(ask(snapshot, { name: "a.org", qtype: 28 }).scope.types, []);
+  });
+
+  it("puts the SOA of a denial above the name", () => {
+    const deny = (name: string, names: string[]) => {
+      const verdict = ask(withRules({ name: "r", match: { names }, action: "Deny" }), { name });
+      return "deny" in verdict ? verdict.deny.soa_labels : undefined;
+    };
+    assert.equal(deny("a.b.example.com", ["*.com", "*.b.example.com"]), 3);
+    assert.equal(deny("www.example.com", ["www.example.com"]), 2);
+    assert.equal(deny("com", ["com"]), 0);
+    assert.equal(deny(".", ["."]), 0);
+    assert.equal(deny("a.example", ["*"]), 0);
+  });
+
+  it("says what the policy says in a denial", () => {
+    const response = { code: "NODATA", ede: { code: 4, text: "because" }, ttl: "5m" };
+    const verdict = ask(withRules({ name: "r", match: { names: ["*"] }, action: "Deny", response }), {});
+    assert.deepEqual("deny" in verdict && verdict.deny, {
+      rcode: 0,
+      ede_code: 4,
+      ede_text: "because",
+      ttl: 300,
+      soa_labels: 0,
+    });
+  });
+
+  it("judges names whatever their octets", () => {
+    const snapshot = withRules({ name: "r", match: { names: ["a\\.b.example", "\\000.example"] }, action: "Deny" });
+    assert.ok("deny" in ask(snapshot, { name: "a\\.b.example" }));
+    assert.ok("deny" in ask(snapshot, { name: "\\000.example" }));
+    assert.ok("forward" in ask(snapshot, { name: "a.b.example" }));
+  });
+
+  it("refuses what no worker sends", () => {
+    const snapshot = withRules({ name: "r", match: { names: ["*"] }, action: "Deny" });
+    const request = { address: addressOf("10.0.0.1"), listener: "l", transport: 0, qtype: 1 } as const;
+    const names = [[], [1], [1, 97], [0, 0], [64, 0], [192, 12], Array(256).fill(0), [1, 97, 0, 0]];
+    for (const name of names) {
+      assert.throws(() => decide(snapshot, { ...request, qname: Uint8Array.from(name) }), MalformedRequest);
+    }
+    const address = new Uint8Array(5);
+    assert.throws(() => decide(snapshot, { ...request, address, qname: Uint8Array.of(0) }), MalformedRequest);
+  });
+});
+
+describe("decide: forwarding", () => {
+  const text = (cache: string) =>
+    documents(
+      upstream("public"),
+      upstream("corp", { ecs: true }),
+      tenant("a", { match: [{ cidrs: ["10.0.0.0/8"] }], upstream: "public", cache }),
+      tenant("b", {
+        match: [{ cidrs: ["11.0.0.0/8"] }],
+        upstream: "public",
+        forward: [{ zones: ["corp.example", "x.corp.example"], upstream: "corp" }],
+      }),
+      tenant("c", { match: [{ cidrs: ["12.0.0.0/8"] }], forward: [{ zones: ["corp.example"], upstream: "corp" }] }),
+    );
+  const forward = (from: string, name: string, cache = "Shared") => {
+    const verdict = ask(snapshotOf(text(cache)), { from, name });
+    return "forward" in verdict ? verdict.forward : undefined;
+  };
+
+  it("goes by the longest forward zone, else to the tenant's upstream", () => {
+    const upstreams = ["corp.example", "a.corp.example", "a.x.corp.example", "example"].map(
+      (name) => forward("11.0.0.1", name)?.upstream,
+    );
+    assert.deepEqual(upstreams, [1, 1, 1, 2]);
+  });
+
+  it("refuses what nothing is said of", () => {
+    const verdict = ask(snapshotOf(text("Shared")), { from: "12.0.0.1", name: "example.org" });
+    assert.deepEqual("deny" in verdict && [verdict.deny.rcode, verdict.deny.ede_code], [5, 18]);
+    assert.deepEqual(verdict.scope.except, [hashOf("example")]);
+  });
+
+  it("shares answers between tenants with one view, and not with one that has its own cache", () => {
+    assert.equal(forward("10.0.0.1", "a.org")?.view, forward("11.0.0.1", "a.org")?.view);
+    assert.notEqual(forward("10.0.0.1", "a.org", "Own")?.view, forward("11.0.0.1", "a.org", "Own")?.view);
+    assert.notEqual(forward("11.0.0.1", "a.corp.example")?.view, forward("11.0.0.1", "a.x.corp.example")?.view);
+  });
+});
+
+describe("decide: who asks", () => {
+  const set = (...tenants: object[]) => snapshotOf(documents(upstream("u"), ...tenants));
+  const who = (snapshot: ReturnType<typeof set>, asked: Parameters<typeof ask>[1]) => {
+    const { tenant: name, prefix, subject } = ask(snapshot, asked).client;
+    return `${name || (subject === 1 ? "unknown" : "unidentified")}/${prefix}`;
+  };
+  const spec = (...match: object[]) => ({ match, upstream: "u" });
+
+  it("tells the block around a client that holds no other tenant's (traps 1)", () => {
+    const snapshot = set(tenant("a", spec({ cidrs: ["10.0.0.0/8"] })), tenant("b", spec({ cidrs: ["10.1.0.0/16"] })));
+    assert.equal(who(snapshot, { from: "10.1.2.3" }), "b/16");
+    assert.equal(who(snapshot, { from: "10.0.2.3" }), "a/16");
+    assert.equal(who(snapshot, { from: "10.2.2.3" }), "a/15");
+    assert.equal(who(snapshot, { from: "10.200.2.3" }), "a/9");
+    assert.equal(who(snapshot, { from: "11.0.0.0" }), "unknown/8");
+    assert.equal(who(snapshot, { from: "::ffff:10.1.2.3" }), "b/112");
+    assert.equal(who(snapshot, { from: "2001:db8::1" }), "unknown/3");
+  });
+
+  it("denies an address whose tenant requires a principal, and gives it to nobody else (traps 2)", () => {
+    const snapshot = set(
+      tenant("web", { ...spec({ principals: [PRINCIPAL] }, { cidrs: ["10.1.0.0/16"] }), requires: "principal" }),
+      tenant("all", spec({ cidrs: ["10.0.0.0/8"] })),
+      tenant("part", spec({ cidrs: ["10.1.2.0/24"] })),
+    );
+    assert.equal(who(snapshot, { from: "10.1.0.1" }), "unidentified/16");
+    assert.equal(who(snapshot, { from: "10.1.2.1" }), "unidentified/16");
+    assert.equal(who(snapshot, { from: "10.1.0.1", principal: "spiffe://d.example/other" }), "unidentified/16");
+    assert.equal(who(snapshot, { from: "10.1.0.1", principal: PRINCIPAL }), "web/0");
+    assert.equal(who(snapshot, { from: "10.2.0.1" }), "all/15");
+    const verdict = ask(snapshot, { from: "10.1.0.1" });
+    assert.ok("deny" in verdict && verdict.deny.rcode === 5 && /certificate is required/.test(verdict.deny.ede_text));
+  });
+
+  it("weighs a principal above any address, and a literal above a wildcard", () => {
+    const snapshot = set(
+      tenant("api", spec({ principals: [PRINCIPAL] })),
+      tenant("any", spec({ principals: ["spiffe://d.example/ns/web/sa/*"] })),
+      tenant("ns", spec({ principals: ["spiffe://d.example/ns/*/sa/api"] })),
+      tenant("net", spec({ cidrs: ["10.0.0.1/32"] })),
+    );
+    const from = "10.0.0.1";
+    assert.equal(who(snapshot, { from, principal: PRINCIPAL }), "api/0");
+    assert.equal(who(snapshot, { from, principal: "spiffe://d.example/ns/web/sa/db" }), "any/0");
+    assert.equal(who(snapshot, { from, principal: "spiffe://d.example/ns/job/sa/api" }), "ns/0");
+    assert.equal(who(snapshot, { from, principal: "spiffe://d.example/ns/job/sa/db" }), "net/32");
+    assert.equal(who(snapshot, { from, principal: `${PRINCIPAL}/x` }), "net/32");
+    assert.equal(snapshot.revision.evidence, 1);
+  });
+
+  it("lets server names and paths narrow an entry, never outrank a longer block", () => {
+    const snapshot = set(
+      tenant(
+        "a",
+        spec({ serverNames: ["a.dns.example"], cidrs: ["10.0.0.0/8"] }, { paths: ["/t/a"], cidrs: ["10.0.0.0/8"] }),
+      ),
+      tenant("b", spec({ cidrs: ["10.1.0.0/16"] })),
+      tenant("guest", spec({ serverNames: ["guest.dns.example"], unauthenticated: true })),
+    );
+    assert.equal(who(snapshot, { from: "10.2.0.1", serverName: "A.dns.example." }), "a/15");
+    assert.equal(who(snapshot, { from: "10.2.0.1", path: "/t/a" }), "a/15");
+    assert.equal(who(snapshot, { from: "10.2.0.1" }), "unknown/15");
+    assert.equal(who(snapshot, { from: "10.1.0.1", serverName: "a.dns.example" }), "b/16");
+    assert.equal(who(snapshot, { from: "10.1.0.1", serverName: "guest.dns.example" }), "b/16");
+    assert.equal(who(snapshot, { from: "9.9.9.9", serverName: "guest.dns.example" }), "guest/7");
+    assert.equal(snapshot.revision.evidence, 6);
+  });
+
+  it("takes a fixed identity for what it is", () => {
+    const snapshot = set(tenant("a", { upstream: "u" }), tenant("b", spec({ cidrs: ["10.0.0.0/8"] })));
+    assert.equal(who(snapshot, { from: "10.0.0.1", tenant: "a" }), "a/0");
+    assert.equal(who(snapshot, { from: "10.0.0.1", tenant: "c" }), "unknown/0");
+  });
+
+  it("answers unknown clients as the settings say", () => {
+    const response = { code: "NXDOMAIN", ede: "Filtered", ttl: "10s" };
+    const settings = {
+      kind: "Settings",
+      metadata: { name: "default" },
+      spec: { unknownClient: { action: "Deny", response } },
+    };
+    const verdict = ask(snapshotOf(documents(settings)), {});
+    assert.deepEqual("deny" in verdict && verdict.deny, {
+      rcode: 3,
+      ede_code: 17,
+      ede_text: "unknown client",
+      ttl: 10,
+      soa_labels: 0,
+    });
+    assert.equal(verdict.scope.extent, Extent.AT_OR_BELOW);
+    const fallback = ask(snapshotOf(""), {});
+    assert.deepEqual("deny" in fallback && [fallback.deny.rcode, fallback.deny.ede_code], [5, 18]);
+  });
+});
