@@ -3,7 +3,7 @@
  */
 import { createSocket } from "node:dgram";
 import { setTimeout as pause } from "node:timers/promises";
-import { decode, encode, type Packet, RECURSION_DESIRED } from "dns-packet";
+import { type Answer, decode, encode, type Packet, RECURSION_DESIRED } from "dns-packet";
 
 export interface Asking {
   name: string;
@@ -14,10 +14,28 @@ export interface Asking {
   timeoutMs: number;
 }
 
+/** RFC 6891: without it no Extended DNS Error comes back. */
+const options: Answer = {
+  type: "OPT",
+  name: ".",
+  udpPayloadSize: 1232,
+  extendedRcode: 0,
+  ednsVersion: 0,
+  flags: 0,
+  flag_do: false,
+  options: [],
+};
+
 /** The answer; undefined when none came in time. */
 export function ask({ name, from, server, port, timeoutMs }: Asking): Promise<Packet | undefined> {
   const id = Math.floor(Math.random() * 65_536);
-  const query = encode({ type: "query", id, flags: RECURSION_DESIRED, questions: [{ type: "A", name }] });
+  const query = encode({
+    type: "query",
+    id,
+    flags: RECURSION_DESIRED,
+    questions: [{ type: "A", name }],
+    additionals: [options],
+  });
   return new Promise((resolve) => {
     const socket = createSocket(server.includes(":") ? "udp6" : "udp4");
     const finish = (answer: Packet | undefined): void => {

@@ -1,0 +1,38 @@
+/**
+ * Makes build/image: the programs of the container image, each one file with all that it needs. `npm run bundle`
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { setup } from "./setup.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+export async function bundle() {
+  setup();
+  rmSync(`${root}build/image`, { recursive: true, force: true });
+  mkdirSync(`${root}build/image`, { recursive: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: {
+      dnspolicy: "extproc/main.ts",
+      // Loaded by its name from beside the program: the compiler's thread.
+      worker: "extproc/compile/worker.ts",
+      upstream: "demo/upstream-main.ts",
+      certificates: "demo/certificates-main.ts",
+      ask: "demo/ask-main.ts",
+    },
+    outdir: "build/image",
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    sourcemap: "linked",
+    // Packages in CommonJS ask for Node's own modules by require.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    logLevel: "warning",
+  });
+  writeFileSync(`${root}build/image/package.json`, '{ "type": "module" }\n');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle();
