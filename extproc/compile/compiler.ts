@@ -21,15 +21,8 @@ export interface CompilerOptions {
   readonly heapMiB?: number;
 }
 
-/** worker.js where this is built, worker.ts under tsx. */
-const EXTENSION = /\.ts(\?|$)/.test(import.meta.url) ? ".ts" : ".js";
-const WORKER_URL = new URL(`./worker${EXTENSION}`, import.meta.url);
-
-/** Threads do not inherit tsx's loader: one that runs the sources registers it first. */
-const FROM_SOURCES = `
-  const { workerData } = require("node:worker_threads");
-  import(workerData.loader).then(({ register }) => { register(); return import(workerData.module); });
-`;
+/** Where this is built, and where the sources run. */
+const WORKER_MODULE = /\.ts(\?|$)/.test(import.meta.url) ? "./worker-from-sources.mjs" : "./worker.js";
 
 const DEFAULT_HEAP_MIB = 1024;
 
@@ -76,18 +69,10 @@ class WorkerCompiler implements Compiler {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const url = this.#options.workerUrl ?? WORKER_URL;
-    const options = {
+    const worker = new Worker(this.#options.workerUrl ?? new URL(WORKER_MODULE, import.meta.url), {
       name: "policy-compiler",
       resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMiB ?? DEFAULT_HEAP_MIB },
-    };
-    const worker = url.pathname.endsWith(".ts")
-      ? new Worker(FROM_SOURCES, {
-          ...options,
-          eval: true,
-          workerData: { loader: import.meta.resolve("tsx/esm/api"), module: url.href },
-        })
-      : new Worker(url, options);
+    });
     worker.on("message", (message: ResultMessage) => this.#settle(message));
     const lose = (error: Error) => {
       if (this.#worker === worker) this.#fail(error);

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { documents, policy, problemsOf, tenant, upstream, warningsOf } from "./compile-text.ts";
+
+const deny = { name: "deny", match: { names: ["*.com"] }, action: "Deny" };
+const P = "spiffe://d.example/ns/web/sa/api";
+
+describe("a policy set as a whole", () => {
+  const refused: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
+    [
+      "a reference to no upstream",
+      documents(upstream("a"), tenant("t", { upstream: "b" })),
+      /spec.upstream: expected the name of a Upstream \(a\), got "b": there is none/,
+    ],
+    [
+      "a forward to no upstream",
+      documents(tenant("t", { forward: [{ zones: ["a"], upstream: "b" }] })),
+      /spec.forward\[0\].upstream: .*got "b"/,
+    ],
+    [
+      "a policy for no tenant",
+      documents(policy("p", 1, ["t"], [deny])),
+      /spec.subject.tenants\[0\]: expected the name of a Tenant, got "t"/,
+    ],
+    [
+      "two resources of one name",
+      documents(upstream("a"), upstream("a")),
+      /document 2, .*metadata.name: expected one Upstream\/a, got another one: the first is in test.yaml, document 1/,
+    ],
+    [
+      "one zone twice",
+      documents(upstream("u"), tenant("t", { forward: [{ zones: ["a", "A."], upstream: "u" }] })),
+      /zones\[1\]: expected a zone of its own, got a, which spec.forward\[0\].zones\[0\] has/,
+    ],
+    [
+      "one server twice",
+      documents(upstream("u", { servers: Array(2).fill({ address: "192.0.2.1", serverName: "a" }) })),
+      /spec.servers\[1\]: expected another server/,
+    ],
+    [
+      "equal priorities for one tenant",
+      documents(tenant("t", {}), tenant("s", {}), policy("p", 5, ["s", "t"], [deny]), policy("q", 5, ["t"], [deny])),
+      /spec.priority: expected a priority of its own for tenant t, got 5, which DnsPolicy p has/,
+    ],
+    [
+      "two tenants of one block",
+      documents(
+        tenant("a", { match: [{ cidrs: ["10.0.0.0/8"] }] }),
+        tenant("b", { match: [{ cidrs: ["10.0.0.0/8"] }] }),
+      ),
+      /document 2, .*cidrs\[0\]: .*got 10.0.0.0\/8, to which Tenant a has equal right/,
+    ],
+    [
+      "two tenants of one principal",
+      documents(tenant("a", { match: [{ principals: [P] }] }), tenant("b", { match: [{ principals: [P] }] })),
+      /principals\[0\]: .* equal right/,
+    ],
+    [
+      "a server name that would outrank",
+      documents(
+        tenant("a", { match: [{ cidrs: ["10.0.0.0/8"] }] }),
+        tenant("b", { match: [{ cidrs: ["10.0.0.0/8"], serverNames: ["b.example"] }] }),
+      ),
+      /got 10.0.0.0\/8 with b.example, to which Tenant a has equal right/,
+    ],
+    [
+      "a block that another tenant requires a principal from",
+      documents(
+        tenant("a", { match: [{ principals: [P] }, { cidrs: ["10.0.0.0/8"] }], requires: "principal" }),
+        tenant("b", { match: [{ cidrs: ["10.0.0.0/8"] }] }),
+      ),
+      /to which Tenant a has equal right/,
+    ],
+  ];
+  for (const [name, text, reason] of refused) {
+    it(`refuses ${name}`, () => assert.match(problemsOf(text).join("\n"), reason));
+  }
+
+  it("takes tenants that exclude each other", () => {
+    const cidrs = ["10.0.0.0/8"];
+    const text = documents(
+      upstream("u"),
+      tenant("a", { upstream: "u", match: [{ cidrs, serverNames: ["a.example"] }] }),
+      tenant("b", { upstream: "u", match: [{ cidrs, serverNames: ["b.example"] }] }),
+      tenant("c", { upstream: "u", match: [{ cidrs: ["10.0.0.0/9"] }, { cidrs: ["10.0.0.0/9"], paths: ["/c"] }] }),
+      policy("p", 5, ["a"], [deny]),
+      policy("q", 5, ["b", "c"], [deny]),
+    );
+    assert.deepEqual(warningsOf(text), []);
+  });
+
+  const warned: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
+    [
+      "a principal that is better not shown",
+      documents(
+        tenant("a", { match: [{ principals: [P], cidrs: ["10.1.0.0/16"] }] }),
+        tenant("b", { match: [{ cidrs: ["10.0.0.0/8"] }] }),
+      ),
+      /spec.match\[0\].cidrs\[0\]: .*got 10.0.0.0\/8 of Tenant b, whose a client of this tenant from there becomes by not showing its principal/,
+    ],
+    [
+      "a principal without addresses",
+      documents(tenant("a", { match: [{ principals: [P] }] }), tenant("b", { match: [{ cidrs: ["10.0.0.0/8"] }] })),
+      /spec.match\[0\].principals: .*becomes whose its address is \(b\)/,
+    ],
+    [
+      "a tenant within the block of one that requires a principal",
+      documents(
+        tenant("a", { match: [{ principals: [P], cidrs: ["10.0.0.0/8"] }], requires: "principal" }),
+        tenant("b", { match: [{ cidrs: ["10.1.0.0/16"] }] }),
+      ),
+      /got 10.1.0.0\/16 of Tenant b: its clients from 10.0.0.0\/8 are denied/,
+    ],
+    ["a tenant without an upstream", documents(tenant("a", {})), /spec: expected an upstream, got none/],
+    [
+      "a ttl that has no effect",
+      documents(tenant("a", {}), policy("p", 1, ["a"], [{ ...deny, response: { code: "REFUSED", ttl: "1s" } }])),
+      /response.ttl: expected no ttl with REFUSED/,
+    ],
+    [
+      "a name accepted below one that is denied with NXDOMAIN",
+      documents(
+        tenant("a", {}),
+        policy("p", 1, ["a"], [{ name: "ok", match: { names: ["y.com", "www.x.com"] }, action: "Accept" }, deny]),
+      ),
+      /spec.rules\[0\].match.names\[1\]: .*got www.x.com below x.com \(DnsPolicy p, rule deny\)/,
+    ],
+    [
+      "names accepted below one that is denied, by a later policy",
+      documents(
+        tenant("a", {}),
+        policy("p", 1, ["a"], [{ ...deny, match: { names: ["x.com"] } }]),
+        policy("q", 2, ["a"], [{ name: "ok", match: { names: ["*.x.com"] }, action: "Accept" }]),
+      ),
+      /got \*.x.com below x.com \(DnsPolicy p, rule deny\)/,
+    ],
+  ];
+  for (const [name, text, reason] of warned) {
+    it(`warns of ${name}`, () => assert.match(warningsOf(text).join("\n"), reason));
+  }
+
+  it("does not warn of NODATA, nor of an accepted name with its ancestors", () => {
+    const rules = [{ name: "ok", match: { names: ["x.com", "*.x.com"] }, action: "Accept" }, deny];
+    const nodata = [rules[0] ?? {}, { ...deny, response: { code: "NODATA" } }];
+    const all = documents(upstream("u"), tenant("a", { upstream: "u" }), policy("p", 1, ["a"], rules));
+    assert.deepEqual(warningsOf(all), []);
+    const text = documents(upstream("u"), tenant("a", { upstream: "u" }), policy("p", 1, ["a"], nodata));
+    assert.deepEqual(warningsOf(text), []);
+  });
+});
