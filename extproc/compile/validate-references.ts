@@ -88,5 +88,5 @@ function checkPolicies({ tenants, policies }: PolicySet, findings: Findings): vo
 function expectedOne(kind: string, name: string, known: ReadonlySet<string>): string {
   const names = [...known];
   const some = names.length > 5 ? `${names.slice(0, 5).join(", ")}, ...` : names.join(", ");
-  return `expected the name of a ${kind}${names.length > 0 ? ` (${some})` : ""}, got "${name}": there is none`;
+  return `expected an existing ${kind}${names.length > 0 ? ` (${some})` : ""}, got "${name}": there is none`;
 }

@@ -9,7 +9,7 @@ describe("a policy set as a whole", () => {
     [
       "a reference to no upstream",
       documents(upstream("a"), tenant("t", { upstream: "b" })),
-      /spec.upstream: expected the name of a Upstream \(a\), got "b": there is none/,
+      /spec.upstream: expected an existing Upstream \(a\), got "b": there is none/,
     ],
     [
       "a forward to no upstream",
@@ -19,7 +19,7 @@ describe("a policy set as a whole", () => {
     [
       "a policy for no tenant",
       documents(policy("p", 1, ["t"], [deny])),
-      /spec.subject.tenants\[0\]: expected the name of a Tenant, got "t"/,
+      /spec.subject.tenants\[0\]: expected an existing Tenant, got "t"/,
     ],
     [
       "two resources of one name",

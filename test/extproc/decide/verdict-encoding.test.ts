@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import protobuf from "protobufjs";
+import type { Snapshot } from "../../../extproc/compiled/snapshot.ts";
+import { ask, documents, policy, snapshotOf, tenant, upstream } from "../compile/compile-text.ts";
+
+describe("verdicts and revisions as messages", () => {
+  const path = (name: string) => fileURLToPath(new URL(`../../../protos/${name}`, import.meta.url));
+  const root = new protobuf.Root().loadSync([path("verdict.proto"), path("sync.proto")], { keepCase: true });
+
+  const through = (type: string, message: object) => {
+    const encoder = root.lookupType(`dns.mesh.v1.${type}`);
+    const octets = encoder.encode(encoder.fromObject(message)).finish();
+    return encoder.toObject(encoder.decode(octets), { longs: String, enums: Number, defaults: true, arrays: true });
+  };
+  /** 64-bit numbers come back as text. */
+  const asText = (message: object) =>
+    JSON.parse(
+      JSON.stringify(message, (key, value) => (key === "revision" || key === "sequence" ? String(value) : value)),
+    );
+
+  const snapshot: Snapshot = snapshotOf(
+    documents(
+      upstream("u"),
+      tenant("t", {
+        match: [{ cidrs: ["10.0.0.0/8"], serverNames: ["a"] }, { cidrs: ["::/0"] }],
+        upstream: "u",
+        telemetry: { log: "All" },
+      }),
+      policy("p", 1, ["t"], [{ name: "r", match: { names: ["*.com"], types: ["A", "AAAA"] }, action: "Deny" }]),
+    ),
+    Number.MAX_SAFE_INTEGER,
+  );
+
+  it("encodes a denial, a forward, and a client that is nobody's", () => {
+    for (const [asked, kind] of [
+      [{ from: "10.0.0.1", serverName: "a", name: "x.com" }, "deny"],
+      [{ from: "10.0.0.1", serverName: "a", name: "x.org" }, "forward"],
+      [{ from: "10.0.0.1" }, "deny"],
+    ] as const) {
+      const verdict = ask(snapshot, asked);
+      assert.ok(kind in verdict);
+      assert.deepEqual(through("Verdict", verdict), asText(verdict));
+    }
+  });
+
+  it("encodes a revision", () => {
+    assert.deepEqual(through("Revision", snapshot.revision), asText(snapshot.revision));
+  });
+});
