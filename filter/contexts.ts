@@ -41,7 +41,8 @@ export class Plugin {
 const SOURCE_ADDRESS = new Text("source\0address");
 const CONNECTION_ID = new Text("connection\0id");
 const SERVER_NAME = new Text("connection\0requested_server_name");
-const PRINCIPAL = new Text("connection\0uri_san_peer_certificate");
+/** All URI SANs of the client's certificate, comma between them; the bootstrap keeps them there (envoy/tls.ts). */
+const URI_SANS = new Text("filter_state\0dns.uri_sans");
 const TICK_MICROSECONDS: u32 = 50_000;
 
 /** Peers of HTTP connections, by the connection's number: a connection has one peer, and many requests. */
@@ -205,7 +206,15 @@ function readEvidence(listener: Listener): Evidence {
   if (transport == Transport.DoT) setSpan(path, 0, 0);
   const name = readProperty(SERVER_NAME);
   setSpan(serverName, name, readLength);
-  const uri = readProperty(PRINCIPAL);
-  setSpan(principal, uri, readLength);
+  const uris = readProperty(URI_SANS);
+  // A SPIFFE identity has exactly one (X509-SVID, section 2); two are nobody's.
+  setSpan(principal, hasComma(uris, readLength) ? 0 : uris, readLength);
   return internEvidence(listener);
+}
+
+function hasComma(at: usize, length: u32): bool {
+  for (let i: u32 = 0; i < length; i++) {
+    if (load<u8>(at + i) == 0x2c) return true;
+  }
+  return false;
 }

@@ -123,8 +123,8 @@ export class Text {
 
   constructor(text: string) {
     this.length = <u32>String.UTF8.byteLength(text);
-    this.at = heap.alloc(this.length + 1);
-    String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, this.at, true);
+    this.at = heap.alloc(this.length);
+    String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, this.at);
   }
 }
 

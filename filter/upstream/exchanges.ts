@@ -347,6 +347,8 @@ export class Exchanges {
 
   private schedule(exchange: Exchange): void {
     exchange.timed = true;
+    const server = exchange.server;
+    if (server !== null) server.underWay++;
     exchange.later = null;
     exchange.earlier = this.latest;
     const latest = this.latest;
@@ -358,6 +360,8 @@ export class Exchanges {
   private unschedule(exchange: Exchange): void {
     if (!exchange.timed) return;
     exchange.timed = false;
+    const server = exchange.server;
+    if (server !== null) server.underWay--;
     const earlier = exchange.earlier;
     const later = exchange.later;
     if (earlier !== null) earlier.later = later;

@@ -17,11 +17,15 @@ const FIRST_BACKOFF: u64 = 100_000;
 const MAX_BACKOFF: u64 = 1_000_000;
 /** Failures in a row after which a server that could be reached counts as away. */
 const FAILURES: u32 = 3;
+/** Queries that may be under way to a server that is away, so that its return is seen at once. */
+const PROBES: u32 = 16;
 /** Connections to one server from one worker; each holds MAX_OUTSTANDING queries. */
 export const MAX_PIPES: i32 = 4;
 
 export class Server {
   readonly pipes: Array<Pipe> = new Array<Pipe>();
+  /** Tries under way. */
+  underWay: u32 = 0;
   private failures: u32 = 0;
   private backoff: u64 = 0;
   /** Monotonic microseconds until which it is left alone. */
@@ -73,15 +77,22 @@ export class Upstream {
     return this.protocol != Protocol.Tcp;
   }
 
-  /** The first server in order of preference that is not away, another than `last` if there is one; null if all are. */
+  /**
+   * The first server in order of preference that is not away, another than `last` if there is one; where all are away,
+   * one that few queries are tried with; null where there is none.
+   */
   choose(now: u64, last: Server | null): Server | null {
     let second: Server | null = null;
+    let probed: Server | null = null;
     for (let i = 0; i < this.servers.length; i++) {
       const server = unchecked(this.servers[i]);
-      if (server.isAway(now)) continue;
+      if (server.isAway(now)) {
+        if (server.underWay < PROBES && (probed === null || probed === last)) probed = server;
+        continue;
+      }
       if (server !== last) return server;
       second = server;
     }
-    return second;
+    return second !== null ? second : probed;
   }
 }
