@@ -3,6 +3,7 @@
  * an authoritative server with recursion would: CNAMEs followed, wildcards, NXDOMAIN and NODATA with an SOA.
  */
 import packet from "dns-packet";
+import type { ZoneAnswer } from "../../demo/zone.ts";
 import { FLAGS } from "./dns.ts";
 
 export type Record = packet.Answer;
@@ -43,49 +44,53 @@ export function parseRecord(line: string): Record {
 
 const bare = (name: string) => (name === "." ? "." : name.replace(/\.$/, ""));
 
+/** What knows names: these lines, or a zone file of the demo's. */
 export interface Zone {
-  records: Record[];
-  /** Owner and TTL of the SOA in negative answers. */
-  soa: string;
-  negativeTtl: number;
+  answer(name: string, type: string): ZoneAnswer;
 }
 
 /** A zone of lines; blank ones and those that begin with `;` are skipped. */
 export function parseZone(text: string, soa = "test", negativeTtl = 60): Zone {
   const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.trim().startsWith(";"));
-  return { records: lines.map(parseRecord), soa, negativeTtl };
+  const records = lines.map(parseRecord);
+  const names = { mname: `ns.${soa}`, rname: `hostmaster.${soa}` };
+  const times = { serial: 1, refresh: 3600, retry: 600, expire: 86400, minimum: negativeTtl };
+  const authority: Record = { name: soa, type: "SOA", ttl: negativeTtl, data: { ...names, ...times } };
+  return { answer: (name, type) => look(records, authority, name, type) };
+}
+
+function look(records: Record[], authority: Record, asked: string, type: string): ZoneAnswer {
+  const answers: Record[] = [];
+  let name = asked.toLowerCase();
+  let exists = false;
+  let found = false;
+  for (let hop = 0; hop < 20 && !found; hop++) {
+    const here = recordsOf(records, name);
+    exists = here.length > 0;
+    const exact = here.filter((record) => record.type === type);
+    const alias = here.find((record): record is packet.StringAnswer & { type: "CNAME" } => record.type === "CNAME");
+    found = exact.length > 0;
+    if (!found && !alias) break;
+    answers.push(...(found || !alias ? exact : [alias]));
+    name = String(alias?.data ?? name).toLowerCase();
+  }
+  return { rcode: exists ? "NOERROR" : "NXDOMAIN", answers, authorities: found ? [] : [authority] };
 }
 
 /** The zone's answer to a question. */
 export function answerFrom(zone: Zone, query: packet.Packet): Buffer {
   const [question] = query.questions ?? [];
   if (!question) return encodeReply(query, { rcode: 1 });
-  const answers: Record[] = [];
-  let name = question.name.toLowerCase();
-  let exists = false;
-  for (let hop = 0; hop < 20; hop++) {
-    const here = recordsOf(zone, name);
-    exists = here.length > 0;
-    const exact = here.filter((record) => record.type === question.type);
-    if (exact.length > 0) {
-      answers.push(...exact);
-      break;
-    }
-    const alias = here.find((record): record is packet.StringAnswer & { type: "CNAME" } => record.type === "CNAME");
-    if (!alias) break;
-    answers.push(alias);
-    name = String(alias.data).toLowerCase();
-  }
-  const found = answers.some((record) => record.type === question.type);
-  return encodeReply(query, { rcode: exists || found ? 0 : 3, answers, ...(found ? {} : { soa: zone }) });
+  const { rcode, answers, authorities } = zone.answer(question.name, question.type);
+  return encodeReply(query, { rcode: rcode === "NXDOMAIN" ? 3 : 0, answers, authorities });
 }
 
-function recordsOf(zone: Zone, name: string): Record[] {
-  const exact = zone.records.filter((record) => record.name.toLowerCase() === name);
+function recordsOf(records: Record[], name: string): Record[] {
+  const exact = records.filter((record) => record.name.toLowerCase() === name);
   if (exact.length > 0) return exact;
   for (let parent = name; parent.includes("."); ) {
     parent = parent.slice(parent.indexOf(".") + 1);
-    const wild = zone.records.filter((record) => record.name.toLowerCase() === `*.${parent}`);
+    const wild = records.filter((record) => record.name.toLowerCase() === `*.${parent}`);
     if (wild.length > 0) return wild.map((record) => ({ ...record, name }));
   }
   return [];
@@ -94,7 +99,7 @@ function recordsOf(zone: Zone, name: string): Record[] {
 export interface ReplyParts {
   rcode?: number;
   answers?: Record[];
-  soa?: Zone;
+  authorities?: Record[];
   /** Of the header, besides QR, RD and RA. */
   flags?: number;
   id?: number;
@@ -103,15 +108,13 @@ export interface ReplyParts {
 
 /** A reply to a query, right in all that the parts do not say otherwise. */
 export function encodeReply(query: packet.Packet, parts: ReplyParts = {}): Buffer {
-  const { rcode = 0, answers = [], soa, flags = 0 } = parts;
-  const names = { mname: `ns.${soa?.soa}`, rname: `hostmaster.${soa?.soa}` };
-  const times = { serial: 1, refresh: 3600, retry: 600, expire: 86400, minimum: soa?.negativeTtl ?? 0 };
+  const { rcode = 0, answers = [], authorities = [], flags = 0 } = parts;
   return packet.encode({
     type: "response",
     id: parts.id ?? query.id ?? 0,
     flags: flags | FLAGS.RA | ((query.flags ?? 0) & FLAGS.RD) | rcode,
     questions: parts.questions ?? query.questions ?? [],
     answers,
-    authorities: soa ? [{ name: soa.soa, type: "SOA", ttl: soa.negativeTtl, data: { ...names, ...times } }] : [],
+    authorities,
   });
 }

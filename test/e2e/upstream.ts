@@ -44,7 +44,7 @@ export interface UpstreamPorts {
 
 export interface UpstreamOptions {
   tls: { cert: string; key: string };
-  zone?: string;
+  zone?: Zone | string;
   /** Ports to take; free ones by default. */
   ports?: UpstreamPorts;
 }
@@ -59,8 +59,8 @@ export class Oracle {
   zone: Zone;
   script: Script;
 
-  constructor(zone = "") {
-    this.zone = parseZone(zone);
+  constructor(zone: Zone | string = "") {
+    this.zone = typeof zone === "string" ? parseZone(zone) : zone;
     this.script = (asked) => this.truth(asked);
   }
 
@@ -75,11 +75,11 @@ export class Oracle {
   }
 
   /** Back to an empty record and the zone's own answers. */
-  reset(zone?: string): void {
+  reset(zone?: Zone | string): void {
     this.asked.length = 0;
     this.count = 0;
     this.script = (asked) => this.truth(asked);
-    if (zone !== undefined) this.zone = parseZone(zone);
+    if (zone !== undefined) this.zone = typeof zone === "string" ? parseZone(zone) : zone;
   }
 
   /** Takes a question. */
@@ -144,7 +144,7 @@ export class ScriptedUpstream extends Oracle {
     ports: UpstreamPorts,
     servers: (Server | Http2SecureServer)[],
     sockets: Set<Socket>,
-    zone: string,
+    zone: Zone | string,
   ) {
     super(zone);
     this.ports = ports;

@@ -33,7 +33,7 @@ export class Connection extends Context {
   constructor(root: RootContext, { properties = {}, tlsProperties = {} }: ConnectionProperties = {}) {
     super(root.vm);
     this.root = root;
-    this.#properties = new Map(Object.entries({ connection_id: this.id, ...properties }));
+    this.#properties = new Map(Object.entries({ connection_id: this.id, "connection.id": this.id, ...properties }));
     this.#tlsProperties = tlsProperties;
     this.vm.call(this, "proxy_on_context_create", [this.id, root.id], () => undefined);
     const action = this.vm.call(this, "proxy_on_new_connection", [this.id], (result) => result);

@@ -57,7 +57,9 @@ export class HttpStream extends Context {
   ) {
     super(root.vm);
     this.root = root;
-    this.#properties = new Map(Object.entries({ connection_id: this.id, ...options.properties }));
+    this.#properties = new Map(
+      Object.entries({ connection_id: this.id, "connection.id": this.id, ...options.properties }),
+    );
     this.#bufferLimit = options.bufferLimit ?? BUFFER_LIMIT;
     this.vm.call(this, "proxy_on_context_create", [this.id, root.id], () => undefined);
     this.#headersArrive(this.#request, "proxy_on_request_headers", headers, options.end ?? false);

@@ -1,0 +1,115 @@
+/**
+ * The policy service under test, as its users start it: `dnspolicy serve`, and `dnspolicy apply` to push.
+ */
+import { execFile } from "node:child_process";
+import { request } from "node:http";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { eventually } from "./clients/deadline.ts";
+import { Program } from "./process.ts";
+
+const run = promisify(execFile);
+const main = fileURLToPath(new URL("../../extproc/main.ts", import.meta.url));
+const COMMAND = ["--import", "tsx", main];
+
+export class PolicyService {
+  readonly #directory: string;
+  #program: Program;
+
+  static async start(directory: string): Promise<PolicyService> {
+    const service = new PolicyService(directory);
+    await service.#ready();
+    return service;
+  }
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+    this.#program = this.#spawn();
+  }
+
+  /** Socket of its gRPC services. */
+  get socket(): string {
+    return `${this.#directory}/policy.sock`;
+  }
+
+  get #admin(): string {
+    return `${this.#directory}/admin.sock`;
+  }
+
+  get queryLog(): string {
+    return `${this.#directory}/queries.jsonl`;
+  }
+
+  get program(): Program {
+    return this.#program;
+  }
+
+  /** Makes the text the whole policy set; resolved when every worker has acknowledged it. */
+  async apply(text: string): Promise<string> {
+    const child = run("node", [...COMMAND, "apply", "--admin", `unix:${this.#admin}`, "--prune", "-f", "-"]);
+    child.child.stdin?.end(text);
+    const { stdout } = await child;
+    return stdout;
+  }
+
+  /** The same by the admin API, without a process of its own for each push. */
+  async put(text: string): Promise<{ status: number; body: string }> {
+    return this.request("PUT", "/v1/resources?prune=true", text, { "content-type": "application/yaml" });
+  }
+
+  metrics(): Promise<string> {
+    return this.request("GET", "/metrics").then(({ body }) => body);
+  }
+
+  request(
+    method: string,
+    path: string,
+    body = "",
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request({ socketPath: this.#admin, method, path, headers: { host: "localhost", ...headers } });
+      outgoing.on("error", reject);
+      outgoing.on("response", (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+        response.on("error", reject);
+      });
+      outgoing.end(body);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#program.stop();
+  }
+
+  async kill(): Promise<void> {
+    await this.#program.kill();
+  }
+
+  /** Starts it again on the same store. */
+  async restart(): Promise<void> {
+    this.#program = this.#spawn();
+    await this.#ready();
+  }
+
+  #spawn(): Program {
+    const places = [
+      "--listen",
+      `unix:${this.socket}`,
+      "--admin",
+      `unix:${this.#admin}`,
+      "--store",
+      `${this.#directory}/store`,
+    ];
+    return new Program("dnspolicy serve", "node", [...COMMAND, "serve", ...places, "--query-log", this.queryLog]);
+  }
+
+  async #ready(): Promise<void> {
+    await eventually(15_000, "the policy service is ready", async () => {
+      if (!this.#program.running) throw new Error(`it ended: ${this.#program.output}`);
+      return (await this.request("GET", "/ready")).status === 200;
+    });
+  }
+}

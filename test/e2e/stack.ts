@@ -1,0 +1,206 @@
+/**
+ * Everything that a query passes, started on free ports in a directory of its own, so that many can run at once:
+ * scripted upstreams, the policy service, and a real Envoy with the built filter.
+ */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { bootstrapYaml } from "../../envoy/bootstrap.ts";
+import { type BootstrapOptions, defaultLimits, envoyArguments, type Limits } from "../../envoy/options.ts";
+import { joinDocuments, upstreamResource } from "../stories/world.ts";
+import { makeCertificates, SERVER_NAME, type TestCertificates } from "./certificates.ts";
+import { eventually } from "./clients/deadline.ts";
+import { askUdp } from "./clients/udp.ts";
+import { encodeQuestion } from "./dns.ts";
+import { freePort } from "./ports.ts";
+import { Program } from "./process.ts";
+import type { Zone } from "./records.ts";
+import { PolicyService } from "./service.ts";
+import { Asker, type Target } from "./target.ts";
+import { ScriptedUpstream } from "./upstream.ts";
+
+const run = promisify(execFile);
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const wasm = here("../../build/filter.wasm");
+const READY_MS = 20_000;
+
+export interface StackOptions {
+  /** Resources but for Upstreams, which are made of `upstreams`. */
+  policy: string;
+  upstreams: Record<string, { protocol?: "DoT" | "TCP" | "DoH"; zone?: Zone | string }>;
+  concurrency?: number;
+  /** Settings of the filter, by their names. */
+  settings?: Record<string, string | number>;
+  limits?: Partial<Limits>;
+  /** Puts something between Envoy and the policy service's socket: gives the socket that Envoy is told. */
+  policySocket?: (socket: string) => Promise<string>;
+  /** More of the bootstrap. */
+  bootstrap?: Partial<BootstrapOptions>;
+}
+
+/** Addresses by which the tests' policies tell tenants apart. */
+export const CLIENTS = { frontend: "127.0.1.1", backend: "127.0.2.1", platform: "127.0.3.1", nobody: "127.0.9.1" };
+
+export class Stack {
+  readonly directory: string;
+  readonly certificates: TestCertificates;
+  readonly service: PolicyService;
+  readonly upstreams: Map<string, ScriptedUpstream>;
+  readonly target: Target;
+  readonly ask: Asker;
+  #envoy: Program;
+  readonly #start: () => Program;
+
+  static async start(options: StackOptions): Promise<Stack> {
+    const directory = await mkdtemp(join(tmpdir(), "dnspolicy-"));
+    const certificates = await makeCertificates(directory);
+    const upstreams = new Map<string, ScriptedUpstream>();
+    for (const [name, { zone = "" }] of Object.entries(options.upstreams))
+      upstreams.set(name, await ScriptedUpstream.start({ tls: certificates.upstream, zone }));
+    const service = await PolicyService.start(directory);
+    const policySocket = (await options.policySocket?.(service.socket)) ?? service.socket;
+    const [udp, tcp, dot, doh, admin] = [0, 0, 0, 0, 0].map(() => freePort());
+    const ports = { udp: await udp, tcp: await tcp, dot: await dot, doh: await doh } as Target["ports"];
+    const adminPort = (await admin) as number;
+    const bootstrap: BootstrapOptions = {
+      node: "e2e",
+      concurrency: options.concurrency ?? 1,
+      wasm,
+      addresses: ["127.0.0.1"],
+      ports,
+      doh3: true,
+      tls: {
+        certificate: certificates.server.certFile,
+        key: certificates.server.keyFile,
+        clientCa: certificates.caFile,
+      },
+      policyService: { path: policySocket },
+      settings: options.settings ?? {},
+      limits: { ...defaultLimits, ...options.limits },
+      admin: { address: "127.0.0.1", port: adminPort },
+      ...options.bootstrap,
+    };
+    const file = join(directory, "envoy.yaml");
+    await writeFile(file, bootstrapYaml(bootstrap));
+    const binary = await envoyBinary();
+    const start = () => new Program("envoy", binary, [...envoyArguments(file, bootstrap), "-l", "warning"]);
+    const target: Target = {
+      host: "127.0.0.1",
+      ports,
+      serverName: SERVER_NAME,
+      ca: certificates.ca,
+      caFile: certificates.caFile,
+      clients: CLIENTS,
+      admin: `http://127.0.0.1:${adminPort}`,
+      metrics: "",
+    };
+    const stack = new Stack(directory, certificates, service, upstreams, target, start);
+    try {
+      await service.put(stack.policy(options));
+      await stack.ready();
+      for (const upstream of upstreams.values()) upstream.reset();
+    } catch (error) {
+      const said = `envoy said:\n${stack.envoy.output}\nthe policy service said:\n${service.program.output}`;
+      await stack.stop();
+      throw new Error(`${error instanceof Error ? error.message : error}\n${said}`);
+    }
+    return stack;
+  }
+
+  private constructor(
+    directory: string,
+    certificates: TestCertificates,
+    service: PolicyService,
+    upstreams: Map<string, ScriptedUpstream>,
+    target: Target,
+    start: () => Program,
+  ) {
+    this.directory = directory;
+    this.certificates = certificates;
+    this.service = service;
+    this.upstreams = upstreams;
+    this.target = target;
+    this.ask = new Asker(target);
+    this.#start = start;
+    this.#envoy = start();
+  }
+
+  get envoy(): Program {
+    return this.#envoy;
+  }
+
+  /** The one upstream of most tests. */
+  upstream(name = "public"): ScriptedUpstream {
+    const upstream = this.upstreams.get(name);
+    if (!upstream) throw new Error(`expected an upstream of ${[...this.upstreams.keys()].join(", ")}, got "${name}"`);
+    return upstream;
+  }
+
+  /** A policy with the Upstream resources of this stack. */
+  policy({ policy, upstreams }: Pick<StackOptions, "policy" | "upstreams">): string {
+    const resources = Object.entries(upstreams).map(([name, { protocol = "DoT" }]) => {
+      const port = this.upstream(name).ports[protocol.toLowerCase() as "dot" | "tcp" | "doh"];
+      return upstreamResource(name, protocol, port, this.certificates.ca);
+    });
+    return joinDocuments(policy, ...resources);
+  }
+
+  /** Makes the text the whole set, and has it acknowledged by every worker. */
+  async apply(text: string): Promise<void> {
+    const { status, body } = await this.service.put(text);
+    if (status !== 200) throw new Error(`the policy service answered ${status}: ${body}`);
+  }
+
+  /** Resolved when a query is answered: by the upstream, or by policy. */
+  async ready(): Promise<void> {
+    await eventually(READY_MS, "a query is answered", async () => {
+      if (!this.envoy.running) throw new Error("envoy has ended");
+      const server = { host: this.target.host, port: this.target.ports.udp };
+      const question = encodeQuestion("ready.test");
+      const answer = await askUdp(server, question, { from: CLIENTS.platform, timeoutMs: 500 });
+      return answer.rcode !== "SERVFAIL";
+    });
+  }
+
+  async restartEnvoy(): Promise<void> {
+    await this.#envoy.stop();
+    this.#envoy = this.#start();
+    await this.ready();
+  }
+
+  /** Envoy's counters and gauges whose names match. */
+  async stats(pattern: RegExp): Promise<Map<string, number>> {
+    const response = await fetch(`${this.target.admin}/stats`);
+    const found = new Map<string, number>();
+    for (const line of (await response.text()).split("\n")) {
+      const [name = "", value] = line.split(": ");
+      if (pattern.test(name) && value !== undefined && Number.isFinite(Number(value))) found.set(name, Number(value));
+    }
+    return found;
+  }
+
+  /** VM reloads so far, each a trap. */
+  async reloads(): Promise<number> {
+    let sum = 0;
+    for (const value of (await this.stats(/vm_reload/)).values()) sum += value;
+    return sum;
+  }
+
+  async stop(): Promise<void> {
+    await this.envoy.stop();
+    await this.service.stop();
+    for (const upstream of this.upstreams.values()) await upstream.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+let found: Promise<string> | undefined;
+
+/** Path of the Envoy binary, fetched once where there is none. */
+function envoyBinary(): Promise<string> {
+  found ??= run("node", [here("../../envoy/fetch.mjs")]).then(({ stdout }) => stdout.trim());
+  return found;
+}

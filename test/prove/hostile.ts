@@ -1,0 +1,115 @@
+/**
+ * Hostile input: mutated packets over every transport, while another client asks on.
+ */
+import { once } from "node:events";
+import { DNS_MESSAGE, type DohAsker } from "../e2e/clients/doh.ts";
+import { frame, type StreamClient } from "../e2e/clients/stream.ts";
+import { UdpClient } from "../e2e/clients/udp.ts";
+import { Stack } from "../e2e/stack.ts";
+import { Load } from "./load.ts";
+import { Mutator } from "./mutate.ts";
+import { anyZone, policy } from "./policies.ts";
+import { type Proof, type Report, scaled } from "./proof.ts";
+
+const PACKETS = 1_000_000;
+/** How they are shared out: what a client can send in a time differs by as much. */
+const SHARES = { udp: 0.5, tcp: 0.25, dot: 0.2, doh: 0.045, doh3: 0.005 };
+const BATCH = 200;
+
+export const hostile: Proof = {
+  name: "hostile",
+  what: "mutated packets over every transport: no reload of the VM, no other client notices",
+  async run(scale, report) {
+    const stack = await Stack.start({ policy, upstreams: { public: { zone: anyZone } }, concurrency: 2 });
+    stack.upstream().record = false;
+    try {
+      const others = await Load.start({
+        server: stack.ask.at("udp"),
+        from: stack.ask.from("backend"),
+        rate: 200,
+        names: Array.from({ length: 50 }, (_, index) => `n${index}.victim.org`),
+      });
+      const total = (share: number) => scaled(PACKETS * share, scale, 100);
+      await sendUdp(stack, total(SHARES.udp), 1);
+      await sendStream(stack, "tcp", total(SHARES.tcp), 2);
+      await sendStream(stack, "dot", total(SHARES.dot), 3);
+      const doh = () => stack.ask.doh("frontend");
+      const doh3 = () => stack.ask.doh3("frontend");
+      const refusals = (await sendHttp(doh, total(SHARES.doh), 4)) + (await sendHttp(doh3, total(SHARES.doh3), 5));
+      const result = await others.stop();
+      report.figure(
+        "packets",
+        Object.values(SHARES).reduce((sum, share) => sum + total(share), 0),
+      );
+      report.figure("requests refused by status", refusals);
+      await compare(stack, result, report);
+    } finally {
+      await stack.stop();
+    }
+  },
+};
+
+async function compare(stack: Stack, others: Awaited<ReturnType<Load["stop"]>>, report: Report): Promise<void> {
+  report.check(stack.envoy.running, "expected Envoy to run on");
+  report.atMost("VM reloads", await stack.reloads(), 0);
+  report.atLeast("others: answered, share", others.share, 0.99);
+  report.atMost("others: failed", others.failed, Math.ceil(others.sent / 1000));
+  report.figure("others: p99 ms", others.p99Ms);
+}
+
+async function sendUdp(stack: Stack, count: number, seed: number): Promise<void> {
+  const mutator = new Mutator(seed);
+  const client = await UdpClient.open(stack.ask.at("udp"), stack.ask.from("frontend"));
+  for (let sent = 0; sent < count; sent += BATCH) {
+    for (let index = 0; index < Math.min(BATCH, count - sent); index++) client.send(mutator.next());
+    client.unexpected.length = 0;
+    // Lets answers in, and the kernel's buffers out.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  client.close();
+}
+
+/** The server may end a connection that makes no sense: then the next one goes on. */
+async function sendStream(stack: Stack, transport: "tcp" | "dot", count: number, seed: number): Promise<void> {
+  const mutator = new Mutator(seed);
+  let client: StreamClient | undefined;
+  for (let sent = 0; sent < count; sent += BATCH) {
+    if (!client || client.socket.destroyed || !client.socket.writable) {
+      client?.close();
+      client = await stack.ask[transport]("frontend");
+      client.socket.resume();
+    }
+    const messages = Array.from({ length: Math.min(BATCH, count - sent) }, () => mutator.next());
+    // Every tenth batch lies about its lengths too.
+    const bytes = sent % (10 * BATCH) === 0 ? Buffer.concat(messages) : frame(...messages);
+    const { socket, closed } = client;
+    if (!socket.write(bytes)) await Promise.race([once(socket, "drain"), closed]);
+    client.unexpected.length = 0;
+    client.order.length = 0;
+  }
+  client?.close();
+}
+
+async function sendHttp(open: () => Promise<DohAsker>, count: number, seed: number): Promise<number> {
+  const mutator = new Mutator(seed);
+  let client = await open();
+  let refused = 0;
+  for (let sent = 0; sent < count; sent += 20) {
+    const requests = Array.from({ length: Math.min(20, count - sent) }, async (_, index) => {
+      const message = mutator.next();
+      const encoded = message.toString("base64url");
+      const response =
+        index % 2 === 0
+          ? await client.request({ ":method": "POST", ":path": "/dns-query", "content-type": DNS_MESSAGE }, message)
+          : await client.request({ ":method": "GET", ":path": `/dns-query?dns=${encoded}` });
+      if (response.status !== 200) refused++;
+    });
+    const outcomes = await Promise.allSettled(requests);
+    if (outcomes.some(({ status }) => status === "rejected")) {
+      await client.close();
+      client = await open();
+    }
+  }
+  await client.close();
+  return refused;
+}

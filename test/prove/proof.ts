@@ -1,0 +1,47 @@
+/**
+ * A proof: something that the product must show, with figures, at full size or at a fraction of it.
+ */
+
+/** What was measured, and whether it is enough. */
+export class Report {
+  readonly figures: [name: string, value: string | number][] = [];
+  readonly failures: string[] = [];
+
+  figure(name: string, value: string | number): void {
+    this.figures.push([name, typeof value === "number" ? Number(value.toFixed(2)) : value]);
+  }
+
+  /** A condition with what was expected and what came. */
+  check(holds: boolean, what: string): void {
+    if (!holds) this.failures.push(what);
+  }
+
+  /** A figure with its upper bound. */
+  atMost(name: string, value: number, limit: number): void {
+    this.figure(name, value);
+    this.check(value <= limit, `${name}: expected at most ${limit}, got ${Number(value.toFixed(2))}`);
+  }
+
+  /** A figure with its lower bound. */
+  atLeast(name: string, value: number, limit: number): void {
+    this.figure(name, value);
+    this.check(value >= limit, `${name}: expected at least ${limit}, got ${Number(value.toFixed(2))}`);
+  }
+
+  get passed(): boolean {
+    return this.failures.length === 0;
+  }
+}
+
+export interface Proof {
+  name: string;
+  /** What must be shown, as one line. */
+  what: string;
+  /** `scale` is 1 at full size; counts and durations shrink with it, limits do not. */
+  run(scale: number, report: Report): Promise<void>;
+}
+
+/** A count or duration at this scale, and no less than it takes to show anything. */
+export function scaled(full: number, scale: number, least: number): number {
+  return Math.max(least, Math.round(full * scale));
+}

@@ -1,0 +1,25 @@
+/**
+ * Every proof, in the order in which they are run.
+ */
+import { hostile } from "./hostile.ts";
+import { isolation } from "./isolation.ts";
+import { mainJob } from "./main-job.ts";
+import { memory } from "./memory.ts";
+import type { Proof } from "./proof.ts";
+import { push } from "./push.ts";
+import { serviceAway } from "./service-away.ts";
+import { starving } from "./starving.ts";
+import { transports } from "./transports.ts";
+import { upstreamAway } from "./upstream-away.ts";
+
+export const proofs: Proof[] = [
+  mainJob,
+  transports,
+  isolation,
+  push,
+  serviceAway,
+  upstreamAway,
+  hostile,
+  starving,
+  memory,
+];
