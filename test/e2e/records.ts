@@ -49,17 +49,16 @@ export interface Zone {
   answer(name: string, type: string): ZoneAnswer;
 }
 
+const NEGATIVE_TTL = 60;
+
 /** A zone of lines; blank ones and those that begin with `;` are skipped. */
-export function parseZone(text: string, soa = "test", negativeTtl = 60): Zone {
+export function parseZone(text: string): Zone {
   const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.trim().startsWith(";"));
   const records = lines.map(parseRecord);
-  const names = { mname: `ns.${soa}`, rname: `hostmaster.${soa}` };
-  const times = { serial: 1, refresh: 3600, retry: 600, expire: 86400, minimum: negativeTtl };
-  const authority: Record = { name: soa, type: "SOA", ttl: negativeTtl, data: { ...names, ...times } };
-  return { answer: (name, type) => look(records, authority, name, type) };
+  return { answer: (name, type) => look(records, name, type) };
 }
 
-function look(records: Record[], authority: Record, asked: string, type: string): ZoneAnswer {
+function look(records: Record[], asked: string, type: string): ZoneAnswer {
   const answers: Record[] = [];
   let name = asked.toLowerCase();
   let exists = false;
@@ -74,7 +73,15 @@ function look(records: Record[], authority: Record, asked: string, type: string)
     answers.push(...(found || !alias ? exact : [alias]));
     name = String(alias?.data ?? name).toLowerCase();
   }
-  return { rcode: exists ? "NOERROR" : "NXDOMAIN", answers, authorities: found ? [] : [authority] };
+  return { rcode: exists ? "NOERROR" : "NXDOMAIN", answers, authorities: found ? [] : [authorityOf(name)] };
+}
+
+/** The SOA of a name's top-level domain: an authority of its own for each. */
+function authorityOf(name: string): Record {
+  const owner = name.slice(name.lastIndexOf(".") + 1);
+  const names = { mname: `ns.${owner}`, rname: `hostmaster.${owner}` };
+  const times = { serial: 1, refresh: 3600, retry: 600, expire: 86400, minimum: NEGATIVE_TTL };
+  return { name: owner, type: "SOA", ttl: NEGATIVE_TTL, data: { ...names, ...times } };
 }
 
 /** The zone's answer to a question. */

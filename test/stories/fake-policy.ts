@@ -47,6 +47,8 @@ export class FakePolicy {
   readonly #compiler: Compiler = startCompiler();
   readonly #streams = new Set<GrpcStream>();
   readonly #events: StoryEvent[] = [];
+  /** What a stopped process finds when it goes on. */
+  readonly #backlog: [stream: GrpcStream, message: Uint8Array][] = [];
   #snapshot: Snapshot | undefined;
   #nextHeartbeatMs = 0;
   /** The highest sequence number that a worker acknowledged. */
@@ -54,6 +56,8 @@ export class FakePolicy {
   /** Decisions made. */
   decisions = 0;
   state: "running" | "killed" | "stopped" = "running";
+  /** Changes what is said, for tests of what a worker makes of it. */
+  corrupt: ((message: Uint8Array) => Uint8Array) | undefined;
 
   get sequence(): number {
     return this.#snapshot?.sequence ?? 0;
@@ -83,7 +87,7 @@ export class FakePolicy {
     const verdict = decide(this.#snapshot, readDecision(call));
     this.decisions++;
     const body = this.#messages.verdict.encode(this.#messages.verdict.fromObject(verdict)).finish();
-    call.respond(200, [["content-type", "application/x-protobuf"]], body);
+    call.respond(200, [["content-type", "application/x-protobuf"]], this.corrupt?.(body) ?? body);
   }
 
   /** The worker opened its Sync stream. */
@@ -93,11 +97,13 @@ export class FakePolicy {
       return;
     }
     this.#streams.add(stream);
-    for (const message of stream.takeAll()) this.receive(stream, message);
   }
 
   receive(stream: GrpcStream, message: Uint8Array): void {
-    if (this.state !== "running") return;
+    if (this.state !== "running") {
+      this.#backlog.push([stream, message]);
+      return;
+    }
     const type = this.#messages.fromWorker;
     const read = type.toObject(type.decode(message), { longs: Number, enums: String, defaults: true, oneofs: true });
     if (read.message === "hello") this.#sendRevision(stream);
@@ -119,11 +125,11 @@ export class FakePolicy {
   become(state: FakePolicy["state"]): void {
     const open = [...this.#streams].filter((stream) => stream.open);
     this.state = state;
-    if (state === "running") return;
-    if (state === "killed") {
-      this.#streams.clear();
-      for (const stream of open) stream.close(14, "connection reset");
-    }
+    const backlog = this.#backlog.splice(0);
+    if (state === "running") for (const [stream, message] of backlog) if (stream.open) this.receive(stream, message);
+    if (state !== "killed") return;
+    this.#streams.clear();
+    for (const stream of open) stream.close(14, "connection reset");
   }
 
   takeEvents(): StoryEvent[] {
@@ -140,7 +146,8 @@ export class FakePolicy {
 
   #send(stream: GrpcStream, message: object): void {
     const type = this.#messages.toWorker;
-    if (stream.open) stream.receive(type.encode(type.fromObject(message)).finish());
+    const bytes = type.encode(type.fromObject(message)).finish();
+    if (stream.open) stream.receive(this.corrupt?.(bytes) ?? bytes);
   }
 }
 

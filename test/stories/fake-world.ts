@@ -72,7 +72,7 @@ export class FakeWorld implements World {
   async ask(question: Question, withinMs: number): Promise<{ answer: Answer; tookMs: number } | undefined> {
     const started = this.host.clock.elapsedMs;
     const pending = this.#send(question);
-    this.#settle();
+    this.settle();
     for (;;) {
       const wire = pending();
       const tookMs = this.host.clock.elapsedMs - started;
@@ -97,12 +97,12 @@ export class FakeWorld implements World {
     // A stopped service is noticed by its silence.
     if (state === "stopped") this.#advance(4000);
     if (state === "back") this.#advance(2000);
-    this.#settle();
+    this.settle();
   }
 
   async apply(policy: string): Promise<void> {
     await this.policy.load(joinDocuments(policy, this.#resources));
-    this.#settle();
+    this.settle();
     const open = this.host.grpcStreams("policy_service").length > 0;
     for (let waited = 0; open && this.policy.acknowledged < this.policy.sequence; waited += STEP_MS) {
       if (waited > 1000) throw new Error("the worker has not acknowledged the revision within a second");
@@ -174,7 +174,7 @@ export class FakeWorld implements World {
   }
 
   /** Does what the parts of the world have for each other, until they are at rest. */
-  #settle(): void {
+  settle(): void {
     this.policy.tick(this.host.clock.elapsedMs);
     for (let task = this.#work.shift(); task; task = this.#work.shift()) task();
   }
@@ -193,7 +193,7 @@ export class FakeWorld implements World {
         this.#later.splice(this.#later.indexOf(entry), 1);
         entry.action();
       }
-      this.#settle();
+      this.settle();
     }
   }
 

@@ -56,7 +56,7 @@ const ask = z.strictObject({
   /** Name and type, `www.example.org A`. */
   ask: z.string(),
   from: z.string(),
-  over: z.enum(TRANSPORTS).default("tcp"),
+  over: z.enum(TRANSPORTS).default("udp"),
   /** URI SAN of the client's certificate. */
   principal: z.string().optional(),
   serverName: z.string().optional(),
