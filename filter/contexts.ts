@@ -20,7 +20,7 @@ import { Peer, Transport } from "./transport/peer";
 import { PipeFraming } from "./transport/pipe-framing";
 import { Stream, StreamLimits, Streams } from "./transport/stream";
 import { parseAddress } from "./transport/tunnel/address";
-import { TunnelConnection } from "./transport/tunnel/connection";
+import { TunnelConnection, TunnelLimits } from "./transport/tunnel/connection";
 
 /** What a plugin of Envoy's configuration is for. */
 export const enum Role {
@@ -55,6 +55,7 @@ class HttpPeer extends Peer {
 @final
 export class Contexts {
   readonly streams: Streams;
+  private readonly tunnelLimits: TunnelLimits = new TunnelLimits();
   private readonly streamById: Map<u32, Stream> = new Map<u32, Stream>();
   private readonly clientById: Map<u32, Client> = new Map<u32, Client>();
   private readonly tunnelById: Map<u32, TunnelConnection> = new Map<u32, TunnelConnection>();
@@ -77,6 +78,9 @@ export class Contexts {
     limits.input = settings.share(settings.streamInputBytes);
     limits.outputPerTick = settings.share(settings.streamOutputBytes) / (1_000_000 / TICK_MICROSECONDS);
     this.streams = new Streams(limits);
+    this.tunnelLimits.sessions = settings.share(settings.udpSessions);
+    this.tunnelLimits.perSource = settings.udpSessionsPerClient;
+    this.tunnelLimits.linger = <u64>settings.udpLingerMilliseconds * 1000;
   }
 
   /** A context of this plugin begins. */
@@ -91,7 +95,7 @@ export class Contexts {
       this.streamById.set(id, new Stream(id, this.streams, this.flow, this.flow.now));
       this.pluginById.set(id, plugin);
     } else if (plugin.role == Role.Tunnel) {
-      this.tunnelById.set(id, new TunnelConnection(id, plugin.listener, this.flow, this.settings));
+      this.tunnelById.set(id, new TunnelConnection(id, plugin.listener, this.flow, this.tunnelLimits));
     }
   }
 
@@ -109,7 +113,7 @@ export class Contexts {
         this.flow.clients.settle(client);
       }
     } else if (this.tunnelById.has(id)) {
-      this.tunnelById.get(id).close();
+      this.tunnelById.get(id).closed();
       this.tunnelById.delete(id);
     } else if (this.pipeById.has(id)) {
       this.pipeById.get(id).closed();

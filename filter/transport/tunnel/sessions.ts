@@ -1,0 +1,218 @@
+// UDP sessions: one source address and port each, a stream of the tunnel. They are many and short, so objects are pooled,
+// and every list that they stand in runs through the objects themselves.
+
+import { Peer } from "../peer";
+import { mix } from "../../wire/name";
+
+@final
+export class Session extends Peer {
+  stream: u32 = 0;
+  /** Queries that wait for an answer. */
+  pending: u32 = 0;
+  /** Octets that the peer has granted to this stream beyond its initial window, less those sent. */
+  credit: i64 = 0;
+  /** Octets received and not yet granted again. */
+  consumed: u32 = 0;
+  /** Monotonic microseconds of the last query or answer. */
+  activeAt: u64 = 0;
+  /** A capsule whose end has not come yet. */
+  rest: usize = 0;
+  restLength: u32 = 0;
+
+  next: Session | null = null;
+  older: Session | null = null;
+  newer: Session | null = null;
+  source: Source | null = null;
+  olderOfSource: Session | null = null;
+  newerOfSource: Session | null = null;
+
+  freeRest(): void {
+    if (this.rest != 0) heap.free(this.rest);
+    this.rest = 0;
+    this.restLength = 0;
+  }
+}
+
+/** A source address and its sessions. */
+@final
+class Source {
+  high: u64 = 0;
+  low: u64 = 0;
+  count: u32 = 0;
+  oldest: Session | null = null;
+  newest: Session | null = null;
+  next: Source | null = null;
+}
+
+/** Sessions in the order of their last activity. */
+@final
+export class SessionQueue {
+  oldest: Session | null = null;
+  private newest: Session | null = null;
+
+  push(session: Session): void {
+    session.newer = null;
+    session.older = this.newest;
+    const newest = this.newest;
+    if (newest !== null) newest.newer = session;
+    else this.oldest = session;
+    this.newest = session;
+  }
+
+  take(session: Session): void {
+    const older = session.older;
+    const newer = session.newer;
+    if (older !== null) older.newer = newer;
+    else this.oldest = newer;
+    if (newer !== null) newer.older = older;
+    else this.newest = older;
+    session.older = null;
+    session.newer = null;
+  }
+}
+
+const BUCKETS: u32 = 16384;
+
+/** The sessions of one tunnel connection. */
+@final
+export class Sessions {
+  count: u32 = 0;
+  /** Sessions with nothing pending, and those that wait for answers. */
+  readonly idle: SessionQueue = new SessionQueue();
+  readonly busy: SessionQueue = new SessionQueue();
+  private readonly byStream: StaticArray<Session | null> = new StaticArray<Session | null>(BUCKETS);
+  private readonly bySource: StaticArray<Source | null> = new StaticArray<Source | null>(BUCKETS);
+  private readonly pool: Array<Session> = new Array<Session>();
+  private readonly sourcePool: Array<Source> = new Array<Source>();
+
+  find(stream: u32): Session | null {
+    let session = unchecked(this.byStream[(stream >> 1) & (BUCKETS - 1)]);
+    while (session !== null && session.stream != stream) session = session.next;
+    return session;
+  }
+
+  /** A new session that is not in the lists yet: its address has to be set, then it is added. */
+  take(): Session {
+    return this.pool.length > 0 ? this.pool.pop() : new Session();
+  }
+
+  add(session: Session, stream: u32, now: u64): void {
+    session.stream = stream;
+    session.activeAt = now;
+    const bucket = (stream >> 1) & (BUCKETS - 1);
+    session.next = unchecked(this.byStream[bucket]);
+    unchecked((this.byStream[bucket] = session));
+    this.idle.push(session);
+    this.addToSource(session);
+    this.count++;
+  }
+
+  /** Gives a session back that was not added. */
+  discard(session: Session): void {
+    session.clearPeer();
+    this.pool.push(session);
+  }
+
+  remove(session: Session): void {
+    const bucket = (session.stream >> 1) & (BUCKETS - 1);
+    let before: Session | null = null;
+    let at = unchecked(this.byStream[bucket]);
+    while (at !== null && at !== session) {
+      before = at;
+      at = at.next;
+    }
+    if (before !== null) before.next = session.next;
+    else unchecked((this.byStream[bucket] = session.next));
+    session.next = null;
+    if (session.pending == 0) this.idle.take(session);
+    else this.busy.take(session);
+    this.removeFromSource(session);
+    session.freeRest();
+    session.pending = 0;
+    session.credit = 0;
+    session.consumed = 0;
+    session.stream = 0;
+    session.clearPeer();
+    this.pool.push(session);
+    this.count--;
+  }
+
+  asked(session: Session, now: u64): void {
+    if (session.pending == 0) this.idle.take(session);
+    else this.busy.take(session);
+    session.pending++;
+    session.activeAt = now;
+    this.busy.push(session);
+  }
+
+  answered(session: Session, now: u64): void {
+    if (session.pending == 0) return;
+    this.busy.take(session);
+    session.pending--;
+    session.activeAt = now;
+    if (session.pending == 0) this.idle.push(session);
+    else this.busy.push(session);
+  }
+
+  /** The session of this address to end first, if it has more than `limit`; null otherwise. */
+  excess(session: Session, limit: u32): Session | null {
+    const source = session.source;
+    if (source === null || source.count <= limit) return null;
+    let candidate = source.oldest;
+    while (candidate !== null && (candidate.pending != 0 || candidate === session)) candidate = candidate.newerOfSource;
+    return candidate !== null ? candidate : source.oldest;
+  }
+
+  private addToSource(session: Session): void {
+    const bucket = <u32>mix(mix(session.high, session.low), 0) & (BUCKETS - 1);
+    let known = unchecked(this.bySource[bucket]);
+    while (known !== null && (known.high != session.high || known.low != session.low)) known = known.next;
+    const source = known !== null ? known : this.newSource(session, bucket);
+    session.source = source;
+    session.newerOfSource = null;
+    session.olderOfSource = source.newest;
+    const newest = source.newest;
+    if (newest !== null) newest.newerOfSource = session;
+    else source.oldest = session;
+    source.newest = session;
+    source.count++;
+  }
+
+  private newSource(session: Session, bucket: u32): Source {
+    const source = this.sourcePool.length > 0 ? this.sourcePool.pop() : new Source();
+    source.high = session.high;
+    source.low = session.low;
+    source.next = unchecked(this.bySource[bucket]);
+    unchecked((this.bySource[bucket] = source));
+    return source;
+  }
+
+  private removeFromSource(session: Session): void {
+    const source = session.source;
+    if (source === null) return;
+    const older = session.olderOfSource;
+    const newer = session.newerOfSource;
+    if (older !== null) older.newerOfSource = newer;
+    else source.oldest = newer;
+    if (newer !== null) newer.olderOfSource = older;
+    else source.newest = older;
+    session.olderOfSource = null;
+    session.newerOfSource = null;
+    session.source = null;
+    if (--source.count == 0) this.removeSource(source);
+  }
+
+  private removeSource(source: Source): void {
+    const bucket = <u32>mix(mix(source.high, source.low), 0) & (BUCKETS - 1);
+    let before: Source | null = null;
+    let at = unchecked(this.bySource[bucket]);
+    while (at !== null && at !== source) {
+      before = at;
+      at = at.next;
+    }
+    if (before !== null) before.next = source.next;
+    else unchecked((this.bySource[bucket] = source.next));
+    source.next = null;
+    this.sourcePool.push(source);
+  }
+}
