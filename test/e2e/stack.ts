@@ -200,7 +200,7 @@ export class Stack {
 let found: Promise<string> | undefined;
 
 /** Path of the Envoy binary, fetched once where there is none. */
-function envoyBinary(): Promise<string> {
+export function envoyBinary(): Promise<string> {
   found ??= run("node", [here("../../envoy/fetch.mjs")]).then(({ stdout }) => stdout.trim());
   return found;
 }

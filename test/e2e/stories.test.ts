@@ -3,9 +3,9 @@
  */
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { EnvoyWorld } from "./envoy-world.ts";
-import { play } from "./play.ts";
-import { playsOnEnvoy, readStory } from "./story.ts";
+import { EnvoyWorld } from "../stories/envoy-world.ts";
+import { play } from "../stories/play.ts";
+import { playsOnEnvoy, readStory } from "../stories/story.ts";
 
 const scenarios = fileURLToPath(new URL("../scenarios/", import.meta.url));
 /** Real time passes between a question and its answer, and between two steps. */

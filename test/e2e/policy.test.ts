@@ -1,0 +1,102 @@
+/**
+ * Policy as its operator has it: pushed by the command and by the API, seen in metrics, in the query log, in Envoy.
+ */
+import { strict as assert } from "node:assert";
+import { readFileSync } from "node:fs";
+import { eventually } from "./clients/deadline.ts";
+import { encodeQuestion } from "./dns.ts";
+import { Stack, type StackOptions } from "./stack.ts";
+
+const tenant = `apiVersion: dns.mesh/v1alpha1
+kind: Tenant
+metadata: {name: frontend}
+spec: {match: [{cidrs: ["127.0.0.0/8"]}], upstream: public}
+`;
+const rule = (pattern: string) => `---
+apiVersion: dns.mesh/v1alpha1
+kind: DnsPolicy
+metadata: {name: denied}
+spec:
+  priority: 100
+  subject: {tenants: [frontend]}
+  rules: [{name: deny, match: {names: ["${pattern}"]}, action: Deny}]
+`;
+const upstreams: StackOptions["upstreams"] = {
+  public: { zone: "*.org 300 A 192.0.2.1\n*.com 300 A 192.0.2.2\nready.test 300 A 192.0.2.9" },
+};
+
+describe("policy", function () {
+  this.timeout(60_000);
+  let stack: Stack;
+  before(async () => {
+    stack = await Stack.start({ policy: tenant, upstreams, concurrency: 2 });
+  });
+  after(() => stack.stop());
+
+  const text = (policy: string) => stack.policy({ policy, upstreams });
+  const rcode = async (name: string) => (await stack.ask.udp(encodeQuestion(name))).rcode;
+
+  it("pushed by the command holds when the command returns", async () => {
+    assert.equal(await rcode("push.org"), "NOERROR");
+    await stack.service.apply(text(tenant + rule("*.org")));
+    for (let times = 0; times < 20; times++) assert.equal(await rcode("push.org"), "NXDOMAIN");
+    await stack.service.apply(text(tenant));
+    for (let times = 0; times < 20; times++) assert.equal(await rcode("push.org"), "NOERROR");
+  });
+
+  it("that is wrong changes nothing, and the error says where", async () => {
+    const wrong = text(tenant + rule("*.org").replace("action: Deny", "action: Refuse"));
+    const { status, body } = await stack.service.put(wrong);
+    assert.equal(status, 400);
+    assert.match(body, /spec\.rules\[0\]\.action|spec\/rules\/0\/action/);
+    assert.equal(await rcode("wrong.org"), "NOERROR");
+  });
+
+  it("is there again after the service was killed", async () => {
+    await stack.apply(text(tenant + rule("*.com")));
+    await stack.service.kill();
+    await stack.service.restart();
+    await eventually(5000, "a decision", async () => (await rcode(`again${Date.now()}.com`)) === "NXDOMAIN");
+    await stack.apply(text(tenant));
+  });
+
+  it("is seen in the service's metrics, per tenant", async () => {
+    await rcode("metrics.org");
+    const line = /^dns_queries_total\{[^}]*tenant="frontend"[^}]*\} [1-9]/m;
+    const metrics = await eventually(5000, "metrics of the tenant", async () => {
+      const read = await stack.service.metrics();
+      return line.test(read) && read;
+    });
+    assert.match(metrics, /transport="udp"/);
+  });
+
+  it("is seen in Envoy's metrics, with tags", async () => {
+    await rcode("envoy.org");
+    await eventually(5000, "tagged metrics", async () => {
+      const read = await (await fetch(`${stack.target.admin}/stats/prometheus`)).text();
+      return /dns_queries\{[^}]*dns_tenant="frontend"[^}]*\} [1-9]/.test(read);
+    });
+  });
+
+  it("has every denial in the query log", async () => {
+    await stack.apply(text(tenant + rule("*.com")));
+    await rcode("logged.com");
+    const line = await eventually(5000, "a line of the query log", () =>
+      readFileSync(stack.service.queryLog, "utf8")
+        .split("\n")
+        .find((each) => each.includes("logged.com")),
+    );
+    const event = JSON.parse(line) as Record<string, unknown>;
+    assert.equal(event.tenant, "frontend");
+    assert.equal(event.rule, "deny");
+    assert.equal(event.rcode, "NXDOMAIN");
+    await stack.apply(text(tenant));
+  });
+
+  it("outlives Envoy", async () => {
+    await stack.apply(text(tenant + rule("*.com")));
+    await stack.restartEnvoy();
+    assert.equal(await rcode("restarted.com"), "NXDOMAIN");
+    await stack.apply(text(tenant));
+  });
+});
