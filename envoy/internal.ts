@@ -20,7 +20,8 @@ export function udpTunnel(options: BootstrapOptions): Internal {
     {
       hpack_table_size:
         "Here, on the cluster: otherwise Envoy's first requests use its dynamic table before it has read the " +
-        "filter's SETTINGS.",
+        "filter's SETTINGS. It holds for both ways: the filter's response headers begin with a table size update of 0 " +
+        "(octet 0x20, RFC 7541 section 4.2), or Envoy ends the connection with COMPRESSION_ERROR.",
     },
   );
   return internal("dns_udp", {
