@@ -1,24 +1,16 @@
 // Which connection or request a proxy-wasm context is: the transports of one VM, made as Envoy creates contexts and
 // ended as it deletes them.
 
+import { Client } from "./flow/clients";
 import { Flow } from "./flow/flow";
 import { Settings } from "./flow/settings";
-import { Client } from "./flow/clients";
 import { readLength, readProperty, Text } from "./host/host";
 import { DohRequest } from "./transport/doh";
-import {
-  Evidence,
-  internEvidence,
-  Listener,
-  path,
-  principal,
-  same,
-  serverName,
-  setSpan,
-} from "./transport/evidence";
-import { Peer, Transport } from "./transport/peer";
+import { Evidence, internEvidence, Listener, path, principal, serverName, setSpan } from "./transport/evidence";
+import { Peer } from "./transport/peer";
 import { PipeFraming } from "./transport/pipe-framing";
 import { Stream, StreamLimits, Streams } from "./transport/stream";
+import { Transport } from "./transport/transport";
 import { parseAddress } from "./transport/tunnel/address";
 import { TunnelConnection, TunnelLimits } from "./transport/tunnel/connection";
 

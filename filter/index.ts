@@ -10,9 +10,9 @@ import {
   Buffer,
   enter,
   isRootContext,
+  LogLevel,
   leave,
   log,
-  LogLevel,
   monotonicMicroseconds,
   readBuffer,
   readLength,
@@ -21,9 +21,8 @@ import {
 } from "./host/host";
 import { beginReading, endReading, flush } from "./host/outbox";
 import { publishCounters } from "./telemetry/telemetry";
-import { Progress } from "./transport/doh";
 import { Listener } from "./transport/evidence";
-import { Transport } from "./transport/peer";
+import { Transport } from "./transport/transport";
 
 const TICK_MILLISECONDS: u32 = 50;
 const CONTINUE: u32 = 0;

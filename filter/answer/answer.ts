@@ -38,7 +38,13 @@ export class Answer {
 const HEAD: usize = (offsetof<Answer>() + 7) & ~7;
 
 /** A block for an answer of these sizes with one reference, or null where there is no memory. */
-export function newAnswer(bodyLength: u32, ttlCount: u32, targetCount: u32, targetsLength: u32, edeLength: u32): Answer {
+export function newAnswer(
+  bodyLength: u32,
+  ttlCount: u32,
+  targetCount: u32,
+  targetsLength: u32,
+  edeLength: u32,
+): Answer {
   const size = HEAD + bodyLength + ttlCount * 2 + targetsLength + edeLength;
   const answer = changetype<Answer>(heap.alloc(size));
   memory.fill(changetype<usize>(answer), 0, HEAD);
@@ -63,7 +69,7 @@ export function ttlPlacesAt(answer: Answer): usize {
 
 /** The names that the answer points to, in lower-case wire format, one after the other. */
 export function targetsAt(answer: Answer): usize {
-  return ttlPlacesAt(answer) + (<usize>answer.ttlCount << 1);
+  return ttlPlacesAt(answer) + ((<usize>answer.ttlCount) << 1);
 }
 
 export function edeAt(answer: Answer): usize {

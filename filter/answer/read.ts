@@ -2,10 +2,10 @@
 // only what answers the question: the chain of aliases from the name, the records at its end, and the proof of a
 // negative answer. All of it is written anew, so nothing that an upstream sends reaches a client as it came.
 
-import { Answer, bodyAt, edeAt, newAnswer, targetsAt, ttlPlacesAt } from "./answer";
-import { copyLower, MAX_NAME, NameKey, nameEnd, readName, skipName } from "../wire/name";
+import { copyLower, NameKey, nameEnd, readName, skipName } from "../wire/name";
 import { CLASS_IN, Flag, HEADER_SIZE, Option, Rcode, read16, read32, Type, write16 } from "../wire/types";
 import { Writer } from "../wire/writer";
+import { Answer, bodyAt, edeAt, newAnswer, targetsAt, ttlPlacesAt } from "./answer";
 
 /** What is asked of an upstream. */
 export class Asked {
@@ -77,7 +77,8 @@ export class ResponseReader {
     const flags = read16(message + 2);
     if (!(flags & Flag.QR) || flags & Flag.OPCODE || (checkId && read16(message) != asked.id)) return Reading.NotOurs;
     // Servers answer FORMERR without the question; it is one to this id all the same.
-    if (read16(message + 4) == 0 && length == HEADER_SIZE && (flags & Flag.RCODE) == Rcode.FORMERR) return Reading.Unusable;
+    if (read16(message + 4) == 0 && length == HEADER_SIZE && (flags & Flag.RCODE) == Rcode.FORMERR)
+      return Reading.Unusable;
     if (read16(message + 4) != 1) return Reading.NotOurs;
     const size = readName(message, length, HEADER_SIZE, owner);
     if (size == 0 || length - nameEnd < 4) return Reading.NotOurs;
@@ -250,7 +251,8 @@ export class ResponseReader {
       const signature = this.type == Type.RRSIG && asked.type != Type.RRSIG && asked.type != Type.ANY;
       const member = this.inChain(folded, this.ownerLength);
       const alias = this.type == Type.CNAME || this.type == asked.type || asked.type == Type.ANY;
-      const dname = (this.type == Type.DNAME || (signature && asked.dnssec)) && this.aboveChain(folded, this.ownerLength);
+      const dname =
+        (this.type == Type.DNAME || (signature && asked.dnssec)) && this.aboveChain(folded, this.ownerLength);
       if (!(member && (alias || (signature && asked.dnssec))) && !dname) continue;
       this.writeRecord();
       written++;
@@ -442,7 +444,7 @@ export class ResponseReader {
     const bodyLength = writer.length - this.written;
     const kept = newAnswer(bodyLength, this.ttlCount, this.targetCount, this.targetsLength, this.edeLength);
     memory.copy(bodyAt(kept), writer.at + this.written, bodyLength);
-    memory.copy(ttlPlacesAt(kept), ttlPlaces, <usize>this.ttlCount << 1);
+    memory.copy(ttlPlacesAt(kept), ttlPlaces, (<usize>this.ttlCount) << 1);
     memory.copy(targetsAt(kept), targets, this.targetsLength);
     memory.copy(edeAt(kept), this.message + this.edeAt, this.edeLength);
     kept.answerCount = <u16>answers;

@@ -1,13 +1,13 @@
 // The message that a client gets: made from a kept answer, from a denial, or from nothing but an error. One buffer is
 // used for all of them, since an answer leaves before the next one is made.
 
-import { Transport } from "../transport/peer";
-import { Verdict, edeTextAt } from "../verdict/verdict";
+import { Transport } from "../transport/transport";
+import { edeTextAt, Verdict } from "../verdict/verdict";
 import { copyLower } from "../wire/name";
 import { Question } from "../wire/question";
 import { CLASS_IN, Ede, Flag, HEADER_SIZE, Option, Rcode, read32, Type, write16, write32 } from "../wire/types";
 import { Writer } from "../wire/writer";
-import { ageOf, Answer, bodyAt, edeAt, ttlPlacesAt } from "./answer";
+import { Answer, ageOf, bodyAt, edeAt, ttlPlacesAt } from "./answer";
 
 /** RFC 8467, section 4.1. */
 const RESPONSE_BLOCK: u32 = 468;

@@ -17,7 +17,7 @@ const HEAD: usize = (offsetof<Entry>() + 7) & ~7;
 
 /** What besides view and name makes two questions different. */
 export function selector(type: u32, dnssec: bool, checkingDisabled: bool): u32 {
-  return (type << 2) | (<u32>dnssec << 1) | <u32>checkingDisabled;
+  return (type << 2) | ((<u32>dnssec) << 1) | <u32>checkingDisabled;
 }
 
 @final

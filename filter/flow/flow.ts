@@ -133,7 +133,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     switch (question.parse(message, length)) {
       case Parse.Query:
         if (question.class != CLASS_IN) this.reject(query, Rcode.REFUSED, NO_CLASS);
-        else if (question.type == Type.AXFR || question.type == Type.IXFR) this.reject(query, Rcode.REFUSED, NO_TRANSFER);
+        else if (question.type == Type.AXFR || question.type == Type.IXFR)
+          this.reject(query, Rcode.REFUSED, NO_TRANSFER);
         else if (isMetaType(question.type)) this.reject(query, Rcode.NOTIMP, NO_TYPE);
         else if (!(question.flags & Flag.RD)) this.reject(query, Rcode.REFUSED, NOT_RECURSIVE);
         else this.judge(query);
@@ -337,7 +338,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private prepare(query: Query, upstream: Upstream, view: u64, selected: u32): Exchange {
     const question = query.question;
     const type = question.type;
-    return this.exchanges.prepare(upstream, view, question.key, selected, type, question.dnssec, question.checkingDisabled);
+    return this.exchanges.prepare(
+      upstream,
+      view,
+      question.key,
+      selected,
+      type,
+      question.dnssec,
+      question.checkingDisabled,
+    );
   }
 
   /** Fetches a hot answer anew before it ends, by the verdict of the query that hit it. */
@@ -529,7 +538,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const waitEnds = now > limit ? now - limit : 0;
     for (let i = this.slots.waitingClients - 1; i >= 0; i--) {
       const client = this.slots.client(i);
-      for (let query = takeOlder(client.waiting, waitEnds); query !== null; query = takeOlder(client.waiting, waitEnds)) {
+      for (
+        let query = takeOlder(client.waiting, waitEnds);
+        query !== null;
+        query = takeOlder(client.waiting, waitEnds)
+      ) {
         this.fail(query, TOO_MANY);
       }
       this.wake(client);

@@ -1,7 +1,7 @@
 // Counting what waits: a query that has to wait is parked, within the limits of its client, its tenant and the worker;
 // and a decision takes a slot of its client and its subject, or waits until one is given back.
 
-import { WaitList, Waiter } from "../cache/wait-list";
+import { Waiter, WaitList } from "../cache/wait-list";
 import { MAX_TENANTS } from "../telemetry/tenants";
 import { Client, Clients } from "./clients";
 import { Query } from "./query";
@@ -26,7 +26,8 @@ export class Parking {
     if (query.client !== null) return true;
     const settings = this.settings;
     const tenant = query.peer.tenant;
-    if (this.count >= settings.pendingPerWorker || unchecked(this.tenants[tenant]) >= settings.pendingPerTenant) return false;
+    if (this.count >= settings.pendingPerWorker || unchecked(this.tenants[tenant]) >= settings.pendingPerTenant)
+      return false;
     const client = this.clients.of(query.peer);
     if (client.pending >= settings.pendingPerClient) return false;
     client.pending++;
@@ -92,7 +93,8 @@ export class DecisionSlots {
 
   /** The longest waiting query of `client`, if the client may ask again; null otherwise. */
   next(client: Client): Query | null {
-    if (client.decisions >= this.settings.decisionsPerClient || this.count >= this.settings.decisionsPerWorker) return null;
+    if (client.decisions >= this.settings.decisionsPerClient || this.count >= this.settings.decisionsPerWorker)
+      return null;
     const waiter = client.waiting.shift();
     return waiter === null ? null : changetype<Query>(waiter);
   }

@@ -2,12 +2,13 @@
 
 import { Answer, release } from "../answer/answer";
 import { Waiter } from "../cache/wait-list";
+import { CacheResult } from "../telemetry/telemetry";
 import { Channel } from "../transport/channel";
-import { Peer, Transport } from "../transport/peer";
+import { Peer } from "../transport/peer";
+import { Transport } from "../transport/transport";
+import { Upstream } from "../upstream/server";
 import { releaseVerdict, Verdict } from "../verdict/verdict";
 import { Question } from "../wire/question";
-import { CacheResult } from "../telemetry/telemetry";
-import { Upstream } from "../upstream/server";
 import { Client } from "./clients";
 
 @final

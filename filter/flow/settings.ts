@@ -73,7 +73,8 @@ export class Settings {
       if (name == "node") this.node = value;
       else if (name == "token") this.token = value;
       else if (!isNumber(value)) this.error = "VM configuration, " + name + ": expected a number, got '" + value + "'";
-      else if (!this.set(name, <u32>I64.parseInt(value))) this.error = "VM configuration: unknown setting '" + name + "'";
+      else if (!this.set(name, <u32>I64.parseInt(value)))
+        this.error = "VM configuration: unknown setting '" + name + "'";
     }
     if (this.concurrency == 0) this.concurrency = 1;
   }

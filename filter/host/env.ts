@@ -71,10 +71,4 @@ export declare function proxy_get_shared_data(
   length: usize,
   cas: usize,
 ): u32;
-export declare function proxy_set_shared_data(
-  key: usize,
-  keyLength: usize,
-  value: usize,
-  length: usize,
-  cas: u32,
-): u32;
+export declare function proxy_set_shared_data(key: usize, keyLength: usize, value: usize, length: usize, cas: u32): u32;

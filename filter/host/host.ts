@@ -111,7 +111,7 @@ export function random16(): u32 {
 }
 
 export function random64(): u64 {
-  return (<u64>random16() << 48) | (<u64>random16() << 32) | (<u64>random16() << 16) | random16();
+  return ((<u64>random16()) << 48) | ((<u64>random16()) << 32) | ((<u64>random16()) << 16) | random16();
 }
 
 // ---- text ----------------------------------------------------------------------------------------------------------

@@ -223,7 +223,8 @@ export class Sync {
       return;
     }
     if (!this.synced) return;
-    const eventsDue = this.events.batch.length >= EVENTS_DUE || (this.events.batch.length > 0 && now >= this.nextEvents);
+    const eventsDue =
+      this.events.batch.length >= EVENTS_DUE || (this.events.batch.length > 0 && now >= this.nextEvents);
     if (eventsDue || now >= this.nextReport) this.report(now);
   }
 

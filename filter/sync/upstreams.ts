@@ -41,7 +41,7 @@ export class Upstreams {
     let name = "";
     let protocol = Protocol.DoT;
     let ecs = false;
-    const servers = new Array<Server>();
+    const servers: Server[] = [];
     const reader = this.upstream.begin(at, length);
     while (reader.next()) {
       switch (reader.field) {

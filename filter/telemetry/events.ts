@@ -2,7 +2,8 @@
 // whole. They are written in wire format at once, into a batch of fixed size; what does not fit is counted.
 
 import { wallMicroseconds } from "../host/host";
-import { Peer, Transport } from "../transport/peer";
+import { Peer } from "../transport/peer";
+import { Transport } from "../transport/transport";
 import { policyAt, ruleAt, Verdict } from "../verdict/verdict";
 import { ProtoWriter } from "../wire/protobuf";
 import { Question } from "../wire/question";

@@ -2,7 +2,7 @@
 // here; everything else is done when the counts are taken, once a second.
 
 import { defineMetric, incrementMetric, Metric } from "../host/host";
-import { Transport } from "../transport/peer";
+import { Transport } from "../transport/transport";
 import { mix } from "../wire/name";
 import { ProtoWriter } from "../wire/protobuf";
 import { Rcode, Type } from "../wire/types";
@@ -57,12 +57,12 @@ export function countQuery(
 ): void {
   // An extended RCODE has 12 bits (RFC 6891, section 6.1.3). The top bit says that the cell is in use.
   const key =
-    (<u64>1 << 63) |
-    (<u64>tenantNumber << 40) |
-    (<u64>countedType(type) << 24) |
-    (<u64>rcode << 12) |
-    (<u64>transport << 4) |
-    (<u64>outcome << 2) |
+    ((<u64>1) << 63) |
+    ((<u64>tenantNumber) << 40) |
+    ((<u64>countedType(type)) << 24) |
+    ((<u64>rcode) << 12) |
+    ((<u64>transport) << 4) |
+    ((<u64>outcome) << 2) |
     cache;
   let cell = cellOf(key);
   if (cell == CELLS) cell = cellOf(key & 0x8000_0000_00ff_ffff);
@@ -239,7 +239,7 @@ export function publishCounters(): void {
 }
 
 function metric(kind: u64, who: u32, value: u32): u32 {
-  const key = (kind << 48) | (<u64>who << 16) | value;
+  const key = (kind << 48) | ((<u64>who) << 16) | value;
   if (metrics.has(key)) return metrics.get(key);
   const id = defineMetric(Metric.Counter, metricName(kind, who, value));
   metrics.set(key, id);

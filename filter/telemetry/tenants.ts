@@ -27,7 +27,7 @@ export class Tenant {
   }
 }
 
-const tenants = new Array<Tenant>();
+const tenants: Tenant[] = [];
 
 function add(name: string): void {
   const bytes = String.UTF8.encode(name);

@@ -38,13 +38,6 @@ const headers = new Headers(512);
 const decoded: usize = heap.alloc(MAX_MESSAGE + 3);
 const cacheControl: usize = heap.alloc(48);
 
-export const enum Progress {
-  /** The request is answered, or will be: Envoy goes no further with it. */
-  Stop,
-  /** A POST whose body is still to come. */
-  AwaitBody,
-}
-
 @final
 export class DohRequest extends Channel {
   peer: Peer | null = null;
@@ -80,33 +73,31 @@ export class DohRequest extends Channel {
     return true;
   }
 
-  /** The headers are there, `peer` is set and the path was read. `ended`: there is no body. */
-  onHeaders(ended: bool): Progress {
+  /** The headers are there, `peer` is set and the path was read. `ended`: there is no body. A POST awaits its body. */
+  onHeaders(ended: bool): void {
     const method = readHeader(HeaderMap.Request, METHOD);
-    const isGet = readLength == 3 && (<u32>load<u16>(method) | (<u32>load<u8>(method + 2) << 16)) == GET;
+    const isGet = readLength == 3 && (<u32>load<u16>(method) | ((<u32>load<u8>(method + 2)) << 16)) == GET;
     if (isGet) {
       this.get();
-      return Progress.Stop;
+      return;
     }
     if (readLength != 4 || load<u32>(method) != POST) {
       this.refuse(405);
-      return Progress.Stop;
+      return;
     }
     const type = readHeader(HeaderMap.Request, CONTENT_TYPE);
     if (readLength != DNS_MESSAGE.length || memory.compare(type, DNS_MESSAGE.at, readLength) != 0) {
       this.refuse(415);
-      return Progress.Stop;
+      return;
     }
     if (ended) {
       this.refuse(400);
-      return Progress.Stop;
+      return;
     }
     const announced = readHeader(HeaderMap.Request, CONTENT_LENGTH);
     if (announced != 0 && exceeds(announced, readLength, MAX_MESSAGE)) {
       this.refuse(413);
-      return Progress.Stop;
     }
-    return Progress.AwaitBody;
   }
 
   /** `size` octets of the body are buffered; `ended`: that is all of it. */

@@ -2,7 +2,7 @@
 // the server name of its TLS handshake, the path of its DoH request. Each distinct combination is one object, so that
 // comparing evidence is comparing numbers.
 
-import { Transport } from "./peer";
+import { Transport } from "./transport";
 
 /** What a plugin's configuration says of the listener that it stands in. */
 export class Listener {
@@ -41,7 +41,7 @@ let nextNumber: u32 = 1;
 const MAX_VALUE: u32 = 512;
 /** Combinations remembered; beyond it all are forgotten, and numbered anew as they come. */
 const MAX_KNOWN: i32 = 4096;
-const known = new Array<Evidence>();
+const known: Evidence[] = [];
 
 /** Octets of one kind of evidence; no octets where the client showed none. */
 @unmanaged
@@ -76,7 +76,9 @@ export function internEvidence(listener: Listener): Evidence {
 
 /** Whether the evidence is what stands in the spans. */
 export function same(evidence: Evidence): bool {
-  return equals(evidence.principal, principal) && equals(evidence.serverName, serverName) && equals(evidence.path, path);
+  return (
+    equals(evidence.principal, principal) && equals(evidence.serverName, serverName) && equals(evidence.path, path)
+  );
 }
 
 function equals(value: ArrayBuffer, span: Span): bool {

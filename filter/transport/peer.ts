@@ -3,15 +3,6 @@
 
 import { Evidence } from "./evidence";
 
-/** Transport of protos/verdict.proto. */
-export const enum Transport {
-  Udp = 0,
-  Tcp = 1,
-  DoT = 2,
-  DoH = 3,
-  DoH3 = 4,
-}
-
 export class Peer {
   /** The address as an IPv6 number, IPv4 as ::ffff:0:0/96 (RFC 4291, section 2.5.5.2). */
   high: u64 = 0;

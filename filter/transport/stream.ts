@@ -133,7 +133,12 @@ export class Stream extends Channel {
     if (this.isReading) return 0;
     this.isReading = true;
     let at: u32 = 0;
-    while (this.open && length - at >= 2 && this.inFlight < this.streams.limits.inFlight && this.sent < this.streams.share) {
+    while (
+      this.open &&
+      length - at >= 2 &&
+      this.inFlight < this.streams.limits.inFlight &&
+      this.sent < this.streams.share
+    ) {
       const size = read16(bytes + at);
       // Nothing that short is a message: whoever speaks is not speaking DNS.
       if (size < HEADER_SIZE) {
@@ -220,7 +225,8 @@ export class Stream extends Channel {
   /** Whether it has been idle, half-read or open for too long. */
   isOver(now: u64, draining: bool): bool {
     const limits = this.streams.limits;
-    if (this.backlogLength != 0 && now - this.heldSince > limits.reading && this.inFlight < limits.inFlight) return true;
+    if (this.backlogLength != 0 && now - this.heldSince > limits.reading && this.inFlight < limits.inFlight)
+      return true;
     if (this.inFlight != 0) return false;
     if (draining || now - this.openedAt > limits.lifetime) return true;
     return now - this.activeAt > limits.idle;

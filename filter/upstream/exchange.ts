@@ -3,17 +3,16 @@
 import { Answer } from "../answer/answer";
 import { Asked } from "../answer/read";
 import { WaitList } from "../cache/wait-list";
-import { Pipe } from "./pipe";
+import { Outstanding } from "./pipe";
 import { Server, Upstream } from "./server";
 
 const ECS_SIZE: u32 = 20;
 
-export class Exchange {
+export class Exchange extends Outstanding {
   readonly asked: Asked = new Asked();
   readonly waiters: WaitList = new WaitList();
   upstream: Upstream | null = null;
   server: Server | null = null;
-  pipe: Pipe | null = null;
   /** HTTP call of a DoH server; 0 is none. */
   token: u32 = 0;
   view: u64 = 0;
@@ -31,7 +30,6 @@ export class Exchange {
 
   hash: u64 = 0;
   next: Exchange | null = null;
-  nextById: Exchange | null = null;
   nextByToken: Exchange | null = null;
   /** Neighbours in the order of `tryEnds`. */
   earlier: Exchange | null = null;

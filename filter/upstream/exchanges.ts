@@ -4,14 +4,24 @@
 
 import { Answer, release } from "../answer/answer";
 import { Reading, ResponseReader } from "../answer/read";
-import { Buffer, HeaderMap, Headers, httpCall, readBuffer, readHeader, readLength, recordMetric, Text } from "../host/host";
+import {
+  Buffer,
+  HeaderMap,
+  Headers,
+  httpCall,
+  readBuffer,
+  readHeader,
+  readLength,
+  recordMetric,
+  Text,
+} from "../host/host";
 import { mix, NameKey } from "../wire/name";
 import { Rcode } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Exchange } from "./exchange";
-import { Pipe } from "./pipe";
+import { bucketOf, MAX_PIPES, Outstanding, Pipe } from "./pipe";
 import { writeQuery } from "./query-writer";
-import { MAX_PIPES, Server, Upstream } from "./server";
+import { Server, Upstream } from "./server";
 
 /** Is told what became of an exchange: an answer, whose reference it gets, or null where none could be had. */
 export interface ExchangeListener {
@@ -110,7 +120,9 @@ export class Exchanges {
       exchange.tries++;
       exchange.sentAt = now;
       exchange.tryEnds = now + this.tryMicroseconds;
-      const sent = upstream.isHttp ? this.sendHttp(exchange, server) : this.sendPipe(exchange, server, upstream.isEncrypted);
+      const sent = upstream.isHttp
+        ? this.sendHttp(exchange, server)
+        : this.sendPipe(exchange, server, upstream.isEncrypted);
       if (sent) {
         this.schedule(exchange);
         return;
@@ -123,21 +135,24 @@ export class Exchanges {
   private sendPipe(exchange: Exchange, server: Server, encrypted: bool): bool {
     const pipe = this.pipeWithRoom(server);
     if (pipe === null) return false;
-    exchange.asked.id = pipe.freeId();
+    exchange.id = pipe.freeId();
+    exchange.asked.id = exchange.id;
     writeQuery(writer, exchange.asked, encrypted, exchange.ecs, exchange.ecsLength);
     return pipe.send(exchange, writer.at, writer.length);
   }
 
   private pipeWithRoom(server: Server): Pipe | null {
-    for (let i = 0; i < server.pipes.length; i++) {
-      const pipe = unchecked(server.pipes[i]);
+    let count = 0;
+    for (let i = 0; i < this.pipes.length; i++) {
+      const pipe = unchecked(this.pipes[i]);
+      if (pipe.server !== server) continue;
+      count++;
       if (!pipe.hasRoom) continue;
       return pipe.token != 0 || pipe.open() ? pipe : null;
     }
-    if (server.pipes.length == MAX_PIPES) return null;
+    if (count == MAX_PIPES) return null;
     const pipe = new Pipe(server);
     if (!pipe.open()) return null;
-    server.pipes.push(pipe);
     this.pipes.push(pipe);
     return pipe;
   }
@@ -168,8 +183,10 @@ export class Exchanges {
   onPipeMessage(token: u32, message: usize, length: u32, now: u64): bool {
     const pipe = this.pipeOf(token);
     if (pipe === null) return false;
-    const exchange = length >= 2 ? pipe.find(bswap<u16>(load<u16>(message))) : null;
-    if (exchange === null) return true;
+    if (length < 2) return true;
+    const found = pipe.find(bswap<u16>(load<u16>(message)));
+    if (found === null) return true;
+    const exchange = changetype<Exchange>(found);
     const reading = this.reader.read(message, length, exchange.asked, true, now);
     if (reading == Reading.NotOurs) return true;
     pipe.answered++;
@@ -229,13 +246,13 @@ export class Exchanges {
   private abandon(pipe: Pipe, again: bool, now: u64): void {
     const orphans = pipe.outstanding;
     let bucket: u32 = 0;
-    const left = new Array<Exchange>();
+    const left: Exchange[] = [];
     for (let i: u32 = 0; i < orphans; i++) {
-      const exchange = pipe.anyFrom(bucket);
-      if (exchange === null) break;
-      bucket = exchange.asked.id & 1023;
-      pipe.remove(exchange);
-      left.push(exchange);
+      const orphan: Outstanding | null = pipe.anyFrom(bucket);
+      if (orphan === null) break;
+      bucket = bucketOf(orphan.id);
+      pipe.remove(orphan);
+      left.push(changetype<Exchange>(orphan));
     }
     for (let i = 0; i < left.length; i++) {
       const exchange = unchecked(left[i]);
@@ -312,7 +329,6 @@ export class Exchanges {
       if (pipe.outstanding > 0 || servers.has(clusterName(pipe.server))) continue;
       pipe.close();
       this.pipes.splice(i, 1);
-      pipe.server.pipes.splice(pipe.server.pipes.indexOf(pipe), 1);
     }
   }
 

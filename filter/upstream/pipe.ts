@@ -3,11 +3,12 @@
 // are pipelined and told apart by random ids (RFC 7766, section 6.2.1).
 
 import { grpcCancel, grpcSend, grpcStream, Headers, random16, Text } from "../host/host";
-import { Exchange } from "./exchange";
 import { Server } from "./server";
 
 /** Queries on one connection that wait for an answer. */
 export const MAX_OUTSTANDING: u32 = 1000;
+/** Connections to one server from one worker. */
+export const MAX_PIPES: i32 = 4;
 const BUCKETS: u32 = 1024;
 
 const CLUSTER = new Text("dns_pipe");
@@ -15,6 +16,14 @@ const SERVICE = new Text("dns");
 const METHOD = new Text("pipe");
 const UPSTREAM_CLUSTER = new Text("x-dns-cluster");
 const metadata = new Headers(1024);
+
+/** A query that waits for an answer on a pipe. */
+export abstract class Outstanding {
+  /** Message id, unique on the pipe. */
+  id: u32 = 0;
+  pipe: Pipe | null = null;
+  nextById: Outstanding | null = null;
+}
 
 @final
 export class Pipe {
@@ -25,7 +34,7 @@ export class Pipe {
   answered: u32 = 0;
   /** Monotonic microseconds of the last answer. */
   answeredAt: u64 = 0;
-  private readonly byId: StaticArray<Exchange | null> = new StaticArray<Exchange | null>(BUCKETS);
+  private readonly byId: StaticArray<Outstanding | null> = new StaticArray<Outstanding | null>(BUCKETS);
 
   constructor(readonly server: Server) {}
 
@@ -54,45 +63,49 @@ export class Pipe {
     return id;
   }
 
-  /** Sends a query; the exchange is then outstanding. */
-  send(exchange: Exchange, message: usize, length: u32): bool {
+  /** Sends a query, with its id in it; it is then outstanding. */
+  send(query: Outstanding, message: usize, length: u32): bool {
     if (!grpcSend(this.token, message, length)) return false;
-    const bucket = exchange.asked.id & (BUCKETS - 1);
-    exchange.nextById = unchecked(this.byId[bucket]);
-    unchecked((this.byId[bucket] = exchange));
-    exchange.pipe = this;
+    const bucket = bucketOf(query.id);
+    query.nextById = unchecked(this.byId[bucket]);
+    unchecked((this.byId[bucket] = query));
+    query.pipe = this;
     this.outstanding++;
     return true;
   }
 
-  find(id: u32): Exchange | null {
-    let exchange = unchecked(this.byId[id & (BUCKETS - 1)]);
-    while (exchange !== null && exchange.asked.id != id) exchange = exchange.nextById;
-    return exchange;
+  find(id: u32): Outstanding | null {
+    let query = unchecked(this.byId[bucketOf(id)]);
+    while (query !== null && query.id != id) query = query.nextById;
+    return query;
   }
 
-  remove(exchange: Exchange): void {
-    const bucket = exchange.asked.id & (BUCKETS - 1);
-    let before: Exchange | null = null;
+  remove(query: Outstanding): void {
+    const bucket = bucketOf(query.id);
+    let before: Outstanding | null = null;
     let at = unchecked(this.byId[bucket]);
-    while (at !== null && at !== exchange) {
+    while (at !== null && at !== query) {
       before = at;
       at = at.nextById;
     }
     if (at === null) return;
-    if (before !== null) before.nextById = exchange.nextById;
-    else unchecked((this.byId[bucket] = exchange.nextById));
-    exchange.nextById = null;
-    exchange.pipe = null;
+    if (before !== null) before.nextById = query.nextById;
+    else unchecked((this.byId[bucket] = query.nextById));
+    query.nextById = null;
+    query.pipe = null;
     this.outstanding--;
   }
 
-  /** Any outstanding exchange from bucket `from` on, or null. */
-  anyFrom(from: u32): Exchange | null {
+  /** Any outstanding query with a bucket from `from` on, or null; `bucketOf` tells its bucket. */
+  anyFrom(from: u32): Outstanding | null {
     for (let bucket = from; bucket < BUCKETS; bucket++) {
-      const exchange = unchecked(this.byId[bucket]);
-      if (exchange !== null) return exchange;
+      const query = unchecked(this.byId[bucket]);
+      if (query !== null) return query;
     }
     return null;
   }
+}
+
+export function bucketOf(id: u32): u32 {
+  return id & (BUCKETS - 1);
 }

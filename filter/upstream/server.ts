@@ -1,8 +1,7 @@
-// The servers of an upstream, how they fare, and the pipes that are open to them. A server is an Envoy cluster with one
-// endpoint, so choice, health and retry are made here; a server that did not change keeps its state across revisions.
+// The servers of an upstream and how they fare. A server is an Envoy cluster with one endpoint, so choice, health and retry
+// are made here; a server that did not change keeps its state across revisions.
 
 import { Text } from "../host/host";
-import { Pipe } from "./pipe";
 
 /** Upstream.Protocol of protos/sync.proto. */
 export const enum Protocol {
@@ -19,11 +18,7 @@ const MAX_BACKOFF: u64 = 1_000_000;
 const FAILURES: u32 = 3;
 /** Queries that may be under way to a server that is away, so that its return is seen at once. */
 const PROBES: u32 = 16;
-/** Connections to one server from one worker; each holds MAX_OUTSTANDING queries. */
-export const MAX_PIPES: i32 = 4;
-
 export class Server {
-  readonly pipes: Array<Pipe> = new Array<Pipe>();
   /** Tries under way. */
   underWay: u32 = 0;
   private failures: u32 = 0;

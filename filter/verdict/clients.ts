@@ -101,12 +101,12 @@ export class ClientTable extends S3Fifo {
 
 function maskHigh(high: u64, prefix: u32): u64 {
   if (prefix >= 64) return high;
-  return prefix == 0 ? 0 : high & (<u64>-1 << (64 - prefix));
+  return prefix == 0 ? 0 : high & ((<u64>-1) << (64 - prefix));
 }
 
 function maskLow(low: u64, prefix: u32): u64 {
   if (prefix >= 128) return low;
-  return prefix <= 64 ? 0 : low & (<u64>-1 << (128 - prefix));
+  return prefix <= 64 ? 0 : low & ((<u64>-1) << (128 - prefix));
 }
 
 function hashOf(evidence: u32, high: u64, low: u64, prefix: u32, isIPv4: bool): u64 {

@@ -4,9 +4,10 @@
 import { WaitList } from "../cache/wait-list";
 import { Buffer, HeaderMap, Headers, httpCall, readBuffer, readHeader, readLength, Text } from "../host/host";
 import { Evidence } from "../transport/evidence";
-import { Peer, Transport } from "../transport/peer";
-import { CLASS_IN, Flag, HEADER_SIZE, write16 } from "../wire/types";
+import { Peer } from "../transport/peer";
+import { Transport } from "../transport/transport";
 import { mix, NameKey } from "../wire/name";
+import { CLASS_IN, Flag, HEADER_SIZE, write16 } from "../wire/types";
 
 const CLUSTER = new Text("dns_policy");
 const METHOD = new Text(":method");

@@ -92,11 +92,11 @@ function typesAt(entry: Entry): usize {
 }
 
 function exceptAt(entry: Entry): usize {
-  return typesAt(entry) + (<usize>entry.typeCount << 2);
+  return typesAt(entry) + ((<usize>entry.typeCount) << 2);
 }
 
 function ownerAt(entry: Entry): usize {
-  return exceptAt(entry) + (<usize>entry.exceptCount << 2);
+  return exceptAt(entry) + ((<usize>entry.exceptCount) << 2);
 }
 
 function hashOf(subject: u32, key: NameKey, labels: u32): u64 {
@@ -108,7 +108,8 @@ function covers(entry: Entry, subject: u32, key: NameKey, labels: u32, type: u32
   if (entry.transports != 0 && !(entry.transports & (1 << transport))) return false;
   if (labels == key.labels ? entry.extent == Extent.Below : entry.extent == Extent.Exact) return false;
   const length = entry.ownerLength;
-  if (key.suffixLength(labels) != length || memory.compare(key.suffixAt(labels), ownerAt(entry), length) != 0) return false;
+  if (key.suffixLength(labels) != length || memory.compare(key.suffixAt(labels), ownerAt(entry), length) != 0)
+    return false;
   if (entry.typeCount != 0 && contains(typesAt(entry), entry.typeCount, type) == entry.typesExcluded) return false;
   if (entry.exceptCount != 0 && labels < key.labels) {
     const next = key.suffixAt(labels + 1);

@@ -140,7 +140,7 @@ export class NameKey {
       for (; i + 8 <= size; i += 8) hash = mix(hash, load<u64>(start + i));
       let rest: u64 = 0;
       for (; i < size; i++) rest = (rest << 8) | load<u8>(start + i);
-      hash = mix(hash, rest ^ (<u64>size << 56));
+      hash = mix(hash, rest ^ ((<u64>size) << 56));
       store<u64>(this.hashes + (k << 3), hash);
     }
   }

@@ -39,7 +39,7 @@ export class ProtoReader {
     let shift: u64 = 0;
     while (this.at < this.end && shift < 64) {
       const octet = load<u8>(this.at++);
-      value |= <u64>(octet & 0x7f) << shift;
+      value |= (<u64>(octet & 0x7f)) << shift;
       if (octet < 0x80) return value;
       shift += 7;
     }

@@ -1,6 +1,6 @@
 // What a client asks: the one question of a query and its EDNS wishes, read out of a message once.
 
-import { MAX_NAME, NameKey, readName, nameEnd, skipName } from "./name";
+import { MAX_NAME, NameKey, nameEnd, readName, skipName } from "./name";
 import { Flag, HEADER_SIZE, Option, read16, read32, Type } from "./types";
 
 export const enum Parse {

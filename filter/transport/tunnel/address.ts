@@ -113,7 +113,7 @@ function parseIPv6(from: usize, end: usize, peer: Peer): bool {
 }
 
 function mask(bits: u32): u64 {
-  return bits >= 64 ? <u64>-1 : (<u64>1 << bits) - 1;
+  return bits >= 64 ? <u64>-1 : ((<u64>1) << bits) - 1;
 }
 
 function hex(character: u32): u32 {

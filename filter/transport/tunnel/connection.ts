@@ -486,7 +486,7 @@ export class TunnelConnection extends Channel {
 }
 
 function frameLength(head: usize): u32 {
-  return (<u32>load<u8>(head) << 16) | (<u32>load<u8>(head + 1) << 8) | load<u8>(head + 2);
+  return ((<u32>load<u8>(head)) << 16) | ((<u32>load<u8>(head + 1)) << 8) | load<u8>(head + 2);
 }
 
 /** Octets of a variable-length integer (RFC 9000, section 16). */

@@ -1,8 +1,8 @@
 // UDP sessions: one source address and port each, a stream of the tunnel. They are many and short, so objects are pooled,
 // and every list that they stand in runs through the objects themselves.
 
-import { Peer } from "../peer";
 import { mix } from "../../wire/name";
+import { Peer } from "../peer";
 
 @final
 export class Session extends Peer {
