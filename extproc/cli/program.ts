@@ -1,0 +1,130 @@
+/**
+ * The command line: `dnspolicy serve` and the commands that ask it.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { EndpointError } from "../server/endpoint.ts";
+import { runApply, runDelete, runDrain, runGet, runStatus } from "./client-commands.ts";
+import type { Context } from "./context.ts";
+import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
+import { serve } from "./serve.ts";
+import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
+
+/** Returns the exit code. */
+export async function run(context: Context): Promise<ExitCode> {
+  let code: ExitCode = ExitCode.OK;
+  const program = createProgram(context, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(context.arguments, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+    const message = error instanceof Error ? error.message : String(error);
+    context.stderr.write(`dnspolicy: ${message}\n`);
+    if (error instanceof CommandError) return error.code;
+    return error instanceof EndpointError ? ExitCode.USAGE : ExitCode.FAILED;
+  }
+}
+
+function createProgram(context: Context, finish: (code: ExitCode) => void): Command {
+  const program = new Command("dnspolicy")
+    .description("DNS as a policy point of the service mesh, on a stock Envoy")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void context.stderr.write(text),
+    })
+    .showHelpAfterError("(--help says more)")
+    .addHelpText("after", EXIT_CODES_HELP);
+  addServe(program, context, finish);
+  addClientCommands(program, context, finish);
+  // Subcommands inherit the settings only when they are made by command(); help of each has the codes, too.
+  for (const command of program.commands) command.addHelpText("after", EXIT_CODES_HELP);
+  return program;
+}
+
+function addServe(program: Command, context: Context, finish: (code: ExitCode) => void): void {
+  const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
+  program
+    .command("serve")
+    .description("run the policy service")
+    .option(
+      "--listen <endpoint>",
+      `gRPC for Envoy: unix:/path, or host:port with --token or --tls-client-ca; may be repeated (default: ${DEFAULT_LISTEN})`,
+      collect,
+    )
+    .option("--store <dir>", "keep the policy in this directory; this process is its one writer")
+    .option("--watch <dir>", "read the policy from this directory, which somebody else writes")
+    .option(
+      "--admin <endpoint>",
+      `admin API: unix:/path, or host:port with --admin-token-file; may be repeated (default: ${DEFAULT_ADMIN})`,
+      collect,
+    )
+    .option(
+      "--admin-demo <endpoint>",
+      "admin API on a loopback port, open to everybody on this machine: for demos only",
+    )
+    .option("--admin-token-file <file>", "bearer token of the admin API on TCP ports")
+    .option("--admin-name <name>", "another host name of the admin API on TCP ports; may be repeated", collect)
+    .addOption(secret(context, "DNSPOLICY_SERVICE_TOKEN", "asked of every gRPC caller"))
+    .option("--token-file <file>", "the same, from a file")
+    .option("--tls-cert <file>", "certificate (PEM) of gRPC on TCP ports")
+    .option("--tls-key <file>", "its key")
+    .option("--tls-client-ca <file>", "authorities of client certificates, which everybody then needs")
+    .option(
+      "--upstream-ca <file>",
+      "trust these authorities (PEM), beside the public ones, for upstreams without tls.ca",
+    )
+    .option(
+      "--query-log <file>",
+      "JSON lines of denials, and of all queries where a tenant asks for it; - is the standard output",
+    )
+    .option(
+      "--last-good <seconds>",
+      "for how long workers use verdicts without the service, as configured there",
+      "600",
+    )
+    .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info"))
+    .action(async (flags: ServeFlags) => finish(await serve(context, await readServeOptions(flags))));
+}
+
+function addClientCommands(program: Command, context: Context, finish: (code: ExitCode) => void): void {
+  const add = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option(
+        "--server <endpoint>",
+        "admin API: unix:/path or http://host:port (or DNSPOLICY_SERVER)",
+        context.environment.DNSPOLICY_SERVER ?? DEFAULT_ADMIN,
+      )
+      .addOption(secret(context, "DNSPOLICY_TOKEN", "bearer token of the admin API"));
+  const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
+
+  add("apply", "create or replace resources; returns when every connected worker obeys them")
+    .requiredOption("-f, --filename <path>", "a file, a directory of .yaml files, or -; may be repeated", collect)
+    .option("--prune", "make them the whole set: whatever else there is, is deleted")
+    .option("--dry-run", "only say what would change")
+    .action(async (options) => finish(await runApply(context, options)));
+  add("delete <kind> <name>", "delete a resource")
+    .option("--dry-run", "only say what would change")
+    .action(async (kind: string, name: string, options) => finish(await runDelete(context, kind, name, options)));
+  add("get [kind] [name]", "print the resources in force, as they were written").action(
+    async (kind: string | undefined, name: string | undefined, options) =>
+      finish(await runGet(context, kind, name, options)),
+  );
+  add("status", "say which policy is in force, and who obeys it")
+    .option("--json", "as JSON")
+    .action(async (options) => finish(await runStatus(context, options)));
+  add("drain", "tell workers that their Envoy is about to be stopped")
+    .option("--node <node>", "only those of this Envoy")
+    .action(async (options) => finish(await runDrain(context, options)));
+}
+
+/** `--token`, or a variable of the environment, which other users of the machine do not see. */
+function secret({ environment }: Context, variable: string, description: string): Option {
+  const option = new Option("--token <secret>", `${description} (or ${variable})`);
+  const value = environment[variable];
+  return value === undefined ? option : option.default(value, `$${variable}`);
+}

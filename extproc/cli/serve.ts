@@ -1,0 +1,106 @@
+/**
+ * `dnspolicy serve`: opens the policy's source, starts the service, and stops both when asked to.
+ */
+import type { Writable } from "node:stream";
+import { rootCertificates } from "node:tls";
+import { type DestinationStream, pino } from "pino";
+import type { Compiler } from "../compile/compiler.ts";
+import { startCompiler } from "../compile/compiler.ts";
+import { decide } from "../decide/decide.ts";
+import { formatProblem } from "../resources/problem.ts";
+import { formatEndpoint } from "../server/endpoint.ts";
+import type { Logger } from "../server/logger.ts";
+import { startService } from "../server/service.ts";
+import { openStore, type PolicyStore } from "../store/store.ts";
+import { type WatchedDirectory, watchDirectory } from "../store/watch.ts";
+import { fileLog, noQueryLog, type QueryLog, StreamLog } from "../telemetry/query-log.ts";
+import type { Context } from "./context.ts";
+import { ExitCode } from "./exit-code.ts";
+import type { ServeOptions } from "./serve-options.ts";
+
+/** Filters come back within 0.5 s, Envoy's cluster within 1 s. */
+const RETURN_MS = 1500;
+
+export async function serve(context: Context, options: ServeOptions): Promise<ExitCode> {
+  const logger = pino(
+    { name: "dnspolicy", level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    context.stderr as DestinationStream & NodeJS.WritableStream,
+  );
+  const stopped = new Promise<string>((resolve) => context.onStop(resolve));
+  const compiler = startCompiler();
+  let source: PolicyStore | WatchedDirectory | undefined;
+  try {
+    const opened = await openSource(options, compiler, context, logger);
+    source = opened.source;
+    for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
+    const queryLog = openQueryLog(options.queryLog, context, logger);
+    context.onReopen(() => {
+      queryLog.reopen();
+      logger.info({}, "the query log is opened anew");
+    });
+    const service = await startService({
+      listen: options.listen,
+      admin: options.admin,
+      tls: options.tls,
+      token: options.token,
+      defaultCa: options.upstreamCa === undefined ? undefined : withPublicRoots(options.upstreamCa),
+      lastGoodMs: options.lastGoodMs,
+      returnMs: opened.isNew ? 0 : RETURN_MS,
+      processMetrics: true,
+      source,
+      decide,
+      queryLog,
+      clock: context.clock,
+      logger,
+      later: setImmediate,
+    });
+    const listen = service.listen.map(formatEndpoint);
+    const admin = service.admin.map(formatEndpoint);
+    logger.info({ listen, admin, policy: options.source.directory }, "the policy service is up");
+    const signal = await stopped;
+    logger.info({ signal }, "the policy service is stopping");
+    await service.close();
+    logger.info({}, "the policy service has stopped");
+    return ExitCode.OK;
+  } finally {
+    await source?.close();
+    await compiler.close();
+  }
+}
+
+interface OpenedSource {
+  readonly source: PolicyStore | WatchedDirectory;
+  /** Nobody obeys a policy of it yet. */
+  readonly isNew: boolean;
+}
+
+async function openSource(
+  { source: { mode, directory } }: ServeOptions,
+  compiler: Compiler,
+  context: Context,
+  logger: Logger,
+): Promise<OpenedSource> {
+  if (mode === "watch") {
+    const onRefused = (problems: Parameters<typeof formatProblem>[0][]) => {
+      logger.error({ problems: problems.map(formatProblem) }, "the directory's newer content is refused");
+    };
+    const source = await watchDirectory({ directory, compiler, onRefused: (problems) => onRefused([...problems]) });
+    return { source, isNew: false };
+  }
+  // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
+  const firstSequence = Math.floor(context.clock.now());
+  const source = await openStore({ directory, compiler, firstSequence });
+  return { source, isNew: source.current().sequence === firstSequence };
+}
+
+function openQueryLog(path: string | undefined, context: Context, logger: Logger): QueryLog {
+  if (path === undefined) return noQueryLog;
+  const onError = (error: Error) => logger.error({ err: error }, "the query log cannot be written");
+  if (path !== "-") return fileLog(path, onError);
+  return new StreamLog({ open: () => context.stdout as Writable, onError });
+}
+
+/** Envoy takes either the system's authorities or given ones: beside given ones, the public ones are Node's. */
+function withPublicRoots(pem: string): string {
+  return `${pem.trimEnd()}\n${rootCertificates.join("\n")}\n`;
+}

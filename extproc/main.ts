@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/**
+ * The program: the only place that knows the process, its environment and the clock.
+ */
+import type { Context } from "./cli/context.ts";
+import { run } from "./cli/program.ts";
+import type { Clock } from "./server/clock.ts";
+
+const clock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  after: (milliseconds, task) => {
+    const timer = setTimeout(task, milliseconds);
+    return () => clearTimeout(timer);
+  },
+  every: (milliseconds, task) => {
+    const timer = setInterval(task, milliseconds);
+    return () => clearInterval(timer);
+  },
+};
+
+const context: Context = {
+  arguments: process.argv.slice(2),
+  environment: process.env,
+  clock,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  readStdin: async () => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  },
+  onStop: (task) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => task(signal));
+  },
+  onReopen: (task) => process.on("SIGHUP", task),
+};
+
+// Sockets, the store and logs are for this user only, from the moment they are made.
+process.umask(0o077);
+// Nothing of ours throws where nobody catches; what does all the same must not leave half a service behind.
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (error: unknown) => {
+    process.stderr.write(`dnspolicy: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  });
+}
+// `dnspolicy get | head` closes our output.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
+process.exitCode = await run(context);

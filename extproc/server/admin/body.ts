@@ -1,0 +1,51 @@
+/**
+ * The body of a PUT: YAML, or several files of it as multipart/form-data.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Source } from "../../compile/change.ts";
+import { HttpError } from "./http-error.ts";
+import { readMultipart } from "./multipart.ts";
+import { shareText } from "./utf8.ts";
+
+export const MAX_BODY = 16 * 2 ** 20;
+
+const YAML_TYPES: ReadonlySet<string> = new Set([
+  "application/yaml",
+  "application/x-yaml",
+  "text/yaml",
+  "text/x-yaml",
+  "text/plain",
+]);
+
+/** A line that is more than white space, a comment or a marker. */
+const CONTENT = /^(?!\s*(?:#|---\s*(?:#.*)?$|\.\.\.\s*$|%)).*\S/m;
+
+export async function readSources(request: IncomingMessage): Promise<readonly Source[]> {
+  const header = request.headers["content-type"] ?? "";
+  const type = header.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const multipart = type === "multipart/form-data";
+  if (!multipart && !YAML_TYPES.has(type)) {
+    const got = type === "" ? "none" : type.slice(0, 100);
+    throw new HttpError(415, `expected content-type application/yaml or multipart/form-data, got ${got}`);
+  }
+  const body = await readBody(request);
+  const parts = multipart ? readMultipart(body, header) : [{ name: "request", octets: body }];
+  // With prune it would delete everything, which nobody says with an empty file.
+  if (!parts.some(({ octets }) => CONTENT.test(octets.toString("latin1")))) {
+    throw new HttpError(400, "expected at least one resource, got none");
+  }
+  return parts.map(({ name, octets }) => ({ name, text: shareText(octets, name) }));
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = () => new HttpError(413, `expected a body of at most ${MAX_BODY} octets, got more`);
+  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}

@@ -1,0 +1,56 @@
+/**
+ * One decision: the messages of one ext_proc stream in, at most one answer out.
+ */
+
+import type { Verdict } from "../../compiled/messages.ts";
+import type { Snapshot } from "../../compiled/snapshot.ts";
+import { type DecisionRequest, MalformedRequest } from "../../decide/request.ts";
+import type { ProcessingRequest__Output } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingRequest.ts";
+import type { ProcessingResponse } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingResponse.ts";
+import { readDecisionRequest } from "./read-request.ts";
+import { answerFailure, answerVerdict } from "./responses.ts";
+
+export type Decide = (snapshot: Snapshot, request: DecisionRequest) => Verdict;
+
+export type DecisionOutcome = "forward" | "deny" | "malformed" | "failed" | "no_policy";
+
+export interface Answered {
+  readonly response: ProcessingResponse;
+  readonly outcome: DecisionOutcome;
+  /** What went wrong in us, to be logged. */
+  readonly error?: unknown;
+}
+
+export interface ProcessorDependencies {
+  /** The policy in force; undefined while there is none. */
+  readonly policy: () => Snapshot | undefined;
+  readonly decide: Decide;
+}
+
+export class Processor {
+  readonly #dependencies: ProcessorDependencies;
+
+  constructor(dependencies: ProcessorDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Never throws: what is no verdict is told as a failure. */
+  process(message: ProcessingRequest__Output): Answered {
+    try {
+      const headers = message.request_headers?.headers?.headers;
+      if (headers === undefined) throw new MalformedRequest("expected request headers, got another message");
+      const request = readDecisionRequest(headers);
+      const snapshot = this.#dependencies.policy();
+      if (snapshot === undefined) {
+        return { response: answerFailure(503, "there is no policy yet"), outcome: "no_policy" };
+      }
+      const verdict = this.#dependencies.decide(snapshot, request);
+      return { response: answerVerdict(verdict), outcome: "forward" in verdict ? "forward" : "deny" };
+    } catch (error) {
+      if (error instanceof MalformedRequest) {
+        return { response: answerFailure(400, error.message), outcome: "malformed" };
+      }
+      return { response: answerFailure(500, "the decision failed"), outcome: "failed", error };
+    }
+  }
+}

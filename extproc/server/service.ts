@@ -1,0 +1,130 @@
+/**
+ * The policy service, put together: what main.ts starts, and tests too.
+ */
+import type { PolicySource } from "../store/policy-source.ts";
+import { createMetrics } from "../telemetry/metrics.ts";
+import type { QueryLog } from "../telemetry/query-log.ts";
+import { ReportQueue } from "../telemetry/report-queue.ts";
+import { type AdminListener, type AdminServer, startAdminServer } from "./admin/admin-server.ts";
+import type { Clock } from "./clock.ts";
+import { ClusterService } from "./clusters/cluster-service.ts";
+import { Control } from "./control.ts";
+import { extProc } from "./decisions/ext-proc.ts";
+import type { Decide } from "./decisions/processor.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type ServerTls, startGrpcServer } from "./grpc-server.ts";
+import { Health } from "./health.ts";
+import type { Logger } from "./logger.ts";
+import { Rollout } from "./rollout.ts";
+import { WorkerRegistry } from "./sync/registry.ts";
+import { SyncService } from "./sync/sync-service.ts";
+import { Token } from "./token.ts";
+
+export interface ServiceOptions {
+  /** Where gRPC is served. */
+  readonly listen: readonly Endpoint[];
+  readonly admin: readonly AdminListener[];
+  readonly tls?: ServerTls | undefined;
+  /** Asked of everybody who calls by gRPC. */
+  readonly token?: string | undefined;
+  /** PEM to trust for upstream servers that name no authorities. */
+  readonly defaultCa?: string | undefined;
+  /** For how long workers use verdicts without the service: as in their configuration. */
+  readonly lastGoodMs: number;
+  /** How long workers of an earlier run may take to come back; 0 where there was none. */
+  readonly returnMs?: number;
+  /** Figures of this Node process on /metrics. */
+  readonly processMetrics?: boolean;
+  readonly source: PolicySource;
+  readonly decide: Decide;
+  readonly queryLog: QueryLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** setImmediate. */
+  readonly later: (task: () => void) => void;
+}
+
+export interface Service {
+  readonly listen: readonly Endpoint[];
+  readonly admin: readonly Endpoint[];
+  readonly control: Control;
+  /** Takes nothing new, ends what is under way, writes out the query log. The source stays open. */
+  close(): Promise<void>;
+}
+
+const SERVICES = [
+  "envoy.service.ext_proc.v3.ExternalProcessor",
+  "envoy.service.cluster.v3.ClusterDiscoveryService",
+  "dns.mesh.v1.Sync",
+];
+
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { source, clock, logger, queryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
+  const token = options.token === undefined ? undefined : new Token(options.token);
+  const metrics = createMetrics({ process: options.processMetrics ?? false });
+  const health = new Health(SERVICES);
+  const registry = new WorkerRegistry({ lastGoodMs, now: () => clock.now() });
+  const clusters = new ClusterService({ token, clock, logger, defaultCa });
+  const reports = new ReportQueue({ metrics, queryLog, later: options.later });
+  const sync = new SyncService({
+    token,
+    clock,
+    logger,
+    registry,
+    revision: () => rollout.inForce?.revision,
+    onReport: (report, done) => reports.push(report, done),
+  });
+  const rollout: Rollout = new Rollout({
+    clock,
+    clusters,
+    registry,
+    returnMs,
+    enforce: (snapshot) => {
+      sync.broadcast(snapshot.revision);
+      health.serving = true;
+      logger.info({ sequence: snapshot.sequence, hash: snapshot.hash }, "a policy is in force");
+    },
+  });
+  const decisions = extProc({
+    token,
+    clock,
+    logger,
+    policy: () => rollout.inForce,
+    decide: options.decide,
+    onDecision: (outcome, seconds) => {
+      metrics.decisions.inc({ outcome });
+      metrics.decisionDuration.observe(seconds);
+    },
+  });
+  const control = new Control({ source, rollout, registry, sync, clusters, health, metrics });
+
+  const first = source.current();
+  if (first !== undefined) rollout.start(first);
+  const stopListening = source.onChange((snapshot) => rollout.offer(snapshot));
+  const grpc = await startGrpcServer(
+    options.listen,
+    [decisions, sync.grpc, clusters.grpc, health.grpc],
+    clock,
+    options.tls,
+  );
+  let admin: AdminServer;
+  try {
+    admin = await startAdminServer(options.admin, control, logger);
+  } catch (error) {
+    sync.close();
+    await grpc.close();
+    throw error;
+  }
+  const close = async (): Promise<void> => {
+    health.close();
+    await admin.close();
+    stopListening();
+    await rollout.close();
+    const ended = grpc.close();
+    sync.close();
+    clusters.close();
+    await ended;
+    await queryLog.close();
+  };
+  return { listen: grpc.endpoints, admin: admin.endpoints, control, close };
+}

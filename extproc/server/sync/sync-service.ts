@@ -1,0 +1,141 @@
+/**
+ * dns.mesh.v1.Sync: every worker hears of every revision, and is heard when it has taken it over.
+ */
+import { status } from "@grpc/grpc-js";
+import type { RevisionMessage } from "../../compiled/messages.ts";
+import type { Hello__Output } from "../../gen/types/dns/mesh/v1/Hello.ts";
+import type { Report__Output } from "../../gen/types/dns/mesh/v1/Report.ts";
+import type { ServiceMessage, ServiceMessage__Output } from "../../gen/types/dns/mesh/v1/ServiceMessage.ts";
+import type { WorkerMessage, WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
+import { toHex } from "../../messages/long.ts";
+import { method } from "../../messages/protos.ts";
+import type { Clock } from "../clock.ts";
+import { admits, type GrpcService } from "../grpc-service.ts";
+import type { Logger } from "../logger.ts";
+import type { Token } from "../token.ts";
+import type { Membership, WorkerIdentity, WorkerRegistry } from "./registry.ts";
+import { type StreamOwner, type SyncCall, WorkerStream } from "./worker-stream.ts";
+
+export const syncService = {
+  Connect: method<WorkerMessage, WorkerMessage__Output, ServiceMessage, ServiceMessage__Output>(
+    "dns.mesh.v1.Sync",
+    "Connect",
+  ),
+};
+
+const HEARTBEAT_MS = 1000;
+const HELLO_TIMEOUT_MS = 5000;
+
+export interface SyncDependencies {
+  readonly token: Token | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: WorkerRegistry;
+  /** The revision in force; undefined while there is none. */
+  readonly revision: () => RevisionMessage | undefined;
+  /** Calls `done` when the report is counted. */
+  readonly onReport: (report: Report__Output, done: () => void) => void;
+}
+
+interface Member {
+  readonly identity: WorkerIdentity;
+  readonly membership: Membership;
+}
+
+export class SyncService implements StreamOwner {
+  readonly #dependencies: SyncDependencies;
+  readonly #streams = new Set<WorkerStream>();
+  readonly #members = new Map<WorkerStream, Member>();
+  /** Nodes that are being drained, and which process of each. */
+  readonly #draining = new Map<string, string>();
+  readonly #stopHeartbeat: () => void;
+
+  constructor(dependencies: SyncDependencies) {
+    this.#dependencies = dependencies;
+    this.#stopHeartbeat = dependencies.clock.every(HEARTBEAT_MS, () => this.#beat());
+  }
+
+  get grpc(): GrpcService {
+    return { definition: syncService, implementation: { Connect: (call: SyncCall) => this.#connect(call) } };
+  }
+
+  /** To every worker, in this very moment. */
+  broadcast(revision: RevisionMessage): void {
+    for (const stream of [...this.#members.keys()]) stream.sendRevision(revision);
+  }
+
+  /** Tells the workers of a node, or of all nodes, that their Envoy will be stopped. Returns how many were told. */
+  drain(node?: string): number {
+    let count = 0;
+    for (const [stream, { identity }] of this.#members) {
+      if (node !== undefined && identity.node !== node) continue;
+      this.#draining.set(identity.node, identity.process);
+      stream.sendDrain();
+      count++;
+    }
+    return count;
+  }
+
+  close(): void {
+    this.#stopHeartbeat();
+    for (const stream of [...this.#streams]) stream.end();
+  }
+
+  admit(hello: Hello__Output): boolean {
+    const { token } = this.#dependencies;
+    return token === undefined || token.matches(hello.token);
+  }
+
+  joined(stream: WorkerStream, hello: Hello__Output): void {
+    const { registry, revision, logger } = this.#dependencies;
+    const identity = { node: hello.node, process: toHex(hello.process), worker: toHex(hello.worker) };
+    this.#members.set(stream, { identity, membership: registry.join(identity, hello.concurrency) });
+    logger.info(identity, "a worker has connected");
+    const current = revision();
+    if (current !== undefined) stream.sendRevision(current);
+    if (this.#draining.get(identity.node) === identity.process) stream.sendDrain();
+    else this.#draining.delete(identity.node);
+  }
+
+  acknowledged(stream: WorkerStream, sequence: number): void {
+    // Nobody has a revision that was never sent; who says so must not be taken for up to date later.
+    const newest = this.#dependencies.revision()?.sequence ?? 0;
+    this.#members.get(stream)?.membership.acknowledge(Math.min(sequence, newest));
+  }
+
+  reported(_stream: WorkerStream, report: Report__Output, done: () => void): void {
+    this.#dependencies.onReport(report, done);
+  }
+
+  left(stream: WorkerStream): void {
+    this.#streams.delete(stream);
+    const member = this.#members.get(stream);
+    if (member === undefined) return;
+    this.#members.delete(stream);
+    member.membership.leave();
+    this.#dependencies.logger.info(member.identity, "a worker has gone");
+  }
+
+  #connect(call: SyncCall): void {
+    const { token, clock } = this.#dependencies;
+    const stream = new WorkerStream(call, this);
+    this.#streams.add(stream);
+    // The token may come with the call or with Hello; a wrong one in the call is refused at once.
+    if (call.metadata.get("authorization").length > 0 && !admits(token, call.metadata)) {
+      stream.refuse(status.UNAUTHENTICATED, "expected the service's token");
+      return;
+    }
+    const cancel = clock.after(HELLO_TIMEOUT_MS, () => {
+      if (stream.isNew) stream.refuse(status.DEADLINE_EXCEEDED, `expected Hello within ${HELLO_TIMEOUT_MS} ms`);
+    });
+    call.once("close", cancel);
+  }
+
+  #beat(): void {
+    this.#dependencies.registry.expire();
+    const sequence = this.#dependencies.revision()?.sequence;
+    // Without a policy the service is as good as away, and silent.
+    if (sequence === undefined) return;
+    for (const stream of [...this.#members.keys()]) stream.sendHeartbeat(sequence);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What /metrics shows. Every label is bounded: tenants in number, the others by what DNS and the protos know.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { TenantLabels } from "./bounded-labels.ts";
+import { BucketHistogram } from "./bucket-histogram.ts";
+
+/** LATENCY_BOUNDS_US of sync.proto. */
+export const LATENCY_BOUNDS_US: readonly number[] = [
+  100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
+];
+
+const DECISION_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.2];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** `process`: the figures of this Node process, too. */
+export function createMetrics({ process = false }: { readonly process?: boolean } = {}) {
+  const registry = new Registry();
+  if (process) collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const tenants = new TenantLabels();
+  const latency = new BucketHistogram({
+    name: "dns_query_duration_seconds",
+    help: "Time from reading a query to handing its answer to Envoy.",
+    labelNames: ["tenant", "transport"] as const,
+    buckets: LATENCY_BOUNDS_US.map((microseconds) => microseconds / 1e6),
+    registry,
+  });
+  return {
+    registry,
+    tenants,
+    latency,
+    queries: new Counter({
+      name: "dns_queries_total",
+      help: "Queries answered.",
+      labelNames: ["tenant", "transport", "type", "outcome", "rcode"] as const,
+      registers,
+    }),
+    cache: new Counter({
+      name: "dns_cache_total",
+      help: "Queries that were forwarded, or answered from what was, by what the answer cache had.",
+      labelNames: ["tenant", "result"] as const,
+      registers,
+    }),
+    eventsDropped: new Counter({
+      name: "dns_events_dropped_total",
+      help: "Query events that workers could not send.",
+      registers,
+    }),
+    queryLogDropped: new Counter({
+      name: "dns_query_log_dropped_total",
+      help: "Lines that the query log could not keep.",
+      registers,
+    }),
+    reports: new Counter({ name: "dns_reports_total", help: "Reports of workers.", registers }),
+    workers: new Gauge({ name: "dns_workers_connected", help: "Workers with an open Sync stream.", registers }),
+    workersBehind: new Gauge({
+      name: "dns_workers_behind",
+      help: "Workers that may still answer by an older policy.",
+      registers,
+    }),
+    envoys: new Gauge({ name: "dns_envoys_connected", help: "Envoys with an open cluster stream.", registers }),
+    envoysRejecting: new Gauge({
+      name: "dns_envoys_rejecting",
+      help: "Envoys that have rejected their newest clusters.",
+      registers,
+    }),
+    decisions: new Counter({
+      name: "dns_decisions_total",
+      help: "Decisions that workers asked for.",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
+    decisionDuration: new Histogram({
+      name: "dns_decision_duration_seconds",
+      help: "Time to make a decision, without the transport.",
+      buckets: DECISION_BUCKETS,
+      registers,
+    }),
+    revision: new Gauge({
+      name: "dns_policy_revision",
+      help: "Sequence number of the policy in force; 0 is none.",
+      registers,
+    }),
+    applies: new Counter({
+      name: "dns_policy_applies_total",
+      help: "Changes of the policy that were asked for.",
+      labelNames: ["result"] as const,
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * Reports of workers into metrics and the query log, a little at a time: a decision that comes meanwhile does not
+ * wait for more than one slice. A worker sends no more until its reports are counted, which bounds the queue.
+ */
+import type { LatencyCounter__Output } from "../gen/types/dns/mesh/v1/LatencyCounter.ts";
+import type { QueryCounter__Output } from "../gen/types/dns/mesh/v1/QueryCounter.ts";
+import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
+import type { Report__Output } from "../gen/types/dns/mesh/v1/Report.ts";
+import { toNumber } from "../messages/long.ts";
+import type { Metrics } from "./metrics.ts";
+import { CACHE_RESULTS, nameOf, OUTCOMES, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
+import type { QueryLog } from "./query-log.ts";
+import { queryRecord } from "./query-record.ts";
+
+/** Events and counters in one slice: about a millisecond. */
+const SLICE = 128;
+
+const CACHE_NONE = 0;
+
+export interface ReportQueueOptions {
+  readonly metrics: Metrics;
+  readonly queryLog: QueryLog;
+  /** Puts off a slice until other work has had its turn: setImmediate. */
+  readonly later: (task: () => void) => void;
+}
+
+export class ReportQueue {
+  readonly #options: ReportQueueOptions;
+  readonly #work: Generator<void>[] = [];
+  #scheduled = false;
+
+  constructor(options: ReportQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Calls `done` when all of the report is counted. */
+  push(report: Report__Output, done: () => void): void {
+    this.#work.push(this.#process(report, done));
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.later(() => {
+      this.#scheduled = false;
+      const first = this.#work[0];
+      if (first?.next().done === true) this.#work.shift();
+      if (this.#work.length > 0) this.#schedule();
+    });
+  }
+
+  *#process(report: Report__Output, done: () => void): Generator<void> {
+    const { metrics } = this.#options;
+    metrics.reports.inc();
+    metrics.eventsDropped.inc(toNumber(report.dropped_events));
+    let count = 0;
+    for (const counter of report.counters) {
+      this.#count(counter);
+      if (++count % SLICE === 0) yield;
+    }
+    for (const latency of report.latencies) {
+      this.#measure(latency);
+      if (++count % SLICE === 0) yield;
+    }
+    for (const event of report.events) {
+      this.#log(event);
+      if (++count % SLICE === 0) yield;
+    }
+    done();
+  }
+
+  #count(counter: QueryCounter__Output): void {
+    const { metrics } = this.#options;
+    const tenant = metrics.tenants.label(counter.tenant);
+    const transport = nameOf(TRANSPORTS, counter.transport);
+    const outcome = nameOf(OUTCOMES, counter.outcome);
+    const type = typeLabel(counter.qtype);
+    const rcode = rcodeLabel(counter.rcode);
+    const count = toNumber(counter.count);
+    metrics.queries.inc({ tenant, transport, type, outcome, rcode }, count);
+    if (counter.cache !== CACHE_NONE)
+      metrics.cache.inc({ tenant, result: nameOf(CACHE_RESULTS, counter.cache) }, count);
+  }
+
+  #measure({ tenant, transport, buckets, sum_us }: LatencyCounter__Output): void {
+    const { metrics } = this.#options;
+    const labels = { tenant: metrics.tenants.label(tenant), transport: nameOf(TRANSPORTS, transport) };
+    metrics.latency.add(labels, buckets.map(toNumber), toNumber(sum_us) / 1e6);
+  }
+
+  #log(event: QueryEvent__Output): void {
+    const { metrics, queryLog } = this.#options;
+    if (!queryLog.write(queryRecord(event))) metrics.queryLogDropped.inc();
+  }
+}
