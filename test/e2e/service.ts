@@ -9,7 +9,8 @@ import { eventually } from "./clients/deadline.ts";
 import { Program } from "./process.ts";
 
 const run = promisify(execFile);
-const main = fileURLToPath(new URL("../../extproc/main.ts", import.meta.url));
+/** The service from its sources, or the built one that `DNSPOLICY` names. */
+const main = process.env.DNSPOLICY ?? fileURLToPath(new URL("../../extproc/main.ts", import.meta.url));
 const COMMAND = ["--import", "tsx", main];
 
 export class PolicyService {
@@ -109,7 +110,7 @@ export class PolicyService {
   async #ready(): Promise<void> {
     await eventually(15_000, "the policy service is ready", async () => {
       if (!this.#program.running) throw new Error(`it ended: ${this.#program.output}`);
-      return (await this.request("GET", "/ready")).status === 200;
+      return (await this.request("GET", "/readyz")).status === 200;
     });
   }
 }

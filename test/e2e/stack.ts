@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { bootstrapYaml } from "../../envoy/bootstrap.ts";
 import { type BootstrapOptions, defaultLimits, envoyArguments, type Limits } from "../../envoy/options.ts";
+import { filterWasm } from "../host/wasm.ts";
 import { joinDocuments, upstreamResource } from "../stories/world.ts";
 import { makeCertificates, SERVER_NAME, type TestCertificates } from "./certificates.ts";
 import { eventually } from "./clients/deadline.ts";
@@ -24,7 +25,6 @@ import { ScriptedUpstream } from "./upstream.ts";
 
 const run = promisify(execFile);
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const wasm = here("../../build/filter.wasm");
 const READY_MS = 20_000;
 
 export interface StackOptions {
@@ -68,7 +68,7 @@ export class Stack {
     const bootstrap: BootstrapOptions = {
       node: "e2e",
       concurrency: options.concurrency ?? 1,
-      wasm,
+      wasm: filterWasm,
       addresses: ["127.0.0.1"],
       ports,
       doh3: true,

@@ -28,6 +28,12 @@ export interface Frame {
 }
 
 const PREFACE = encodeLatin1("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+/** SETTINGS_HEADER_TABLE_SIZE = 0, which is what `hpack_table_size: 0` on the cluster says to the filter. */
+const TABLE_SIZE_0 = Uint8Array.of(0, 1, 0, 0, 0, 0);
+/** RFC 7541 §4.2: after that, the filter's first header block begins with a table size update of 0. */
+const TABLE_SIZE_UPDATE_0 = 0x20;
+/** `:status: 200` of HPACK's static table. */
+const STATUS_200 = 0x88;
 const END_STREAM = 1;
 const END_HEADERS = 4;
 const ACK = 1;
@@ -115,14 +121,17 @@ export class Tunnel {
   readonly connection: Connection;
   readonly sessions = new Map<number, Session>();
   goAway = false;
+  /** Why Envoy's codec would have ended the connection. */
+  protocolError: string | undefined;
   #nextStream = 1;
   #rest: Uint8Array = new Uint8Array();
+  #tableUpdated = false;
   readonly #capsules = new Map<number, Uint8Array>();
 
   constructor(host: Host, plugin: string) {
     this.connection = host.connect(plugin);
     this.connection.send(
-      concat(PREFACE, encodeFrame({ type: FrameType.Settings, flags: 0, stream: 0, payload: new Uint8Array() })),
+      concat(PREFACE, encodeFrame({ type: FrameType.Settings, flags: 0, stream: 0, payload: TABLE_SIZE_0 })),
     );
     this.poll();
   }
@@ -149,6 +158,7 @@ export class Tunnel {
   }
 
   send(session: Session, datagram: Uint8Array): void {
+    if (this.protocolError) throw new Error(`the tunnel was ended: ${this.protocolError}`);
     const payload = encodeCapsule(datagram);
     this.connection.send(encodeFrame({ type: FrameType.Data, flags: 0, stream: session.stream, payload }));
     this.poll();
@@ -181,8 +191,7 @@ export class Tunnel {
     if (frame.type === FrameType.GoAway) this.goAway = true;
     const session = this.sessions.get(frame.stream);
     if (!session) return;
-    // The one field of the filter's responses: 0x88 is `:status: 200` of HPACK's static table.
-    if (frame.type === FrameType.Headers) session.status = frame.payload[0] === 0x88 ? 200 : 0;
+    if (frame.type === FrameType.Headers) session.status = this.#readStatus(frame.payload);
     if (frame.type === FrameType.RstStream) session.reset = new DataView(frame.payload.buffer).getUint32(0);
     if (frame.type === FrameType.Data) {
       const { datagrams, size } = decodeCapsules(
@@ -195,6 +204,16 @@ export class Tunnel {
       session.received.push(...datagrams);
     }
     if ((frame.flags & END_STREAM) !== 0 && frame.type <= FrameType.Headers) session.ended = true;
+  }
+
+  #readStatus(block: Uint8Array): number {
+    const updated = block[0] === TABLE_SIZE_UPDATE_0;
+    if (!updated && !this.#tableUpdated) {
+      this.protocolError = "COMPRESSION_ERROR: the first header block does not begin with a table size update of 0";
+      this.connection.close();
+    }
+    this.#tableUpdated = true;
+    return block[updated ? 1 : 0] === STATUS_200 ? 200 : 0;
   }
 }
 

@@ -25,13 +25,13 @@ const OWN = /^ready\.test /;
 interface LoggedQuery {
   tenant: string;
   client: string;
-  name: string;
-  type: string;
+  qname: string;
+  qtype: string;
   outcome: string;
   rcode: string;
   rule?: string;
   ede?: number;
-  cache: string;
+  cache?: string;
 }
 
 export class EnvoyWorld implements World {
@@ -130,11 +130,11 @@ function readEvent(event: LoggedQuery): StoryEvent {
   return {
     tenant: event.tenant,
     client: event.client,
-    question: `${event.name.toLowerCase().replace(/\.$/, "")} ${event.type}`,
+    question: `${event.qname.toLowerCase().replace(/\.$/, "")} ${event.qtype}`,
     outcome: event.outcome.toUpperCase(),
     rcode: event.rcode,
     rule: event.rule ?? "",
     ede: event.ede,
-    cache: event.cache.toUpperCase(),
+    cache: (event.cache ?? "none").toUpperCase(),
   };
 }
