@@ -48,13 +48,12 @@ export function extProc(dependencies: ExtProcDependencies): GrpcService {
       const start = clock.elapsed();
       const { response, outcome, error } = processor.process(message);
       call.write(response);
-      call.end();
       onDecision(outcome, (clock.elapsed() - start) / 1000);
       if (error !== undefined) logger.error({ err: error }, "a decision failed");
     });
-    call.on("end", () => {
-      if (!answered) call.end();
-    });
+    // Envoy ends the stream when it has its answer. If we did, it would reset it, and Node's HTTP/2 closes a
+    // connection on which more than some 33 streams a second are reset (CVE-2023-44487), with all decisions on it.
+    call.on("end", () => call.end());
     // Envoy resets streams whose answer came too late: nothing is left to do for them.
     call.on("error", () => {});
   };
