@@ -63,8 +63,7 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     source: store !== undefined ? { mode: "store", directory: store } : { mode: "watch", directory: watch ?? "" },
     token,
     tls,
-    upstreamCa:
-      flags.upstreamCa === undefined ? undefined : (await readFlagFile("--upstream-ca", flags.upstreamCa)).toString(),
+    upstreamCa: await readUpstreamCa(flags.upstreamCa),
     queryLog: flags.queryLog,
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
@@ -96,6 +95,14 @@ async function readTls({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): Promise<Se
     key: await readFlagFile("--tls-key", tlsKey),
     clientCa: tlsClientCa === undefined ? undefined : await readFlagFile("--tls-client-ca", tlsClientCa),
   };
+}
+
+/** With a line end, so that more can follow. */
+async function readUpstreamCa(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const pem = (await readFlagFile("--upstream-ca", path)).toString();
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw usage(`expected PEM of certificates in ${path}, got none`);
+  return `${pem.trimEnd()}\n`;
 }
 
 async function readToken({ token, tokenFile }: ServeFlags): Promise<string | undefined> {

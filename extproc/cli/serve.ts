@@ -2,7 +2,6 @@
  * `dnspolicy serve`: opens the policy's source, starts the service, and stops both when asked to.
  */
 import type { Writable } from "node:stream";
-import { rootCertificates } from "node:tls";
 import { type DestinationStream, pino } from "pino";
 import type { Compiler } from "../compile/compiler.ts";
 import { startCompiler } from "../compile/compiler.ts";
@@ -16,6 +15,7 @@ import { type WatchedDirectory, watchDirectory } from "../store/watch.ts";
 import { fileLog, noQueryLog, type QueryLog, StreamLog } from "../telemetry/query-log.ts";
 import type { Context } from "./context.ts";
 import { ExitCode } from "./exit-code.ts";
+import { readPublicRoots } from "./public-roots.ts";
 import type { ServeOptions } from "./serve-options.ts";
 
 /** Filters come back within 0.5 s, Envoy's cluster within 1 s. */
@@ -43,7 +43,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       admin: options.admin,
       tls: options.tls,
       token: options.token,
-      defaultCa: options.upstreamCa === undefined ? undefined : withPublicRoots(options.upstreamCa),
+      defaultCa: (options.upstreamCa ?? "") + (await readPublicRoots()),
       lastGoodMs: options.lastGoodMs,
       returnMs: opened.isNew ? 0 : RETURN_MS,
       processMetrics: true,
@@ -98,9 +98,4 @@ function openQueryLog(path: string | undefined, context: Context, logger: Logger
   const onError = (error: Error) => logger.error({ err: error }, "the query log cannot be written");
   if (path !== "-") return fileLog(path, onError);
   return new StreamLog({ open: () => context.stdout as Writable, onError });
-}
-
-/** Envoy takes either the system's authorities or given ones: beside given ones, the public ones are Node's. */
-function withPublicRoots(pem: string): string {
-  return `${pem.trimEnd()}\n${rootCertificates.join("\n")}\n`;
 }

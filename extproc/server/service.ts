@@ -28,7 +28,7 @@ export interface ServiceOptions {
   /** Asked of everybody who calls by gRPC. */
   readonly token?: string | undefined;
   /** PEM to trust for upstream servers that name no authorities. */
-  readonly defaultCa?: string | undefined;
+  readonly defaultCa: string;
   /** For how long workers use verdicts without the service: as in their configuration. */
   readonly lastGoodMs: number;
   /** How long workers of an earlier run may take to come back; 0 where there was none. */

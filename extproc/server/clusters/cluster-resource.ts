@@ -22,8 +22,8 @@ const TLS_1_3 = 4;
 const STREAM_WINDOW = 65_536 * 4;
 const CONNECTION_WINDOW = 2 ** 20;
 
-/** `defaultCa`: PEM to trust for servers that name no authorities; undefined for those of Envoy's system. */
-export function clusterResource(definition: ClusterDefinition, defaultCa?: string): Any {
+/** `defaultCa`: PEM to trust for servers that name no authorities. */
+export function clusterResource(definition: ClusterDefinition, defaultCa: string): Any {
   const { name, protocol, address, port } = definition;
   const limits = {
     max_connections: value(BREAKER),
@@ -49,7 +49,7 @@ export function clusterResource(definition: ClusterDefinition, defaultCa?: strin
   });
 }
 
-function transport(definition: ClusterDefinition, defaultCa?: string): Record<string, unknown> {
+function transport(definition: ClusterDefinition, defaultCa: string): Record<string, unknown> {
   const { protocol } = definition;
   if (protocol === Protocol.TCP) return {};
   const tls = tlsContext(definition, defaultCa);
@@ -63,15 +63,14 @@ function transport(definition: ClusterDefinition, defaultCa?: string): Record<st
 }
 
 /** RFC 8310, strict profile: the certificate has to be of a trusted authority and for this name. */
-function tlsContext({ protocol, serverName, ca }: ClusterDefinition, defaultCa?: string): Record<string, unknown> {
-  const pem = ca === "" ? defaultCa : ca;
+function tlsContext({ protocol, serverName, ca }: ClusterDefinition, defaultCa: string): Record<string, unknown> {
   return {
     sni: serverName,
     common_tls_context: {
       tls_params: { tls_minimum_protocol_version: TLS_1_2, tls_maximum_protocol_version: TLS_1_3 },
       ...(protocol === Protocol.DOH3 ? {} : { alpn_protocols: [protocol === Protocol.DOT ? "dot" : "h2"] }),
       validation_context: {
-        ...(pem === undefined ? { system_root_certs: {} } : { trusted_ca: { inline_bytes: Buffer.from(pem) } }),
+        trusted_ca: { inline_bytes: Buffer.from(ca === "" ? defaultCa : ca) },
         match_typed_subject_alt_names: [{ san_type: DNS_SAN, matcher: { exact: serverName } }],
       },
     },

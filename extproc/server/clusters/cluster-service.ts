@@ -38,7 +38,7 @@ export interface ClusterServiceDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   /** PEM to trust for upstream servers that name no authorities. */
-  readonly defaultCa?: string | undefined;
+  readonly defaultCa: string;
 }
 
 export class ClusterService implements EnvoyListener {
