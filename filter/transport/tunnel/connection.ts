@@ -3,11 +3,35 @@
 
 import { closeDownstream, setEffectiveContext } from "../../host/host";
 import { commit, flush, reserve } from "../../host/outbox";
-import { read32, write32 } from "../../wire/types";
+import { read16, read32 } from "../../wire/types";
 import { Channel, Receiver } from "../channel";
 import { Listener } from "../evidence";
 import { parseAddress } from "./address";
-import { HeaderReader } from "./hpack";
+import { tunnelCounters } from "./counters";
+import { DatagramReader } from "./datagrams";
+import {
+  ErrorCode,
+  FRAME_HEAD,
+  FrameFlag,
+  FrameType,
+  frameLength,
+  INITIAL_WINDOW,
+  isPreface,
+  MAX_FRAME,
+  MAX_WINDOW,
+  PREFACE_SIZE,
+  Setting,
+  sendEnd,
+  sendGoAway,
+  sendGreeting,
+  sendOk,
+  sendPingAck,
+  sendReset,
+  sendSettingsAck,
+  sendWindowUpdate,
+  writeFrameHead,
+} from "./frames";
+import { HeaderReader, MAX_BLOCK } from "./hpack";
 import { Session, Sessions } from "./sessions";
 
 /** Limits of UDP sessions in this worker; times in microseconds. */
@@ -17,125 +41,128 @@ export class TunnelLimits {
   linger: u64 = 0;
 }
 
-const enum Frame {
-  Data = 0,
-  Headers = 1,
-  ResetStream = 3,
-  Settings = 4,
-  Ping = 6,
-  Goaway = 7,
-  WindowUpdate = 8,
-  Continuation = 9,
-}
-
-const enum FrameFlag {
-  EndStream = 1,
-  Ack = 1,
-  EndHeaders = 4,
-  Padded = 8,
-  Priority = 32,
-}
-
-const enum ErrorCode {
-  None = 0,
-  Protocol = 1,
-  RefusedStream = 7,
-}
-
-const FRAME_HEAD: u32 = 9;
-/** SETTINGS_MAX_FRAME_SIZE, the default of RFC 9113, section 6.5.2. */
-const MAX_FRAME: u32 = 16384;
-const MAX_HEADER_BLOCK: u32 = 16384;
-const MAX_WINDOW: u32 = 0x7fffffff;
-const DEFAULT_WINDOW: i64 = 65535;
-/** Received octets are granted again in portions of this size. */
+const STREAM_MASK: u32 = 0x7fff_ffff;
+const SETTING_SIZE: u32 = 6;
+const PRIORITY_SIZE: u32 = 5;
+/** Received octets are granted again in portions of this size, an eighth of the window. */
 const GRANT: u32 = 1 << 28;
-/** "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n". */
-const PREFACE: u32 = 24;
-/** A capsule's type, its length in up to eight octets, and the context id of a datagram. */
-const MAX_CAPSULE: u32 = 65535 + 17;
+/** Frames of one header block, so that empty ones have an end too. */
+const MAX_FRAGMENTS: u32 = 32;
+/** Type, length in two octets, context id. */
+const CAPSULE_HEAD: u32 = 4;
 /** Longest datagram that is answered with: one DATA frame. */
-const MAX_ANSWER: u32 = MAX_FRAME - 16;
+const MAX_ANSWER: u32 = MAX_FRAME - CAPSULE_HEAD;
 /** Sessions that are ended in one tick. */
-const MAX_ENDED: u32 = 8192;
+const MAX_ENDED: u32 = 2048;
 /** With more than half of the sessions in use, idle ones linger this part of their time. */
 const HURRY: u64 = 16;
-/** `:status: 200`, indexed (RFC 7541, appendix A). */
-const STATUS_200: u8 = 0x88;
 
 const headers = new HeaderReader();
 
 @final
 export class TunnelConnection extends Channel {
-  private readonly sessions: Sessions = new Sessions();
+  private readonly sessions: Sessions;
+  private readonly datagrams: DatagramReader;
+  /** The beginning of a frame whose rest is still to come. */
   private readonly input: usize = heap.alloc(FRAME_HEAD + MAX_FRAME);
   private inputLength: u32 = 0;
-  private prefaceLeft: u32 = PREFACE;
-  private readonly block: usize = heap.alloc(MAX_HEADER_BLOCK);
+  /** The preface has come, and after it SETTINGS (RFC 9113, section 3.4). */
+  private isGreeted: bool = false;
+  private hasSettings: bool = false;
+  /** A header block in several frames, of stream `blockStream`; 0 is none. */
+  private block: usize = 0;
   private blockLength: u32 = 0;
   private blockStream: u32 = 0;
   private blockEnds: bool = false;
+  private fragments: u32 = 0;
   private consumed: u32 = 0;
   /** What we may send: on the connection, and on a stream before its own credit. */
-  private window: i64 = DEFAULT_WINDOW;
-  private initialWindow: i64 = DEFAULT_WINDOW;
+  private window: i64 = INITIAL_WINDOW;
+  private initialWindow: i64 = INITIAL_WINDOW;
   private lastStream: u32 = 0;
   private now: u64 = 0;
-  /** Answers that had no room in the peer's windows. */
-  dropped: u64 = 0;
+  private isFreed: bool = false;
+  /** Why the connection was ended, for the log. */
+  error: ErrorCode = ErrorCode.NoError;
 
   constructor(
     context: u32,
     private readonly listener: Listener,
-    private readonly receiver: Receiver,
+    receiver: Receiver,
     private readonly limits: TunnelLimits,
   ) {
     super(context);
+    const sessions = new Sessions();
+    this.sessions = sessions;
+    this.datagrams = new DatagramReader(receiver, sessions, tunnelCounters);
   }
 
-  /** Octets of the connection; they are only read during the call. False where the peer does not speak HTTP/2. */
+  /**
+   * Octets of the connection; they are only read during the call. False where the peer violates the protocol: GOAWAY is
+   * in the outbox, then `end` closes the connection.
+   */
   receive(bytes: usize, length: u32, now: u64): bool {
+    if (!this.open) return false;
     this.now = now;
+    this.datagrams.now = now;
     let at = bytes;
     let left = length;
-    if (this.prefaceLeft > 0) {
-      const size = min(this.prefaceLeft, left);
-      if (this.prefaceLeft == PREFACE) this.greet();
-      this.prefaceLeft -= size;
-      at += size;
-      left -= size;
-    }
     while (left > 0 && this.inputLength > 0) {
-      const size = min(left, this.missing());
+      const missing = this.unitSize(this.input, this.inputLength) - this.inputLength;
+      const size = min(left, missing);
       memory.copy(this.input + this.inputLength, at, size);
       this.inputLength += size;
       at += size;
       left -= size;
-      const missing = this.missing();
-      if (missing > MAX_FRAME + FRAME_HEAD) return this.fail();
-      if (missing > 0) continue;
+      if (size < missing) return true;
+      const unit = this.unitSize(this.input, this.inputLength);
+      if (unit == 0) return this.fail();
+      if (unit > this.inputLength) continue;
       this.inputLength = 0;
-      if (!this.frame(this.input)) return this.fail();
+      if (!this.unit(this.input)) return this.fail();
     }
-    while (left >= FRAME_HEAD) {
-      const size = FRAME_HEAD + frameLength(at);
-      if (size > FRAME_HEAD + MAX_FRAME) return this.fail();
-      if (size > left) break;
-      if (!this.frame(at)) return this.fail();
+    while (left > 0) {
+      const size = this.unitSize(at, left);
+      if (size == 0) return this.fail();
+      if (size > left) {
+        memory.copy(this.input, at, left);
+        this.inputLength = left;
+        break;
+      }
+      if (!this.unit(at)) return this.fail();
       at += size;
       left -= size;
     }
-    if (left > 0) {
-      memory.copy(this.input, at, left);
-      this.inputLength = left;
+    if (this.consumed >= GRANT) {
+      sendWindowUpdate(this.context, 0, this.consumed);
+      this.consumed = 0;
     }
     return true;
   }
 
-  /** Octets that the frame in `input` needs to be whole, or to have its head. */
-  private missing(): u32 {
-    if (this.inputLength < FRAME_HEAD) return FRAME_HEAD - this.inputLength;
-    return FRAME_HEAD + frameLength(this.input) - this.inputLength;
+  /** The size of the preface or frame at `at`, or as much of it as must be there to know; 0 where it is too large. */
+  private unitSize(at: usize, available: u32): u32 {
+    if (!this.isGreeted) return PREFACE_SIZE;
+    if (available < FRAME_HEAD) return FRAME_HEAD;
+    const length = frameLength(at);
+    if (length <= MAX_FRAME) return FRAME_HEAD + length;
+    // RFC 9113, section 4.2: we leave SETTINGS_MAX_FRAME_SIZE as it is.
+    this.error = ErrorCode.FrameSize;
+    return 0;
+  }
+
+  private unit(at: usize): bool {
+    if (this.isGreeted) return this.frame(at);
+    if (!isPreface(at)) return this.violates(ErrorCode.Protocol);
+    this.isGreeted = true;
+    sendGreeting(this.context);
+    return true;
+  }
+
+  /** An error of the connection (RFC 9113, section 5.4.1). */
+  private violates(error: ErrorCode): bool {
+    this.error = error;
+    return false;
   }
 
   // ---- frames in ---------------------------------------------------------------------------------------------------
@@ -143,72 +170,82 @@ export class TunnelConnection extends Channel {
   /** A whole frame; false is a connection error. */
   private frame(head: usize): bool {
     const length = frameLength(head);
-    const type = <i32>load<u8>(head + 3);
+    const type = <u32>load<u8>(head + 3);
     const flags = <u32>load<u8>(head + 4);
-    const stream = read32(head + 5) & MAX_WINDOW;
+    const stream = read32(head + 5) & STREAM_MASK;
     const payload = head + FRAME_HEAD;
-    // A header block is not interrupted (RFC 9113, section 6.10).
-    if (this.blockStream != 0 && (type != Frame.Continuation || stream != this.blockStream)) return false;
+    // A header block is not interrupted (RFC 9113, section 6.10), and SETTINGS come first (section 3.4).
+    const isExpected = this.blockStream != 0 ? type == FrameType.Continuation && stream == this.blockStream : true;
+    if (!isExpected || (!this.hasSettings && type != FrameType.Settings)) return this.violates(ErrorCode.Protocol);
     switch (type) {
-      case Frame.Data:
+      case FrameType.Data:
         return this.onData(stream, flags, payload, length);
-      case Frame.Headers:
+      case FrameType.Headers:
         return this.onHeaders(stream, flags, payload, length);
-      case Frame.Continuation:
-        return this.blockStream != 0 && this.onBlock(flags, payload, length);
-      case Frame.ResetStream: {
-        if (stream == 0 || length != 4) return false;
-        const session = this.sessions.find(stream);
-        if (session !== null) this.sessions.remove(session);
+      case FrameType.Continuation:
+        if (this.blockStream == 0) return this.violates(ErrorCode.Protocol);
+        return this.onBlock(flags, payload, length);
+      case FrameType.RstStream:
+        if (this.isIdle(stream)) return this.violates(ErrorCode.Protocol);
+        if (length != 4) return this.violates(ErrorCode.FrameSize);
+        this.forget(this.sessions.find(stream));
         return true;
-      }
-      case Frame.Settings:
+      case FrameType.Settings:
         return this.onSettings(stream, flags, payload, length);
-      case Frame.Ping:
-        if (stream != 0 || length != 8) return false;
-        if (!(flags & FrameFlag.Ack)) {
-          const out = this.begin(8, Frame.Ping, FrameFlag.Ack, 0);
-          store<u64>(out, load<u64>(payload));
-          commit(FRAME_HEAD + 8);
-        }
+      case FrameType.Ping:
+        if (stream != 0) return this.violates(ErrorCode.Protocol);
+        if (length != 8) return this.violates(ErrorCode.FrameSize);
+        if (!(flags & FrameFlag.Ack)) sendPingAck(this.context, load<u64>(payload));
         return true;
-      case Frame.WindowUpdate:
+      case FrameType.GoAway:
+        // Streams that are open go on (RFC 9113, section 6.8).
+        if (stream != 0) return this.violates(ErrorCode.Protocol);
+        return length >= 8 || this.violates(ErrorCode.FrameSize);
+      case FrameType.WindowUpdate:
         return this.onWindowUpdate(stream, payload, length);
-      default:
-        return true;
+      case FrameType.PushPromise:
+        // A client cannot push (RFC 9113, section 8.4).
+        return this.violates(ErrorCode.Protocol);
     }
+    // PRIORITY says nothing any more (RFC 9113, section 5.3.2), and other types are ignored (section 5.5).
+    return true;
   }
 
   private onHeaders(stream: u32, flags: u32, payload: usize, length: u32): bool {
     let at = payload;
     let left = length;
     let padding: u32 = 0;
-    if ((stream & 1) == 0) return false;
+    // Clients' streams have odd numbers (RFC 9113, section 5.1.1).
+    if ((stream & 1) == 0) return this.violates(ErrorCode.Protocol);
     if (flags & FrameFlag.Padded) {
-      if (left < 1) return false;
+      if (left < 1) return this.violates(ErrorCode.FrameSize);
       padding = load<u8>(at);
       at += 1;
       left -= 1;
     }
     if (flags & FrameFlag.Priority) {
-      if (left < 5) return false;
-      at += 5;
-      left -= 5;
+      if (left < PRIORITY_SIZE) return this.violates(ErrorCode.FrameSize);
+      at += PRIORITY_SIZE;
+      left -= PRIORITY_SIZE;
     }
-    if (padding > left) return false;
+    if (padding > left) return this.violates(ErrorCode.Protocol);
     this.blockStream = stream;
     this.blockLength = 0;
+    this.fragments = 0;
     this.blockEnds = (flags & FrameFlag.EndStream) != 0;
     return this.onBlock(flags, at, left - padding);
   }
 
   /** A piece of a header block, the last one with END_HEADERS. */
   private onBlock(flags: u32, at: usize, length: u32): bool {
-    if (length > MAX_HEADER_BLOCK - this.blockLength) return false;
     const isLast = (flags & FrameFlag.EndHeaders) != 0;
     let block = at;
     let size = length;
-    if (!isLast || this.blockLength > 0) {
+    if (!isLast || this.fragments > 0) {
+      if (length > MAX_BLOCK - this.blockLength || ++this.fragments > MAX_FRAGMENTS) {
+        return this.violates(ErrorCode.EnhanceYourCalm);
+      }
+      if (this.block == 0) this.block = heap.alloc(MAX_BLOCK);
       memory.copy(this.block + this.blockLength, at, length);
       this.blockLength += length;
       block = this.block;
@@ -217,16 +254,19 @@ export class TunnelConnection extends Channel {
     if (!isLast) return true;
     const stream = this.blockStream;
     this.blockStream = 0;
-    this.blockLength = 0;
-    // Every block is decoded, since it may change the decoder's state; trailers say nothing to us.
-    if (!headers.read(block, size)) return false;
-    if (stream <= this.lastStream) {
-      const session = this.sessions.find(stream);
-      if (session !== null && this.blockEnds) this.endSession(session);
+    // Every block is decoded, trailers too: what cannot be is an error of the connection (RFC 9113, section 4.3).
+    if (!headers.read(block, size)) return this.violates(ErrorCode.Compression);
+    if (stream > this.lastStream) {
+      this.lastStream = stream;
+      this.openSession(stream);
       return true;
     }
-    this.lastStream = stream;
-    this.openSession(stream);
+    const session = this.sessions.find(stream);
+    // A stream that we have ended: the peer did not know yet (RFC 9113, section 5.1).
+    if (session === null) return true;
+    // Trailers end a stream (RFC 9113, section 8.1).
+    if (this.blockEnds) this.finish(session);
+    else this.resetStream(session, ErrorCode.Protocol);
     return true;
   }
 
@@ -234,7 +274,8 @@ export class TunnelConnection extends Channel {
     const session = this.sessions.take();
     if (headers.sourceLength == 0 || !parseAddress(headers.source, headers.sourceLength, session)) {
       this.sessions.discard(session);
-      this.reset(stream, ErrorCode.Protocol);
+      tunnelCounters.sessionsRefused++;
+      sendReset(this.context, stream, ErrorCode.Protocol);
       return;
     }
     if (this.sessions.count >= this.limits.sessions) {
@@ -243,197 +284,113 @@ export class TunnelConnection extends Channel {
     }
     session.evidence = this.listener.evidence;
     this.sessions.add(session, stream, this.now);
-    const excess = this.sessions.excess(session, this.limits.perSource);
-    if (excess !== null) this.endSession(excess);
-    // udp_proxy sends no datagram before it has seen this.
-    const out = this.begin(1, Frame.Headers, FrameFlag.EndHeaders, stream);
-    store<u8>(out, STATUS_200);
-    commit(FRAME_HEAD + 1);
+    tunnelCounters.sessionsOpened++;
+    // Two for one, so that what is left of a burst shrinks.
+    for (let ended: u32 = 0; ended < 2; ended++) {
+      const excess = this.sessions.excess(session, this.limits.perSource);
+      if (excess === null) break;
+      this.endSession(excess);
+    }
+    sendOk(this.context, stream);
+    if (this.blockEnds) this.finish(session);
   }
 
   private onData(stream: u32, flags: u32, payload: usize, length: u32): bool {
-    if (stream == 0) return false;
+    if (this.isIdle(stream)) return this.violates(ErrorCode.Protocol);
     let at = payload;
-    let left = length;
+    let end = payload + length;
+    // Padding counts too, and so does what came too late (RFC 9113, section 6.9.1).
     this.consumed += length;
-    if (this.consumed >= GRANT) {
-      this.grant(0, this.consumed);
-      this.consumed = 0;
-    }
     if (flags & FrameFlag.Padded) {
-      if (left < 1 || <u32>load<u8>(at) > left - 1) return false;
-      left -= 1 + <u32>load<u8>(at);
+      const padding: u32 = length == 0 ? 0 : load<u8>(at);
+      if (padding >= length) return this.violates(ErrorCode.Protocol);
+      end -= padding;
       at += 1;
     }
     const session = this.sessions.find(stream);
-    if (session === null) return stream <= this.lastStream;
+    if (session === null) return true;
     session.consumed += length;
     if (session.consumed >= GRANT) {
-      this.grant(stream, session.consumed);
+      sendWindowUpdate(this.context, stream, session.consumed);
       session.consumed = 0;
     }
-    if (!this.capsules(session, at, left)) {
-      this.reset(stream, ErrorCode.Protocol);
-      this.sessions.remove(session);
-      return true;
-    }
+    this.datagrams.read(this, session, at, end);
     // The session may be gone by now, and its object another's.
-    if (flags & FrameFlag.EndStream && session.stream == stream) {
-      const ended = this.sessions.find(stream);
-      if (ended !== null) this.endSession(ended);
-    }
+    if (flags & FrameFlag.EndStream && session.stream == stream) this.finish(session);
     return true;
   }
 
-  /** Capsules of a session (RFC 9297, section 3.2), one of which may begin or end elsewhere. False where they are none. */
-  private capsules(session: Session, bytes: usize, length: u32): bool {
-    if (session.restLength == 0) {
-      const used = this.readCapsules(session, bytes, length);
-      if (used > length) return false;
-      if (used < length && session.stream != 0) {
-        session.rest = heap.alloc(MAX_CAPSULE);
-        session.restLength = length - used;
-        if (session.restLength > MAX_CAPSULE) return false;
-        memory.copy(session.rest, bytes + used, session.restLength);
-      }
-      return true;
-    }
-    if (length > MAX_CAPSULE - session.restLength) return false;
-    memory.copy(session.rest + session.restLength, bytes, length);
-    session.restLength += length;
-    const rest = session.rest;
-    const total = session.restLength;
-    // Reading may end the session; what it reads stays until it is done.
-    session.rest = 0;
-    session.restLength = 0;
-    const used = this.readCapsules(session, rest, total);
-    if (used < total) {
-      memory.copy(rest, rest + used, total - used);
-      session.rest = rest;
-      session.restLength = total - used;
-    } else {
-      heap.free(rest);
-    }
-    return used <= total;
-  }
-
-  /** Hands on whole datagrams; the octets used, or more than `length` where there is something else than capsules. */
-  private readCapsules(session: Session, bytes: usize, length: u32): u32 {
-    const stream = session.stream;
-    let at: u32 = 0;
-    while (at < length) {
-      const typeSize = varintSize(bytes + at);
-      if (length - at < typeSize + 1) break;
-      const lengthSize = varintSize(bytes + at + typeSize);
-      const head = typeSize + lengthSize;
-      if (length - at < head) break;
-      const type = readVarint(bytes + at, typeSize);
-      const size = readVarint(bytes + at + typeSize, lengthSize);
-      if (size > MAX_CAPSULE - 16) return length + 1;
-      if (size > length - at - head) break;
-      // Type 0 is DATAGRAM, context id 0 a UDP payload (RFC 9298, section 5); others are ignored.
-      const payload = bytes + at + head;
-      at += head + <u32>size;
-      if (type != 0 || size < 1 || load<u8>(payload) != 0) continue;
-      this.sessions.asked(session, this.now);
-      this.receiver.receive(this, stream, session, payload + 1, <u32>size - 1);
-      if (session.stream != stream) return length;
-    }
-    return at;
-  }
-
   private onSettings(stream: u32, flags: u32, payload: usize, length: u32): bool {
-    if (stream != 0) return false;
-    if (flags & FrameFlag.Ack) return length == 0;
-    if (length % 6 != 0) return false;
-    for (let at = payload; at < payload + length; at += 6) {
-      // SETTINGS_INITIAL_WINDOW_SIZE
-      if (bswap<u16>(load<u16>(at)) != 4) continue;
-      const size = read32(at + 2);
-      if (size > MAX_WINDOW) return false;
-      this.initialWindow = size;
+    if (stream != 0) return this.violates(ErrorCode.Protocol);
+    if (flags & FrameFlag.Ack) {
+      if (length != 0) return this.violates(ErrorCode.FrameSize);
+      return this.hasSettings || this.violates(ErrorCode.Protocol);
     }
-    this.begin(0, Frame.Settings, FrameFlag.Ack, 0);
-    commit(FRAME_HEAD);
+    if (length % SETTING_SIZE != 0) return this.violates(ErrorCode.FrameSize);
+    this.hasSettings = true;
+    for (let at = payload; at < payload + length; at += SETTING_SIZE) {
+      const setting = read16(at);
+      const value = read32(at + 2);
+      if (setting == Setting.InitialWindowSize) {
+        // It changes the windows of open streams too (RFC 9113, section 6.9.2): credit is counted from it.
+        if (value > <u32>MAX_WINDOW) return this.violates(ErrorCode.FlowControl);
+        this.initialWindow = value;
+      } else if (setting == Setting.MaxFrameSize) {
+        // We send no frame above the least size that it can have.
+        if (value < MAX_FRAME || value > 0xff_ffff) return this.violates(ErrorCode.Protocol);
+      } else if (setting == Setting.EnablePush && value > 1) {
+        return this.violates(ErrorCode.Protocol);
+      }
+    }
+    sendSettingsAck(this.context);
     return true;
   }
 
   private onWindowUpdate(stream: u32, payload: usize, length: u32): bool {
-    if (length != 4) return false;
-    const size = read32(payload) & MAX_WINDOW;
+    if (length != 4) return this.violates(ErrorCode.FrameSize);
+    const size = <i64>(read32(payload) & STREAM_MASK);
     if (stream == 0) {
+      if (size == 0) return this.violates(ErrorCode.Protocol);
       this.window += size;
-      return size != 0 && this.window <= <i64>MAX_WINDOW;
+      return this.window <= MAX_WINDOW || this.violates(ErrorCode.FlowControl);
     }
+    if (this.isIdle(stream)) return this.violates(ErrorCode.Protocol);
     const session = this.sessions.find(stream);
-    if (session !== null) session.credit += size;
+    if (session === null) return true;
+    session.credit += size;
+    if (size == 0) this.resetStream(session, ErrorCode.Protocol);
+    else if (this.initialWindow + session.credit > MAX_WINDOW) this.resetStream(session, ErrorCode.FlowControl);
     return true;
+  }
+
+  /** Whether the peer has not opened this stream; 0 and even numbers never are. */
+  private isIdle(stream: u32): bool {
+    return (stream & 1) == 0 || stream > this.lastStream;
   }
 
   // ---- frames out --------------------------------------------------------------------------------------------------
 
-  /** Room for a frame whose head is written; the payload's place. */
-  private begin(length: u32, type: Frame, flags: u32, stream: u32): usize {
-    const out = reserve(this.context, FRAME_HEAD + length);
-    store<u8>(out, <u8>(length >> 16));
-    store<u8>(out + 1, <u8>(length >> 8));
-    store<u8>(out + 2, <u8>length);
-    store<u8>(out + 3, <u8>type);
-    store<u8>(out + 4, <u8>flags);
-    write32(out + 5, stream);
-    return out + FRAME_HEAD;
-  }
-
-  private greet(): void {
-    // HEADER_TABLE_SIZE 0, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE.
-    const out = this.begin(18, Frame.Settings, 0, 0);
-    store<u16>(out, bswap<u16>(1));
-    write32(out + 2, 0);
-    store<u16>(out + 6, bswap<u16>(3));
-    write32(out + 8, MAX_WINDOW);
-    store<u16>(out + 12, bswap<u16>(4));
-    write32(out + 14, MAX_WINDOW);
-    commit(FRAME_HEAD + 18);
-    this.grant(0, MAX_WINDOW - <u32>DEFAULT_WINDOW);
-  }
-
-  private grant(stream: u32, size: u32): void {
-    const out = this.begin(4, Frame.WindowUpdate, 0, stream);
-    write32(out, size);
-    commit(FRAME_HEAD + 4);
-  }
-
-  private reset(stream: u32, code: ErrorCode): void {
-    const out = this.begin(4, Frame.ResetStream, 0, stream);
-    write32(out, code);
-    commit(FRAME_HEAD + 4);
-  }
-
-  private fail(): bool {
-    const out = this.begin(8, Frame.Goaway, 0, 0);
-    write32(out, this.lastStream);
-    write32(out + 4, ErrorCode.Protocol);
-    commit(FRAME_HEAD + 8);
-    return false;
-  }
-
   send(ticket: u32, message: usize, length: u32, _minimumTtl: u32): void {
+    if (!this.open) return;
     const session = this.sessions.find(ticket);
-    if (session === null) return;
+    if (session === null) {
+      tunnelCounters.datagramsLate++;
+      return;
+    }
     this.sessions.answered(session, this.now);
-    // One DATAGRAM capsule: type, a length of two octets, context id.
-    const size = 4 + length;
-    if (length > MAX_ANSWER || <i64>size > this.window || <i64>size > this.initialWindow + session.credit) {
-      this.dropped++;
+    const size = CAPSULE_HEAD + length;
+    if (length > MAX_ANSWER || <i64>size > min(this.window, this.initialWindow + session.credit)) {
+      tunnelCounters.datagramsDropped++;
       return;
     }
     this.window -= size;
     session.credit -= size;
-    const out = this.begin(size, Frame.Data, 0, ticket);
-    store<u8>(out, 0);
-    store<u16>(out + 1, bswap<u16>(<u16>(0x4000 | (length + 1))));
-    store<u8>(out + 3, 0);
-    memory.copy(out + 4, message, length);
+    tunnelCounters.datagramsSent++;
+    const out = reserve(this.context, FRAME_HEAD + size);
+    writeFrameHead(out, size, FrameType.Data, FrameFlag.None, ticket);
+    // One DATAGRAM capsule, its length in two octets (RFC 9000, section 16), context id 0.
+    store<u32>(out + FRAME_HEAD, bswap<u32>((0x4000 | (length + 1)) << 8));
+    memory.copy(out + FRAME_HEAD + CAPSULE_HEAD, message, length);
     commit(FRAME_HEAD + size);
   }
 
@@ -444,9 +401,28 @@ export class TunnelConnection extends Channel {
 
   /** END_STREAM alone would leave the stream with the peer for good: NO_ERROR ends it on both sides. */
   private endSession(session: Session): void {
-    this.begin(0, Frame.Data, FrameFlag.EndStream, session.stream);
-    commit(FRAME_HEAD);
-    this.reset(session.stream, ErrorCode.None);
+    if (session.pending == 0) tunnelCounters.sessionsLingered++;
+    else tunnelCounters.sessionsEvicted++;
+    sendEnd(this.context, session.stream);
+    sendReset(this.context, session.stream, ErrorCode.NoError);
+    this.sessions.remove(session);
+  }
+
+  /** The peer has ended its side, and so do we. */
+  private finish(session: Session): void {
+    sendEnd(this.context, session.stream);
+    this.forget(session);
+  }
+
+  /** An error of one stream (RFC 9113, section 5.4.2). */
+  private resetStream(session: Session, error: ErrorCode): void {
+    sendReset(this.context, session.stream, error);
+    this.forget(session);
+  }
+
+  private forget(session: Session | null): void {
+    if (session === null) return;
+    tunnelCounters.sessionsEnded++;
     this.sessions.remove(session);
   }
 
@@ -454,6 +430,7 @@ export class TunnelConnection extends Channel {
 
   /** Ends sessions that have lingered, sooner the more there are. */
   tick(now: u64): void {
+    if (!this.open) return;
     this.now = now;
     const half = this.limits.sessions / 2;
     for (let ended: u32 = 0; ended < MAX_ENDED; ended++) {
@@ -470,32 +447,32 @@ export class TunnelConnection extends Channel {
     }
   }
 
+  private fail(): bool {
+    tunnelCounters.connectionErrors++;
+    sendGoAway(this.context, this.lastStream, this.error);
+    this.leave();
+    return false;
+  }
+
+  /** Nothing goes out any more, and nobody is waited for. */
+  private leave(): void {
+    this.open = false;
+    tunnelCounters.sessionsEnded += this.sessions.clear();
+  }
+
   /** Closes the connection; the pool of udp_proxy opens another. */
   end(): void {
-    this.open = false;
+    this.leave();
     flush();
     if (setEffectiveContext(this.context)) closeDownstream();
   }
 
   /** The connection is closed. */
   closed(): void {
-    this.open = false;
+    this.leave();
+    if (this.isFreed) return;
+    this.isFreed = true;
     heap.free(this.input);
-    heap.free(this.block);
+    if (this.block != 0) heap.free(this.block);
   }
-}
-
-function frameLength(head: usize): u32 {
-  return ((<u32>load<u8>(head)) << 16) | ((<u32>load<u8>(head + 1)) << 8) | load<u8>(head + 2);
-}
-
-/** Octets of a variable-length integer (RFC 9000, section 16). */
-function varintSize(at: usize): u32 {
-  return 1 << (load<u8>(at) >> 6);
-}
-
-function readVarint(at: usize, size: u32): u64 {
-  let value = <u64>load<u8>(at) & 0x3f;
-  for (let i: u32 = 1; i < size; i++) value = (value << 8) | load<u8>(at + i);
-  return value;
 }

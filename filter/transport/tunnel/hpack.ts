@@ -2,7 +2,7 @@
 // indices of the static table and literals; all that is looked for is one header.
 
 import { Text } from "../../host/host";
-import { decodeHuffman } from "./huffman";
+import { decodeHuffman, MALFORMED } from "./huffman";
 
 const SOURCE = new Text("x-src");
 const STATIC_TABLE: u32 = 61;
@@ -10,18 +10,23 @@ const STATIC_TABLE: u32 = 61;
 const MAX_TEXT: u32 = 256;
 /** An integer has at most this many octets after its first: 28 bits (RFC 7541, section 5.1). */
 const MAX_CONTINUED: u32 = 4;
+/** Octets of a header block, all its frames together; one of Envoy's for a UDP session has about 200. */
+export const MAX_BLOCK: u32 = 16 * 1024;
+/** The table that an encoder may use before it has read our SETTINGS (RFC 9113, section 6.5.2). */
+const INITIAL_TABLE_SIZE: u32 = 4096;
 
 const name: usize = memory.data(256);
 const value: usize = memory.data(256);
 
 @final
 export class HeaderReader {
-  /** Value of the header `x-src`, `sourceLength` octets; none where that is 0. */
+  /** Value of the header `x-src`, `sourceLength` octets; 0 where there is none, or more than one: nobody is guessed. */
   readonly source: usize = value;
   sourceLength: u32 = 0;
   private at: usize = 0;
   private end: usize = 0;
   private failed: bool = false;
+  private sources: u32 = 0;
 
   /** Whether the block is well-formed; anything else is a connection error (RFC 9113, section 4.3). */
   read(block: usize, length: u32): bool {
@@ -29,6 +34,8 @@ export class HeaderReader {
     this.end = block + length;
     this.failed = false;
     this.sourceLength = 0;
+    this.sources = 0;
+    let isFirst = true;
     while (this.at < this.end && !this.failed) {
       const octet = <u32>load<u8>(this.at);
       if (octet & 0x80) {
@@ -38,12 +45,15 @@ export class HeaderReader {
       } else if (octet & 0x40) {
         this.literal(6);
       } else if (octet & 0x20) {
-        // Dynamic table size update (section 6.3).
-        if (this.integer(5) != 0) return false;
+        // Dynamic table size update (section 6.3), only at the beginning of a block (section 4.2).
+        if (!isFirst || this.integer(5) > INITIAL_TABLE_SIZE) return false;
+        continue;
       } else {
         this.literal(4);
       }
+      isFirst = false;
     }
+    if (this.sources != 1) this.sourceLength = 0;
     return !this.failed;
   }
 
@@ -61,6 +71,7 @@ export class HeaderReader {
       this.skipText();
       return;
     }
+    this.sources++;
     const length = this.text(value);
     this.sourceLength = length < 0 ? 0 : <u32>length;
   }
@@ -93,7 +104,11 @@ export class HeaderReader {
     }
     const from = this.at;
     this.at += length;
-    if (isHuffman) return decodeHuffman(from, length, out, MAX_TEXT);
+    if (isHuffman) {
+      const decoded = decodeHuffman(from, length, out, MAX_TEXT);
+      if (decoded == MALFORMED) this.failed = true;
+      return decoded < 0 ? -1 : decoded;
+    }
     if (length > MAX_TEXT) return -1;
     memory.copy(out, from, length);
     return <i32>length;

@@ -1,23 +1,28 @@
 // UDP sessions: one source address and port each, a stream of the tunnel. They are many and short, so objects are pooled,
 // and every list that they stand in runs through the objects themselves.
 
+import { random64 } from "../../host/host";
 import { mix } from "../../wire/name";
 import { Peer } from "../peer";
+import { Assembly, giveAssembly } from "./assembly";
 
 @final
 export class Session extends Peer {
   stream: u32 = 0;
   /** Queries that wait for an answer. */
   pending: u32 = 0;
+  /** Opened for a query that is still on its way: Envoy sends it when it has the response's headers. */
+  isFresh: bool = false;
   /** Octets that the peer has granted to this stream beyond its initial window, less those sent. */
   credit: i64 = 0;
   /** Octets received and not yet granted again. */
   consumed: u32 = 0;
   /** Monotonic microseconds of the last query or answer. */
   activeAt: u64 = 0;
-  /** A capsule whose end has not come yet. */
-  rest: usize = 0;
-  restLength: u32 = 0;
+  /** A capsule of which only a part has come. */
+  assembly: Assembly | null = null;
+  /** Octets still to come of a capsule that nobody wants. */
+  skip: u64 = 0;
 
   next: Session | null = null;
   older: Session | null = null;
@@ -25,12 +30,6 @@ export class Session extends Peer {
   source: Source | null = null;
   olderOfSource: Session | null = null;
   newerOfSource: Session | null = null;
-
-  freeRest(): void {
-    if (this.rest != 0) heap.free(this.rest);
-    this.rest = 0;
-    this.restLength = 0;
-  }
 }
 
 /** A source address and its sessions. */
@@ -72,6 +71,8 @@ export class SessionQueue {
 }
 
 const BUCKETS: u32 = 16384;
+/** A resolver or a NAT begins with many ports at once, and none of those queries is to be lost. */
+const BURST: u32 = 4;
 
 /** The sessions of one tunnel connection. */
 @final
@@ -83,6 +84,8 @@ export class Sessions {
   private readonly byStream: StaticArray<Session | null> = new StaticArray<Session | null>(BUCKETS);
   private readonly bySource: StaticArray<Source | null> = new StaticArray<Source | null>(BUCKETS);
   private readonly pool: Array<Session> = new Array<Session>();
+  /** So that nobody can choose source addresses that collide. */
+  private readonly seed: u64 = random64();
   private readonly sourcePool: Array<Source> = new Array<Source>();
 
   find(stream: u32): Session | null {
@@ -99,6 +102,7 @@ export class Sessions {
   add(session: Session, stream: u32, now: u64): void {
     session.stream = stream;
     session.activeAt = now;
+    session.isFresh = true;
     const bucket = (stream >> 1) & (BUCKETS - 1);
     session.next = unchecked(this.byStream[bucket]);
     unchecked((this.byStream[bucket] = session));
@@ -127,7 +131,10 @@ export class Sessions {
     if (session.pending == 0) this.idle.take(session);
     else this.busy.take(session);
     this.removeFromSource(session);
-    session.freeRest();
+    const assembly = session.assembly;
+    if (assembly !== null) giveAssembly(assembly);
+    session.assembly = null;
+    session.skip = 0;
     session.pending = 0;
     session.credit = 0;
     session.consumed = 0;
@@ -137,10 +144,19 @@ export class Sessions {
     this.count--;
   }
 
+  /** Removes all: their connection is gone. How many there were. */
+  clear(): u32 {
+    const count = this.count;
+    for (let session = this.idle.oldest; session !== null; session = this.idle.oldest) this.remove(session);
+    for (let session = this.busy.oldest; session !== null; session = this.busy.oldest) this.remove(session);
+    return count;
+  }
+
   asked(session: Session, now: u64): void {
     if (session.pending == 0) this.idle.take(session);
     else this.busy.take(session);
     session.pending++;
+    session.isFresh = false;
     session.activeAt = now;
     this.busy.push(session);
   }
@@ -154,17 +170,25 @@ export class Sessions {
     else this.busy.push(session);
   }
 
-  /** The session of this address to end first, if it has more than `limit`; null otherwise. */
+  /**
+   * The session of this address to end for the new one, or null. One with more than `limit` loses its oldest that waits
+   * for nothing; as long as all of them wait, for their first query or for an answer, it may have BURST times as many.
+   */
   excess(session: Session, limit: u32): Session | null {
     const source = session.source;
-    if (source === null || source.count <= limit) return null;
+    if (source === null || source.count <= max(limit, 1)) return null;
     let candidate = source.oldest;
-    while (candidate !== null && (candidate.pending != 0 || candidate === session)) candidate = candidate.newerOfSource;
-    return candidate !== null ? candidate : source.oldest;
+    while (candidate !== null && (candidate.pending != 0 || candidate.isFresh)) candidate = candidate.newerOfSource;
+    if (candidate !== null) return candidate;
+    return source.count > max(limit, 1) * BURST ? source.oldest : null;
+  }
+
+  private bucketOf(high: u64, low: u64): u32 {
+    return <u32>(mix(mix(this.seed, high), low) >> 32) & (BUCKETS - 1);
   }
 
   private addToSource(session: Session): void {
-    const bucket = <u32>mix(mix(session.high, session.low), 0) & (BUCKETS - 1);
+    const bucket = this.bucketOf(session.high, session.low);
     let known = unchecked(this.bySource[bucket]);
     while (known !== null && (known.high != session.high || known.low != session.low)) known = known.next;
     const source = known !== null ? known : this.newSource(session, bucket);
@@ -203,7 +227,7 @@ export class Sessions {
   }
 
   private removeSource(source: Source): void {
-    const bucket = <u32>mix(mix(source.high, source.low), 0) & (BUCKETS - 1);
+    const bucket = this.bucketOf(source.high, source.low);
     let before: Source | null = null;
     let at = unchecked(this.bySource[bucket]);
     while (at !== null && at !== source) {

@@ -1,0 +1,159 @@
+// Frames of HTTP/2 (RFC 9113, section 4.1 and 6): their numbers, and the ones that we send.
+
+import { commit, reserve } from "../../host/outbox";
+import { write16, write32 } from "../../wire/types";
+
+export const FRAME_HEAD: u32 = 9;
+/** The least, and default, of SETTINGS_MAX_FRAME_SIZE (RFC 9113, section 6.5.2): ours, and what any peer takes. */
+export const MAX_FRAME: u32 = 16384;
+/** RFC 9113, section 6.9.1. */
+export const MAX_WINDOW: i64 = 0x7fff_ffff;
+/** RFC 9113, section 6.9.2. */
+export const INITIAL_WINDOW: i64 = 65535;
+
+export const enum FrameType {
+  Data = 0,
+  Headers = 1,
+  Priority = 2,
+  RstStream = 3,
+  Settings = 4,
+  PushPromise = 5,
+  Ping = 6,
+  GoAway = 7,
+  WindowUpdate = 8,
+  Continuation = 9,
+}
+
+export const enum FrameFlag {
+  None = 0,
+  Ack = 0x01,
+  EndStream = 0x01,
+  EndHeaders = 0x04,
+  Padded = 0x08,
+  Priority = 0x20,
+}
+
+/** RFC 9113, section 7. */
+export const enum ErrorCode {
+  NoError = 0,
+  Protocol = 1,
+  FlowControl = 3,
+  StreamClosed = 5,
+  FrameSize = 6,
+  Compression = 9,
+  EnhanceYourCalm = 11,
+}
+
+/** RFC 9113, section 6.5.2. */
+export const enum Setting {
+  HeaderTableSize = 1,
+  EnablePush = 2,
+  MaxConcurrentStreams = 3,
+  InitialWindowSize = 4,
+  MaxFrameSize = 5,
+}
+
+/** `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` (RFC 9113, section 3.4). */
+export const PREFACE_SIZE: u32 = 24;
+const PREFACE: usize = memory.data<u8>([
+  0x50, 0x52, 0x49, 0x20, 0x2a, 0x20, 0x48, 0x54, 0x54, 0x50, 0x2f, 0x32, 0x2e, 0x30, 0x0d, 0x0a, 0x0d, 0x0a, 0x53,
+  0x4d, 0x0d, 0x0a, 0x0d, 0x0a,
+]);
+
+export function isPreface(at: usize): bool {
+  return memory.compare(at, PREFACE, PREFACE_SIZE) == 0;
+}
+
+/** The length of a frame's payload. */
+export function frameLength(head: usize): u32 {
+  return bswap<u32>(load<u32>(head)) >> 8;
+}
+
+export function writeFrameHead(out: usize, length: u32, type: FrameType, flags: u32, stream: u32): void {
+  store<u32>(out, bswap<u32>((length << 8) | type));
+  store<u8>(out + 4, <u8>flags);
+  write32(out + 5, stream);
+}
+
+const OUR_SETTINGS: u32 = 18;
+
+/**
+ * Our first frames. Streams and windows are as large as can be: sessions are bounded by us, not by Envoy, and a stream
+ * whose window is used up would wait for good.
+ */
+export function sendGreeting(context: u32): void {
+  const size = FRAME_HEAD + OUR_SETTINGS;
+  const out = reserve(context, size);
+  writeFrameHead(out, OUR_SETTINGS, FrameType.Settings, FrameFlag.None, 0);
+  writeSetting(out + 9, Setting.HeaderTableSize, 0);
+  writeSetting(out + 15, Setting.MaxConcurrentStreams, <u32>MAX_WINDOW);
+  writeSetting(out + 21, Setting.InitialWindowSize, <u32>MAX_WINDOW);
+  commit(size);
+  // Settings do not reach the connection's own window (RFC 9113, section 6.9.2).
+  sendWindowUpdate(context, 0, <u32>(MAX_WINDOW - INITIAL_WINDOW));
+}
+
+function writeSetting(out: usize, setting: Setting, value: u32): void {
+  write16(out, setting);
+  write32(out + 2, value);
+}
+
+export function sendSettingsAck(context: u32): void {
+  writeFrameHead(reserve(context, FRAME_HEAD), 0, FrameType.Settings, FrameFlag.Ack, 0);
+  commit(FRAME_HEAD);
+}
+
+export function sendPingAck(context: u32, payload: u64): void {
+  const size = FRAME_HEAD + 8;
+  const out = reserve(context, size);
+  writeFrameHead(out, 8, FrameType.Ping, FrameFlag.Ack, 0);
+  store<u64>(out + FRAME_HEAD, payload);
+  commit(size);
+}
+
+export function sendWindowUpdate(context: u32, stream: u32, increment: u32): void {
+  const size = FRAME_HEAD + 4;
+  const out = reserve(context, size);
+  writeFrameHead(out, 4, FrameType.WindowUpdate, FrameFlag.None, stream);
+  write32(out + FRAME_HEAD, increment);
+  commit(size);
+}
+
+/** The table of the peer's decoder may be of size 0, which an encoder has to acknowledge (RFC 7541, section 4.2). */
+const TABLE_SIZE_0: u32 = 0x20;
+/** `:status: 200`, entry 8 of HPACK's static table (RFC 7541, appendix A). */
+const STATUS_200: u32 = 0x88;
+
+/**
+ * The response's headers: udp_proxy sends no datagram before it has them. Envoy with `hpack_table_size: 0` insists on
+ * the acknowledgement at the beginning of the first block; it may stand before any.
+ */
+export function sendOk(context: u32, stream: u32): void {
+  const size = FRAME_HEAD + 2;
+  const out = reserve(context, size);
+  writeFrameHead(out, 2, FrameType.Headers, FrameFlag.EndHeaders, stream);
+  store<u16>(out + FRAME_HEAD, <u16>(TABLE_SIZE_0 | (STATUS_200 << 8)));
+  commit(size);
+}
+
+export function sendEnd(context: u32, stream: u32): void {
+  writeFrameHead(reserve(context, FRAME_HEAD), 0, FrameType.Data, FrameFlag.EndStream, stream);
+  commit(FRAME_HEAD);
+}
+
+export function sendReset(context: u32, stream: u32, error: ErrorCode): void {
+  const size = FRAME_HEAD + 4;
+  const out = reserve(context, size);
+  writeFrameHead(out, 4, FrameType.RstStream, FrameFlag.None, stream);
+  write32(out + FRAME_HEAD, error);
+  commit(size);
+}
+
+export function sendGoAway(context: u32, lastStream: u32, error: ErrorCode): void {
+  const size = FRAME_HEAD + 8;
+  const out = reserve(context, size);
+  writeFrameHead(out, 8, FrameType.GoAway, FrameFlag.None, 0);
+  write32(out + FRAME_HEAD, lastStream);
+  write32(out + FRAME_HEAD + 4, error);
+  commit(size);
+}
