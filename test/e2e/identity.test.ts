@@ -37,7 +37,7 @@ spec: {match: [{serverNames: ["frontend.dns.example"], cidrs: ["127.0.1.0/24"]}]
 apiVersion: dns.mesh/v1alpha1
 kind: Tenant
 metadata: {name: pathed}
-spec: {match: [{paths: ["/t/pathed/dns-query"], cidrs: ["127.0.1.0/24"]}], upstream: public}
+spec: {match: [{paths: ["/t/pathed/dns-query"], cidrs: ["127.0.2.0/24"]}], upstream: public}
 ---
 apiVersion: dns.mesh/v1alpha1
 kind: Tenant
@@ -135,7 +135,7 @@ describe("identity", function () {
   });
 
   it("is narrowed by the path of the request, each request for itself", async () => {
-    for (const client of [await stack.ask.doh(), await stack.ask.doh3()]) {
+    for (const client of [await stack.ask.doh("backend"), await stack.ask.doh3("backend")]) {
       const ask =
         (path: string): Ask =>
         async (question) =>

@@ -62,9 +62,9 @@ export class Stack {
       upstreams.set(name, await ScriptedUpstream.start({ tls: certificates.upstream, zone }));
     const service = await PolicyService.start(directory);
     const policySocket = (await options.policySocket?.(service.socket)) ?? service.socket;
-    const [udp, tcp, dot, doh, admin] = [0, 0, 0, 0, 0].map(() => freePort());
-    const ports = { udp: await udp, tcp: await tcp, dot: await dot, doh: await doh } as Target["ports"];
-    const adminPort = (await admin) as number;
+    const dns = await freePort();
+    const ports = { udp: dns, tcp: dns, dot: await freePort(), doh: await freePort() };
+    const adminPort = await freePort();
     const bootstrap: BootstrapOptions = {
       node: "e2e",
       concurrency: options.concurrency ?? 1,
@@ -99,7 +99,7 @@ export class Stack {
     };
     const stack = new Stack(directory, certificates, service, upstreams, target, start);
     try {
-      await service.put(stack.policy(options));
+      await stack.apply(stack.policy(options));
       await stack.ready();
       for (const upstream of upstreams.values()) upstream.reset();
     } catch (error) {

@@ -9,6 +9,11 @@ import { Action, BufferType, CloseType, type Property, Status, StreamType } from
 import { Context, concat, type GuestBuffer } from "./context.ts";
 import type { RootContext } from "./root-context.ts";
 
+/** What the guest did would have ended the Envoy process. */
+export class EnvoyCrash extends Error {
+  override readonly name = "EnvoyCrash";
+}
+
 export interface ConnectionProperties {
   /** By path, segments joined by dots: `source.address`, `connection.requested_server_name`, … */
   properties?: Record<string, Property>;
@@ -29,6 +34,7 @@ export class Connection extends Context {
   /** The client does not read: a close that flushes waits until it does. */
   clientReads = true;
   #closeWaits = false;
+  #writing = false;
 
   constructor(root: RootContext, { properties = {}, tlsProperties = {} }: ConnectionProperties = {}) {
     super(root.vm);
@@ -118,10 +124,24 @@ export class Connection extends Context {
   }
 
   #echo(): void {
-    if (this.#closed !== undefined) return;
+    if (this.#closed !== undefined || (this.#read.length === 0 && !this.#endOfRead)) return;
+    this.#passWriteFilter();
     if (this.#read.length > 0) this.#written.push(this.#read);
     this.#read = new Uint8Array();
     if (this.#endOfRead) this.#flushAndClose();
+  }
+
+  /**
+   * The wasm filter is a write filter too: a guest that exports `proxy_on_upstream_data` is called at every write,
+   * before the octets have left the read buffer, and what was put off runs when that call returns. A second write of
+   * the same connection in there is a null pointer in Envoy (seen in 1.40.0): the process ends.
+   */
+  #passWriteFilter(): void {
+    if (this.#writing) throw new EnvoyCrash(`connection ${this.id} is continued while it is written to`);
+    this.#writing = true;
+    const values = [this.id, this.#read.length, this.#endOfRead ? 1 : 0];
+    this.vm.call(this, "proxy_on_upstream_data", values, () => undefined);
+    this.#writing = false;
   }
 
   #flushAndClose(): void {

@@ -3,6 +3,7 @@
  */
 import { strict as assert } from "node:assert";
 import { Action, CloseType } from "./abi.ts";
+import { EnvoyCrash } from "./connection.ts";
 import { decodeGrpc, decodeTcp, encodeGrpc, encodeTcp } from "./framing.ts";
 import { Host, type HostOptions } from "./host.ts";
 import { decodePairs, encodePairs, encodeText } from "./memory.ts";
@@ -180,6 +181,11 @@ describe("fake host", () => {
     client.send(encodeText("M"));
     assert.equal(host.metrics.value("probe.count"), 6);
     assert.deepEqual(told(host).slice(-1), ["metric 0 2"]);
+  });
+
+  it("says where Envoy would end: a connection that is continued twice, by a guest that sees writes", async () => {
+    const client = (await load()).connect("a");
+    assert.throws(() => client.send(encodeText("D")), EnvoyCrash);
   });
 
   it("throws when the guest traps, and runs no more of it", async () => {

@@ -93,6 +93,10 @@ export function proxy_on_downstream_data(id: u32, size: u32, end: u32): u32 {
     reply("last words");
     env.proxy_close_stream(2);
   } // Q: quit
+  if (command === 0x44) {
+    reply("one");
+    reply("two");
+  } // D: double
   if (command === 0x58) unreachable(); // X: trap
   if (command === 0x49) log(property("connection.uri_san_peer_certificate")); // I: identity
   if (command === 0x4f) {
@@ -154,11 +158,15 @@ export function proxy_on_downstream_data(id: u32, size: u32, end: u32): u32 {
     env.proxy_define_metric(0, changetype<usize>(name), name.byteLength, slot);
     log(`metric ${env.proxy_increment_metric(load<u32>(slot), 3)} ${env.proxy_increment_metric(load<u32>(slot), 0)}`);
   }
-  // K, R and Q: what is in the buffer stays there.
-  if (command !== 0x4b && command !== 0x52 && command !== 0x51) env.proxy_set_buffer_bytes(2, 0, 0x7fffffff, 0, 0);
+  // K, R, D and Q: what is in the buffer stays there.
+  if (command !== 0x4b && command !== 0x52 && command !== 0x44 && command !== 0x51)
+    env.proxy_set_buffer_bytes(2, 0, 0x7fffffff, 0, 0);
   return 1;
 }
 
+export function proxy_on_upstream_data(_id: u32, _size: u32, _end: u32): u32 {
+  return 0;
+}
 export function proxy_on_tick(_id: u32): void {
   log(`tick ${env.proxy_set_effective_context(parked)}`);
   reply("ticked");
