@@ -109,7 +109,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   );
   let admin: AdminServer;
   try {
-    admin = await startAdminServer(options.admin, control, logger);
+    admin = await startAdminServer(options.admin, control, clock, logger);
   } catch (error) {
     sync.close();
     await grpc.close();

@@ -3,6 +3,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type Clock, within } from "../clock.ts";
 import type { Control } from "../control.ts";
 import { claimSocket, type Endpoint, EndpointError, formatEndpoint, protectSocket } from "../endpoint.ts";
 import type { Logger } from "../logger.ts";
@@ -27,15 +28,17 @@ export interface AdminServer {
 
 const LIMITS = { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 5000 };
 const MAX_CONNECTIONS = 256;
+const GRACE_MS = 2000;
 
 export async function startAdminServer(
   listeners: readonly AdminListener[],
   control: Control,
+  clock: Clock,
   logger: Logger,
 ): Promise<AdminServer> {
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(servers.map(stop));
+    await Promise.all(servers.map((server) => stop(server, clock)));
   };
   const endpoints: Endpoint[] = [];
   try {
@@ -78,11 +81,13 @@ async function listen(server: Server, endpoint: Endpoint): Promise<Endpoint> {
   return endpoint;
 }
 
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
+/** Requests under way have a moment to end. */
+async function stop(server: Server, clock: Clock): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeIdleConnections();
   });
+  if (!(await within(clock, GRACE_MS, closed))) server.closeAllConnections();
 }
 
 async function answer(
@@ -95,14 +100,14 @@ async function answer(
   // A caller who goes away is no failure of ours.
   response.on("error", () => {});
   try {
-    send(message, response, await handle(message, control, guard));
+    send(response, await handle(message, control, guard));
   } catch (error) {
-    if (message.destroyed && !message.complete) return;
+    if (response.destroyed) return;
     const known = error instanceof HttpError ? error : new HttpError(500, "the request failed");
     if (known !== error) logger.error({ err: error, method: message.method, url: message.url }, "a request failed");
     const { status, message: text, problems, warnings, headers } = known;
     const body = { error: text, problems, warnings };
-    send(message, response, { status, body }, headers);
+    send(response, { status, body }, headers);
   }
 }
 
@@ -126,21 +131,19 @@ function isOpen(path: string): boolean {
 }
 
 function send(
-  message: IncomingMessage,
   response: ServerResponse,
   { status, body, type }: Reply,
   headers: Readonly<Record<string, string>> = {},
 ): void {
   const text = typeof body === "string" ? body : `${JSON.stringify(body, null, 2)}\n`;
   const contentType = type ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/json");
+  // Node reads on and throws away what is left of a body: closing instead could cost the caller this reply.
   response.writeHead(status, {
     ...headers,
     "content-type": contentType,
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
-    // What is left of a body that nobody reads would be taken for the next request.
-    ...(message.complete ? {} : { connection: "close" }),
   });
   response.end(text);
 }

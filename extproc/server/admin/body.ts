@@ -37,15 +37,22 @@ export async function readSources(request: IncomingMessage): Promise<readonly So
   return parts.map(({ name, octets }) => ({ name, text: shareText(octets, name) }));
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+function readBody(request: IncomingMessage): Promise<Buffer> {
   const tooLarge = () => new HttpError(413, `expected a body of at most ${MAX_BODY} octets, got more`);
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_BODY) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
+  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = [];
+    let length = 0;
+    // Not `for await`: ending that early destroys the connection, and with it the reply.
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= MAX_BODY) chunks.push(chunk);
+      else {
+        chunks = [];
+        reject(tooLarge());
+      }
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks, Math.min(length, MAX_BODY))));
+    request.on("error", reject);
+  });
 }

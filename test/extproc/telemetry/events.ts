@@ -1,0 +1,32 @@
+/**
+ * Reports of workers, as they arrive: encoded and decoded.
+ */
+import type { QueryEvent } from "../../../extproc/gen/types/dns/mesh/v1/QueryEvent.ts";
+import type { Report, Report__Output } from "../../../extproc/gen/types/dns/mesh/v1/Report.ts";
+import { messageType } from "../../../extproc/messages/protos.ts";
+
+const reportType = messageType<Report, Report__Output>("dns.mesh.v1.Report");
+
+export function reportOf(report: Report): Report__Output {
+  return reportType.decode(reportType.encode(report));
+}
+
+export function eventOf(changes: QueryEvent = {}): QueryEvent {
+  return {
+    time_us: 1_700_000_000_123_456,
+    tenant: "frontend",
+    client: Buffer.from([127, 0, 1, 1]),
+    transport: 2,
+    qname: Buffer.from("\x03www\x07example\x03com\x00", "latin1"),
+    qtype: 28,
+    outcome: 1,
+    policy: "no-com",
+    rule: "deny-com",
+    rcode: 3,
+    ede: 16,
+    latency_us: 120,
+    cache: 0,
+    revision: 7,
+    ...changes,
+  };
+}
