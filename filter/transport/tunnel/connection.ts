@@ -54,7 +54,8 @@ const CAPSULE_HEAD: u32 = 4;
 const MAX_ANSWER: u32 = MAX_FRAME - CAPSULE_HEAD;
 /** Sessions that are ended in one tick. */
 const MAX_ENDED: u32 = 2048;
-/** With more than half of the sessions in use, idle ones linger this part of their time. */
+/** With more than one in MANY of the sessions in use, idle ones linger one HURRY-th of their time: they are one-query sessions. */
+const MANY: u32 = 32;
 const HURRY: u64 = 16;
 
 const headers = new HeaderReader();
@@ -435,7 +436,8 @@ export class TunnelConnection extends Channel {
     const half = this.limits.sessions / 2;
     for (let ended: u32 = 0; ended < MAX_ENDED; ended++) {
       const isFull = this.sessions.count > half;
-      const linger = isFull ? this.limits.linger / HURRY : this.limits.linger;
+      const isMany = this.sessions.count > this.limits.sessions / MANY;
+      const linger = isMany ? this.limits.linger / HURRY : this.limits.linger;
       const idle = this.sessions.idle.oldest;
       if (idle !== null && now - idle.activeAt >= linger) {
         this.endSession(idle);
