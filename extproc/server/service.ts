@@ -5,7 +5,7 @@ import type { PolicySource } from "../store/policy-source.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import type { QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
-import { type AdminListener, type AdminServer, startAdminServer } from "./admin/admin-server.ts";
+import { type AdminListener, startAdminServer } from "./admin/admin-server.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterService } from "./clusters/cluster-service.ts";
 import { Control } from "./control.ts";
@@ -101,27 +101,26 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const first = source.current();
   if (first !== undefined) rollout.start(first);
   const stopListening = source.onChange((snapshot) => rollout.offer(snapshot));
-  const grpc = await startGrpcServer(
-    options.listen,
-    [decisions, sync.grpc, clusters.grpc, health.grpc],
-    clock,
-    options.tls,
-  );
-  let admin: AdminServer;
-  try {
-    admin = await startAdminServer(options.admin, control, clock, logger);
-  } catch (error) {
+  const stopSync = (): void => {
+    stopListening();
     sync.close();
+  };
+  const services = [decisions, sync.grpc, clusters.grpc, health.grpc];
+  const grpc = await startGrpcServer(options.listen, services, clock, options.tls).catch((error) => {
+    stopSync();
+    throw error;
+  });
+  const admin = await startAdminServer(options.admin, control, clock, logger).catch(async (error) => {
+    stopSync();
     await grpc.close();
     throw error;
-  }
+  });
   const close = async (): Promise<void> => {
     health.close();
     await admin.close();
-    stopListening();
     await rollout.close();
     const ended = grpc.close();
-    sync.close();
+    stopSync();
     clusters.close();
     await ended;
     await queryLog.close();

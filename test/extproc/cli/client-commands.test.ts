@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Token } from "../../../extproc/server/token.ts";
+import { Harness, until } from "../server/harness.ts";
+import { EnvoyPeer, WorkerPeer } from "../server/peers.ts";
+import { DENY_COM, POLICY, TENANT, upstream } from "../server/policies.ts";
+import { type Outcome, runCommand, type World } from "./run-command.ts";
+
+describe("dnspolicy commands", () => {
+  let harness: Harness;
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "dnspolicy-test-"));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+    await harness.stop();
+  });
+
+  function dnspolicy(args: readonly string[], world: World = {}): Promise<Outcome> {
+    const admin = harness.service.admin[0];
+    const server = admin?.kind === "unix" ? `unix:${admin.path}` : "";
+    return runCommand(args, { ...world, environment: { DNSPOLICY_SERVER: server, ...world.environment } });
+  }
+
+  async function file(name: string, text: string): Promise<string> {
+    const path = join(folder, name);
+    await writeFile(path, text);
+    return path;
+  }
+
+  it("apply files, directories and the standard input", async () => {
+    harness = await Harness.start();
+    const directory = join(folder, "more");
+    await mkdir(directory);
+    await file("more/b.yml", upstream(2, "TCP", "b"));
+    await file("more/a.yaml", upstream(1, "TCP", "a"));
+    await file("more/ignored.txt", "no YAML: [");
+    const first = await dnspolicy(["apply", "-f", await file("c.yaml", upstream(3, "TCP", "c")), "-f", directory]);
+    assert.deepEqual(first, {
+      code: 0,
+      stdout:
+        "Upstream/a created\nUpstream/b created\nUpstream/c created\nrevision 2 in force, acknowledged by 0 workers\n",
+      stderr: "",
+    });
+    const pruned = await dnspolicy(["apply", "--prune", "-f", "-"], { stdin: POLICY });
+    assert.match(pruned.stdout, /^Upstream\/a deleted$/m);
+    const again = await dnspolicy(["apply", "-f", "-"], { stdin: POLICY });
+    assert.equal(again.stdout, "revision 3 in force as before, acknowledged by 0 workers\n");
+    const tried = await dnspolicy(["apply", "--dry-run", "-f", "-"], { stdin: upstream(1, "TCP", "a") });
+    assert.equal(tried.stdout, "Upstream/a created\nvalid; nothing was changed\n");
+    assert.equal(harness.service.control.sequence, 3);
+  });
+
+  it("say where a file is wrong, and exit with 1", async () => {
+    harness = await Harness.start();
+    const path = await file("bad.yaml", `${TENANT}---\n${DENY_COM.replace("priority", "prio")}`);
+    const { code, stdout, stderr } = await dnspolicy(["apply", "-f", path]);
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.ok(stderr.includes(`${path}: document 2, line 10, spec.prio: expected one of priority`), stderr);
+    assert.match(stderr, /\ndnspolicy: the policy would not be valid: nothing was changed\n$/);
+  });
+
+  it("get and delete", async () => {
+    harness = await Harness.start();
+    assert.match((await dnspolicy(["get", "Tenant", "frontend"])).stdout, /^kind: Tenant$/m);
+    assert.equal((await dnspolicy(["get", "Tenant"])).stdout.match(/^kind:/gm)?.length, 1);
+    assert.equal((await dnspolicy(["get"])).stdout.match(/^kind:/gm)?.length, 3);
+    assert.deepEqual(await dnspolicy(["get", "Tenant", "none"]), {
+      code: 1,
+      stdout: "",
+      stderr: "dnspolicy: expected a resource in force, got Tenant/none\n",
+    });
+    const deleted = await dnspolicy(["delete", "DnsPolicy", "no-com"]);
+    assert.match(deleted.stdout, /^DnsPolicy\/no-com deleted$/m);
+    assert.equal(deleted.code, 0);
+    assert.equal((await dnspolicy(["delete", "DnsPolicy", "no-com"])).code, 1);
+  });
+
+  it("say who is behind, and exit with 4", async () => {
+    harness = await Harness.start();
+    const envoy = new EnvoyPeer(harness.client(), "east");
+    envoy.reject(await envoy.next(1), "no such thing");
+    const worker = WorkerPeer.hello(harness.client(), { node: "east" });
+    await worker.waitRevision(1);
+    worker.ack(1);
+    await until(() => harness.service.control.workers()[0]?.acknowledged === 1, "the acknowledgement");
+    assert.equal((await dnspolicy(["status"])).code, 0);
+    const applied = dnspolicy(["delete", "DnsPolicy", "no-com"]);
+    await worker.waitRevision(2);
+    worker.cancel();
+    const { code, stderr } = await applied;
+    assert.equal(code, 4);
+    const until2 = new Date(harness.clock.now() + 600_000).toISOString();
+    const line = `behind: worker 0000000000000001 of east (process 0000000000000001): revision 1, away, behind until ${until2}\n`;
+    assert.ok(stderr.includes(line), stderr);
+    assert.match(stderr, /^warning: Envoy east has rejected its clusters: no such thing$/m);
+    const status = await dnspolicy(["status"]);
+    assert.equal(status.code, 4);
+    assert.match(status.stdout, /^revision 2 \([0-9a-f]{16}\), kept in memory\n0 workers connected\nbehind: /);
+    assert.equal(JSON.parse((await dnspolicy(["status", "--json"])).stdout).sequence, 2);
+  });
+
+  it("tell workers of a drain", async () => {
+    harness = await Harness.start();
+    assert.equal((await dnspolicy(["drain", "--node", "east"])).stdout, "0 workers told\n");
+  });
+
+  it("use HTTP and a token", async () => {
+    const token = new Token("secret");
+    const endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+    harness = await Harness.start({ moreAdmin: [{ endpoint, token }] });
+    const bound = harness.service.admin[1];
+    const server = `http://127.0.0.1:${bound?.kind === "tcp" ? bound.port : 0}`;
+    assert.equal((await dnspolicy(["status", "--server", server, "--token", "secret"])).code, 0);
+    assert.equal(
+      (await dnspolicy(["status", "--server", server], { environment: { DNSPOLICY_TOKEN: "secret" } })).code,
+      0,
+    );
+    const refused = await dnspolicy(["status", "--server", server]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^dnspolicy: expected `Authorization: Bearer TOKEN`/);
+    // More than a socket buffers: the answer comes before all of it is read.
+    const large = await dnspolicy(["apply", "--server", server, "-f", "-"], { stdin: "#".repeat(8 * 2 ** 20) });
+    assert.equal(large.code, 1);
+    assert.match(large.stderr, /Bearer TOKEN/);
+  });
+
+  it("exit with 3 where there is no service", async () => {
+    harness = await Harness.start();
+    const nowhere = join(folder, "none.sock");
+    assert.deepEqual(await dnspolicy(["status", "--server", `unix:${nowhere}`]), {
+      code: 3,
+      stdout: "",
+      stderr: `dnspolicy: cannot reach the policy service at unix:${nowhere}: there is no such socket\n`,
+    });
+    assert.equal((await dnspolicy(["status", "--server", "http://127.0.0.1:1"])).code, 3);
+  });
+
+  it("exit with 2 for a command line that is not right", async () => {
+    harness = await Harness.start();
+    for (const args of [
+      ["apply"],
+      ["nothing"],
+      ["status", "--what"],
+      ["status", "--server", "ftp://x"],
+      ["apply", "-f", join(folder, "none.yaml")],
+      ["apply", "-f", folder],
+      ["serve"],
+      ["serve", "--store", folder, "--watch", folder],
+      ["serve", "--store", folder, "--listen", "127.0.0.1:9000"],
+      ["serve", "--store", folder, "--listen", "nonsense"],
+      ["serve", "--store", folder, "--listen", `unix:/${"x".repeat(200)}`],
+      ["serve", "--store", folder, "--admin", "127.0.0.1:9053"],
+      ["serve", "--store", folder, "--admin-demo", "0.0.0.0:9053"],
+      ["serve", "--store", folder, "--admin-demo", "unix:/x"],
+      ["serve", "--store", folder, "--tls-cert", "/none"],
+      ["serve", "--store", folder, "--token", "a", "--token-file", "/none"],
+      ["serve", "--store", folder, "--upstream-ca", join(folder, "none.pem")],
+      ["serve", "--store", folder, "--last-good", "soon"],
+    ]) {
+      const { code, stderr } = await dnspolicy(args);
+      assert.equal(code, 2, `${args.join(" ")}: ${stderr}`);
+      assert.ok(stderr.length > 0);
+    }
+  });
+
+  it("explain themselves", async () => {
+    harness = await Harness.start();
+    for (const args of [["--help"], ["apply", "--help"], ["serve", "--help"]]) {
+      const { code, stdout } = await dnspolicy(args, { environment: { DNSPOLICY_TOKEN: "hidden" } });
+      assert.equal(code, 0);
+      assert.match(stdout, /Exit codes:/);
+      assert.doesNotMatch(stdout, /hidden/);
+    }
+  });
+});
