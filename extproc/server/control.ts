@@ -61,11 +61,6 @@ export class Control {
     return this.#dependencies.health.serving;
   }
 
-  /** False where somebody else writes the policy. */
-  get writable(): boolean {
-    return "apply" in this.#dependencies.source;
-  }
-
   /** Resolved when every connected worker obeys it, or the time for that is up. */
   async apply(change: Change, dryRun = false): Promise<ApplyOutcome> {
     const { source, rollout, clusters, metrics } = this.#dependencies;

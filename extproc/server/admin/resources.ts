@@ -20,7 +20,6 @@ export async function applyResources({ message, control, query }: AdminRequest):
 export async function deleteResource({ control, query, variables }: AdminRequest): Promise<Reply> {
   const dryRun = readFlag(query, "dryRun");
   const [kind = "", name = ""] = variables;
-  if (find(control, kind, name) === undefined && control.writable) throw notFound(kind, name);
   return apply(control, { delete: [{ kind, name }] }, dryRun);
 }
 
@@ -42,6 +41,7 @@ async function apply(control: Control, change: Change, dryRun: boolean): Promise
   const outcome = await control.apply(change, dryRun);
   switch (outcome.kind) {
     case "applied":
+      for (const { kind, name, change: what } of outcome.changes) if (what === "absent") throw notFound(kind, name);
       return { status: outcome.behind.length === 0 ? 200 : 202, body: describeApplied(outcome) };
     case "read_only":
       throw new HttpError(409, outcome.message);
