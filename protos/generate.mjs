@@ -93,7 +93,10 @@ function describeTypes() {
       }
     };
     for (const file of filesOf(folder)) if (typedMessages.some((pattern) => pattern.test(file))) add(file);
-    return [...seen].map(([file, text]) => [join("types", file), text.replace(/^\/\/ Original file: .*\n/, header)]);
+    return [...seen].map(([file, text]) => [
+      join("types", file),
+      header + text.replace(/^\/\/ Original file: .*\n/gm, ""),
+    ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,7 +2,6 @@
 
 import type { Server as _dns_mesh_v1_Server, Server__Output as _dns_mesh_v1_Server__Output } from '../../../dns/mesh/v1/Server.ts';
 
-// Original file: /work/main/protos/sync.proto
 
 export const _dns_mesh_v1_Upstream_Protocol = {
   DOT: 0,
