@@ -61,8 +61,15 @@ export function watchdogs(): Config {
 
 export function runtime(): Config {
   const values = explain(
-    { "http.max_requests_per_io_cycle": 1 },
-    { "http.max_requests_per_io_cycle": "A flood of streams on one connection waits for the others' turn." },
+    {
+      "http.max_requests_per_io_cycle": 1,
+      "envoy.reloadable_features.ext_proc_graceful_grpc_close": true,
+    },
+    {
+      "http.max_requests_per_io_cycle": "A flood of streams on one connection waits for the others' turn.",
+      "envoy.reloadable_features.ext_proc_graceful_grpc_close":
+        "Otherwise every decision ends with a stream reset, and Node's HTTP/2 takes many of them for an attack.",
+    },
   );
   return { layers: [{ name: "limits", static_layer: values }] };
 }

@@ -160,7 +160,6 @@ export function proxy_on_downstream_data(context: u32, size: u32, _end: u32): u3
   const theFlow = flow;
   if (size == 0 || all === null || theFlow === null) return STOP;
   begin();
-  theFlow.sync.start(theFlow.now);
   const bytes = readBuffer(Buffer.NetworkDownstreamData, 0, size);
   const length = bytes == 0 ? 0 : readLength;
   const tunnel = all.tunnel(context);
@@ -177,6 +176,7 @@ export function proxy_on_downstream_data(context: u32, size: u32, _end: u32): u3
       endReading();
     }
   }
+  theFlow.sync.start(theFlow.now);
   end();
   return STOP;
 }
@@ -190,11 +190,11 @@ export function proxy_on_request_headers(context: u32, _count: u32, ended: u32):
   const request = all.request(context);
   if (request === null) return CONTINUE;
   begin();
-  theFlow.sync.start(theFlow.now);
   if (request.readPath()) {
     request.peer = all.identifyRequest(context);
     request.onHeaders(ended != 0);
   }
+  theFlow.sync.start(theFlow.now);
   end();
   return STOP;
 }

@@ -40,6 +40,8 @@ export const enum LogLevel {
 }
 
 const OK: u32 = 0;
+/** Beyond the end of every buffer. */
+const AFTER_END: u32 = 0x7fff_ffff;
 
 // ---- memory for the host -------------------------------------------------------------------------------------------
 
@@ -146,8 +148,14 @@ export function readBuffer(type: Buffer, start: u32, max: u32): usize {
   return at;
 }
 
+/** Puts octets in the place of the `size` octets that the buffer holds. */
 export function replaceBuffer(type: Buffer, size: u32, bytes: usize, length: u32): bool {
   return env.proxy_set_buffer_bytes(type, 0, size, bytes, length) == OK;
+}
+
+/** Adds octets at the end of the buffer: Envoy adds what begins at or after it. */
+export function appendBuffer(type: Buffer, bytes: usize, length: u32): bool {
+  return env.proxy_set_buffer_bytes(type, AFTER_END, 0, bytes, length) == OK;
 }
 
 export function continueDownstream(): void {

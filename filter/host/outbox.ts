@@ -2,7 +2,7 @@
 // for another connection first sends what is there. The wasm network filter "writes" by putting octets into the
 // connection's read buffer and letting the stream go on to the echo filter behind it.
 
-import { Buffer, continueDownstream, replaceBuffer, setEffectiveContext } from "./host";
+import { appendBuffer, Buffer, continueDownstream, replaceBuffer, setEffectiveContext } from "./host";
 
 const CAPACITY: usize = 1 << 18;
 /** The largest single write: a DNS message with any framing. */
@@ -52,7 +52,13 @@ export function flush(): void {
   if (length == 0) return;
   used = 0;
   if (!setEffectiveContext(connection)) return;
-  const size = connection == reading ? held : 0;
-  if (connection == reading) held = 0;
-  if (replaceBuffer(Buffer.NetworkDownstreamData, size, bytes, length)) continueDownstream();
+  let isSet = false;
+  if (connection == reading && held > 0) {
+    isSet = replaceBuffer(Buffer.NetworkDownstreamData, held, bytes, length);
+    held = 0;
+  } else {
+    // Envoy continues when the callback is over: what this callback has written before is still there.
+    isSet = appendBuffer(Buffer.NetworkDownstreamData, bytes, length);
+  }
+  if (isSet) continueDownstream();
 }
