@@ -17,6 +17,8 @@ const SESSIONS_AT_ONCE = 512;
 /** Caches fill during this part: growth counts from its end. */
 const WARM_UP = 0.3;
 const GROWTH_MIB = 24;
+/** Sessions linger for a second: that many have been, before their number stays the same. */
+const WARM_SESSIONS = 15_000;
 /** Small caches, so that a fraction of the names fills them. */
 const SETTINGS = { answer_cache_bytes: 2 << 20, verdict_cache_bytes: 1 << 20 };
 const IDLE_MS = 15_000;
@@ -34,7 +36,7 @@ export const memory: Proof = {
     stack.upstream().record = false;
     try {
       await uniqueNames(stack, scaled(NAMES, scale, 5000), report);
-      await sessions(stack, scaled(SESSIONS, scale, 5000), report);
+      await sessions(stack, scaled(SESSIONS, scale, 2 * WARM_SESSIONS), report);
       await nothingLeft(stack, report);
       report.atMost("VM reloads", await stack.reloads(), 0);
     } finally {
@@ -88,7 +90,7 @@ async function sessions(stack: Stack, count: number, report: Report): Promise<vo
     while (asked < until) await one(asked++);
   };
   const run = (until: number) => Promise.all(Array.from({ length: SESSIONS_AT_ONCE }, () => worker(until)));
-  await run(Math.round(count * WARM_UP));
+  await run(Math.max(WARM_SESSIONS, Math.round(count * WARM_UP)));
   const before = stack.envoy.residentBytes;
   await run(count);
   report.figure("UDP sessions", count);

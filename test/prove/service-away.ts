@@ -76,9 +76,9 @@ async function prove(way: Way, stack: Stack, relay: Relay, awayMs: number, repor
   let [asked, right, deniedRight] = [0, 0, 0];
   while (Date.now() < end) {
     // A client without a verdict: nothing is known of it.
-    const unknown = await stack.ask.udp(encodeQuestion(`n${asked}.unknown.net`), "nobody");
+    const unknown = await stack.ask.udp(encodeQuestion(`n${asked}.unknown.net`, { edns: 1232 }), "nobody");
     if (unknown.rcode === "SERVFAIL" && unknown.ede.length === 1) right++;
-    const denied = await stack.ask.udp(encodeQuestion(`n${asked}.denied.com`), "frontend");
+    const denied = await stack.ask.udp(encodeQuestion(`n${asked}.denied.com`, { edns: 1232 }), "frontend");
     if (denied.rcode === "SERVFAIL" || denied.rcode === "NXDOMAIN") deniedRight++;
     asked++;
     await pause(50);
