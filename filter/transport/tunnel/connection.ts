@@ -434,10 +434,11 @@ export class TunnelConnection extends Channel {
     if (!this.open) return;
     this.now = now;
     const half = this.limits.sessions / 2;
+    // Looked at once: of many, all that have lingered shortly end, not only those above the mark.
+    const isMany = this.sessions.count > this.limits.sessions / MANY;
+    const linger = isMany ? this.limits.linger / HURRY : this.limits.linger;
     for (let ended: u32 = 0; ended < MAX_ENDED; ended++) {
       const isFull = this.sessions.count > half;
-      const isMany = this.sessions.count > this.limits.sessions / MANY;
-      const linger = isMany ? this.limits.linger / HURRY : this.limits.linger;
       const idle = this.sessions.idle.oldest;
       if (idle !== null && now - idle.activeAt >= linger) {
         this.endSession(idle);

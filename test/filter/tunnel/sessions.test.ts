@@ -148,8 +148,8 @@ describe("UDP sessions of the tunnel", () => {
       ask(stream);
     }
     lab.take();
-    assert.equal(ended(lab.pass(0.1 * SECOND)).length, 70, "down to one in 32");
-    assert.equal(ended(lab.pass(0.5 * SECOND)).length, 0);
+    assert.equal(ended(lab.pass(0.05 * SECOND)).length, 0);
+    assert.equal(ended(lab.pass(0.05 * SECOND)).length, 80);
   });
 
   it("end while they wait only with more than half of all in use, the oldest first", () => {
