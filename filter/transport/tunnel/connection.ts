@@ -54,9 +54,15 @@ const CAPSULE_HEAD: u32 = 4;
 const MAX_ANSWER: u32 = MAX_FRAME - CAPSULE_HEAD;
 /** Sessions that are ended in one tick. */
 const MAX_ENDED: u32 = 2048;
-/** With more than one in MANY of the sessions in use, idle ones linger one HURRY-th of their time: they are one-query sessions. */
-const MANY: u32 = 32;
-const HURRY: u64 = 16;
+/**
+ * One in so many of all sessions may linger their full time; beyond it the one that has lingered longest ends with each
+ * new one. Envoy's memory of a session is some 10 KiB: a few hundred of them stay in the processor's caches, and a client
+ * that asks twice (A and AAAA) still has milliseconds to do so.
+ */
+const LINGERING: u32 = 256;
+const MIN_LINGERING: u32 = 64;
+/** Microseconds within which a session's first datagram follows its request. */
+const FIRST_DATAGRAM: u64 = 50_000;
 
 const headers = new HeaderReader();
 
@@ -292,8 +298,21 @@ export class TunnelConnection extends Channel {
       if (excess === null) break;
       this.endSession(excess);
     }
+    this.endLingering();
     sendOk(this.context, stream);
     if (this.blockEnds) this.finish(session);
+  }
+
+  /** Makes place for a session among those that linger. */
+  private endLingering(): void {
+    const limit = max(this.limits.sessions / LINGERING, MIN_LINGERING);
+    for (let ended: u32 = 0; ended < 2; ended++) {
+      const idle = this.sessions.idle.oldest;
+      if (idle === null || this.sessions.idle.length <= limit) return;
+      // One that was just opened is about to be asked.
+      if (!idle.isServed && this.now - idle.activeAt < FIRST_DATAGRAM) return;
+      this.endSession(idle);
+    }
   }
 
   private onData(stream: u32, flags: u32, payload: usize, length: u32): bool {
@@ -434,13 +453,10 @@ export class TunnelConnection extends Channel {
     if (!this.open) return;
     this.now = now;
     const half = this.limits.sessions / 2;
-    // Looked at once: of many, all that have lingered shortly end, not only those above the mark.
-    const isMany = this.sessions.count > this.limits.sessions / MANY;
-    const linger = isMany ? this.limits.linger / HURRY : this.limits.linger;
     for (let ended: u32 = 0; ended < MAX_ENDED; ended++) {
       const isFull = this.sessions.count > half;
       const idle = this.sessions.idle.oldest;
-      if (idle !== null && now - idle.activeAt >= linger) {
+      if (idle !== null && now - idle.activeAt >= this.limits.linger) {
         this.endSession(idle);
         continue;
       }

@@ -11,6 +11,8 @@ export class Session extends Peer {
   stream: u32 = 0;
   /** Queries that wait for an answer. */
   pending: u32 = 0;
+  /** Whether it has had an answer. */
+  isServed: bool = false;
   /** Opened for a query that is still on its way: Envoy sends it when it has the response's headers. */
   isFresh: bool = false;
   /** Octets that the peer has granted to this stream beyond its initial window, less those sent. */
@@ -47,9 +49,11 @@ class Source {
 @final
 export class SessionQueue {
   oldest: Session | null = null;
+  length: u32 = 0;
   private newest: Session | null = null;
 
   push(session: Session): void {
+    this.length++;
     session.newer = null;
     session.older = this.newest;
     const newest = this.newest;
@@ -59,6 +63,7 @@ export class SessionQueue {
   }
 
   take(session: Session): void {
+    this.length--;
     const older = session.older;
     const newer = session.newer;
     if (older !== null) older.newer = newer;
@@ -137,6 +142,7 @@ export class Sessions {
     session.skip = 0;
     session.pending = 0;
     session.credit = 0;
+    session.isServed = false;
     session.consumed = 0;
     session.stream = 0;
     session.clearPeer();
@@ -165,6 +171,7 @@ export class Sessions {
     if (session.pending == 0) return;
     this.busy.take(session);
     session.pending--;
+    session.isServed = true;
     session.activeAt = now;
     if (session.pending == 0) this.idle.push(session);
     else this.busy.push(session);
