@@ -125,3 +125,14 @@ export function encodeReply(query: packet.Packet, parts: ReplyParts = {}): Buffe
     authorities,
   });
 }
+
+/** A reply without records, its question copied octet for octet: names that are no text come back as they went. */
+export function emptyReply(query: Buffer, rcode: number): Buffer {
+  let end = 12;
+  while (end < query.length && (query[end] ?? 0) !== 0) end += (query[end] ?? 0) + 1;
+  const reply = Buffer.from(query.subarray(0, end + 5));
+  reply.writeUInt16BE(0x8180 | rcode, 2);
+  reply.writeUInt16BE(1, 4);
+  reply.fill(0, 6, 12);
+  return reply;
+}
