@@ -51,6 +51,7 @@ export class Contexts {
   private readonly streamById: Map<u32, Stream> = new Map<u32, Stream>();
   private readonly clientById: Map<u32, Client> = new Map<u32, Client>();
   private readonly tunnelById: Map<u32, TunnelConnection> = new Map<u32, TunnelConnection>();
+  private readonly tunnels: Array<TunnelConnection> = new Array<TunnelConnection>();
   private readonly requestById: Map<u32, DohRequest> = new Map<u32, DohRequest>();
   private readonly pipeById: Map<u32, PipeFraming> = new Map<u32, PipeFraming>();
   private readonly pluginById: Map<u32, Plugin> = new Map<u32, Plugin>();
@@ -87,7 +88,9 @@ export class Contexts {
       this.streamById.set(id, new Stream(id, this.streams, this.flow, this.flow.now));
       this.pluginById.set(id, plugin);
     } else if (plugin.role == Role.Tunnel) {
-      this.tunnelById.set(id, new TunnelConnection(id, plugin.listener, this.flow, this.tunnelLimits));
+      const tunnel = new TunnelConnection(id, plugin.listener, this.flow, this.tunnelLimits);
+      this.tunnelById.set(id, tunnel);
+      this.tunnels.push(tunnel);
     }
   }
 
@@ -105,8 +108,10 @@ export class Contexts {
         this.flow.clients.settle(client);
       }
     } else if (this.tunnelById.has(id)) {
-      this.tunnelById.get(id).closed();
+      const tunnel = this.tunnelById.get(id);
+      tunnel.closed();
       this.tunnelById.delete(id);
+      this.tunnels.splice(this.tunnels.indexOf(tunnel), 1);
     } else if (this.pipeById.has(id)) {
       this.pipeById.get(id).closed();
       this.pipeById.delete(id);
@@ -178,8 +183,7 @@ export class Contexts {
   /** Every tick. */
   tick(): void {
     this.streams.tick(this.flow.now, this.flow.isDraining);
-    const tunnels = this.tunnelById.values();
-    for (let i = 0; i < tunnels.length; i++) tunnels[i].tick(this.flow.now);
+    for (let i = 0; i < this.tunnels.length; i++) unchecked(this.tunnels[i]).tick(this.flow.now);
   }
 }
 

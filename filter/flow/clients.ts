@@ -2,6 +2,7 @@
 // decisions. An address is known here only while it has something; an IPv6 client is its /64.
 
 import { WaitList } from "../cache/wait-list";
+import { random64 } from "../host/host";
 import { Peer } from "../transport/peer";
 import { mix } from "../wire/name";
 
@@ -24,11 +25,13 @@ const BUCKETS: u32 = 16384;
 export class Clients {
   private readonly buckets: StaticArray<Client | null> = new StaticArray<Client | null>(BUCKETS);
   private readonly pool: Array<Client> = new Array<Client>();
+  /** So that nobody can choose addresses that collide. */
+  private readonly seed: u64 = random64();
 
   /** The client at the peer's address. */
   of(peer: Peer): Client {
     const low = peer.isIPv4 ? peer.low : 0;
-    const bucket = <u32>mix(mix(peer.high, low), 0) & (BUCKETS - 1);
+    const bucket = this.bucket(peer.high, low);
     let client = unchecked(this.buckets[bucket]);
     while (client !== null) {
       if (client.high == peer.high && client.low == low) return client;
@@ -45,7 +48,7 @@ export class Clients {
   /** Forgets a client that has nothing under way any more. */
   settle(client: Client): void {
     if (client.connections != 0 || client.pending != 0 || client.decisions != 0 || client.listed) return;
-    const bucket = <u32>mix(mix(client.high, client.low), 0) & (BUCKETS - 1);
+    const bucket = this.bucket(client.high, client.low);
     let before: Client | null = null;
     let at = unchecked(this.buckets[bucket]);
     while (at !== null && at !== client) {
@@ -57,5 +60,9 @@ export class Clients {
     else unchecked((this.buckets[bucket] = client.next));
     client.next = null;
     this.pool.push(client);
+  }
+
+  private bucket(high: u64, low: u64): u32 {
+    return <u32>(mix(mix(this.seed, high), low) >> 32) & (BUCKETS - 1);
   }
 }

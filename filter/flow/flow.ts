@@ -511,8 +511,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   // ---- revisions and time ------------------------------------------------------------------------------------------
 
-  revised(_sequence: u64, _hash: u64, revision: usize, length: u32): void {
-    this.subjects.forget();
+  revised(evidence: u32, revision: usize, length: u32): void {
+    this.subjects.forget(evidence);
     this.verdicts.clear();
     this.upstreams.read(revision, length);
     this.exchanges.closeUnused(this.upstreams.servers);

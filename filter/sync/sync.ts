@@ -20,8 +20,8 @@ export const enum Standing {
 
 /** Is told of revisions before they are acknowledged. */
 export interface SyncListener {
-  /** `upstreams`: the Revision message, to read the upstreams from. */
-  revised(sequence: u64, hash: u64, revision: usize, length: u32): void;
+  /** `evidence`: Revision.evidence; `revision`: the whole message, to read the upstreams from. */
+  revised(evidence: u32, revision: usize, length: u32): void;
   draining(): void;
 }
 
@@ -165,10 +165,12 @@ export class Sync {
   private onRevision(at: usize, length: u32): void {
     let sequence: u64 = 0;
     let hash: u64 = 0;
+    let evidence: u32 = 0;
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
       if (reader.field == 1) sequence = reader.number();
       else if (reader.field == 2) hash = reader.fixed64();
+      else if (reader.field == 4) evidence = <u32>reader.number();
       else reader.skip();
     }
     // An older revision comes from a replica that is behind; it is not obeyed, and not acknowledged.
@@ -178,7 +180,7 @@ export class Sync {
       this.sequence = sequence;
       this.hash = hash;
       this.synced = true;
-      this.listener.revised(sequence, hash, at, length);
+      this.listener.revised(evidence, at, length);
     }
     this.synced = true;
     this.body.clear();

@@ -27,12 +27,33 @@ export class Evidence {
   principal: ArrayBuffer = NOTHING;
   serverName: ArrayBuffer = NOTHING;
   path: ArrayBuffer = NOTHING;
+  private relevant: u32 = ALL;
+  private relevantNumber: u32;
 
   constructor(
     readonly number: u32,
     readonly listener: Listener,
-  ) {}
+  ) {
+    this.relevantNumber = number;
+  }
+
+  /** The number of this evidence without what is not `relevant`, bits of Evidence in protos/sync.proto. */
+  numberOf(relevant: u32): u32 {
+    if (relevant != this.relevant) {
+      setSpan(principal, relevant & PRINCIPAL ? changetype<usize>(this.principal) : 0, this.principal.byteLength);
+      setSpan(serverName, relevant & SERVER_NAME ? changetype<usize>(this.serverName) : 0, this.serverName.byteLength);
+      setSpan(path, relevant & PATH ? changetype<usize>(this.path) : 0, this.path.byteLength);
+      this.relevant = relevant;
+      this.relevantNumber = internEvidence(this.listener).number;
+    }
+    return this.relevantNumber;
+  }
 }
+
+const PRINCIPAL: u32 = 1;
+const SERVER_NAME: u32 = 2;
+const PATH: u32 = 4;
+const ALL: u32 = PRINCIPAL | SERVER_NAME | PATH;
 
 const NOTHING = new ArrayBuffer(0);
 let nextNumber: u32 = 1;

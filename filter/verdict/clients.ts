@@ -25,6 +25,8 @@ const BITS: u32 = 128;
 export class ClientTable extends S3Fifo {
   /** Grows with every revision; what was learnt in an older epoch is not used. */
   epoch: u32 = 1;
+  /** Revision.evidence: what can make a difference to a client's subject. */
+  private relevant: u32 = 0;
   /** How many blocks of each length are known, by family: lengths that are not in use need no look-up. */
   private readonly lengths4: StaticArray<u32> = new StaticArray<u32>(BITS + 1);
   private readonly lengths6: StaticArray<u32> = new StaticArray<u32>(BITS + 1);
@@ -34,12 +36,13 @@ export class ClientTable extends S3Fifo {
     if (peer.subjectEpoch == this.epoch) return peer.subject;
     const evidence = peer.evidence;
     if (evidence === null) return 0;
+    const shown = evidence.numberOf(this.relevant);
     const lengths = peer.isIPv4 ? this.lengths4 : this.lengths6;
     for (let prefix: i32 = BITS; prefix >= 0; prefix--) {
       if (unchecked(lengths[prefix]) == 0) continue;
       const high = maskHigh(peer.high, prefix);
       const low = maskLow(peer.low, prefix);
-      const hash = hashOf(evidence.number, high, low, prefix, peer.isIPv4);
+      const hash = hashOf(shown, high, low, prefix, peer.isIPv4);
       let node = this.first(hash);
       while (node !== null) {
         const entry = changetype<Entry>(node);
@@ -48,7 +51,7 @@ export class ClientTable extends S3Fifo {
           entry.high == high &&
           entry.low == low &&
           entry.prefix == <u32>prefix &&
-          entry.evidence == evidence.number
+          entry.evidence == shown
         ) {
           this.touch(entry);
           peer.subject = entry.subject;
@@ -67,12 +70,13 @@ export class ClientTable extends S3Fifo {
     const evidence = peer.evidence;
     const bits = peer.isIPv4 ? prefix + IPV4_BITS : prefix;
     if (evidence === null || bits > BITS || this.find(peer) != 0) return;
+    const shown = evidence.numberOf(this.relevant);
     const entry = changetype<Entry>(heap.alloc(HEAD));
     entry.high = maskHigh(peer.high, bits);
     entry.low = maskLow(peer.low, bits);
-    entry.hash = hashOf(evidence.number, entry.high, entry.low, bits, peer.isIPv4);
+    entry.hash = hashOf(shown, entry.high, entry.low, bits, peer.isIPv4);
     entry.size = HEAD;
-    entry.evidence = evidence.number;
+    entry.evidence = shown;
     entry.prefix = bits;
     entry.subject = subject;
     entry.tenant = tenant;
@@ -85,9 +89,10 @@ export class ClientTable extends S3Fifo {
     peer.subjectEpoch = this.epoch;
   }
 
-  /** A new revision: nobody's subject is known. */
-  forget(): void {
+  /** A new revision: nobody's subject is known. `relevant`: its Revision.evidence. */
+  forget(relevant: u32): void {
     this.clear();
+    this.relevant = relevant;
     this.epoch++;
   }
 
