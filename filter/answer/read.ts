@@ -3,6 +3,7 @@
 // negative answer. All of it is written anew, so nothing that an upstream sends reaches a client as it came.
 
 import { copyLower, NameKey, nameEnd, readName, skipName } from "../wire/name";
+import { cutText } from "../wire/text";
 import { CLASS_IN, Flag, HEADER_SIZE, Option, Rcode, read16, read32, Type, write16 } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Answer, bodyAt, edeAt, newAnswer, targetsAt, ttlPlacesAt } from "./answer";
@@ -27,6 +28,8 @@ export const enum Reading {
 
 /** Longest chain of aliases, and most records and targets, that an answer may have. */
 const MAX_CHAIN: i32 = 16;
+/** The name that was asked, and one for each alias. */
+const CHAIN_NAMES: i32 = MAX_CHAIN + 1;
 const MAX_RECORDS: u32 = 4096;
 const MAX_TARGETS: u32 = 64;
 const MAX_TARGETS_LENGTH: usize = 4096;
@@ -40,8 +43,8 @@ const writer = new Writer();
 const owner: usize = memory.data(256);
 const target: usize = memory.data(256);
 const folded: usize = memory.data(256);
-const chainNames: usize = heap.alloc(MAX_CHAIN * 256);
-const chainLengths = new StaticArray<u32>(MAX_CHAIN);
+const chainNames: usize = heap.alloc(CHAIN_NAMES * 256);
+const chainLengths = new StaticArray<u32>(CHAIN_NAMES);
 const ttlPlaces: usize = heap.alloc(MAX_TTL_PLACES * 2);
 const targets: usize = heap.alloc(MAX_TARGETS_LENGTH);
 
@@ -112,7 +115,7 @@ export class ResponseReader {
     const authorityCount = this.writeAuthority(authorityAt, authorities, positive, asked.dnssec);
     if (writer.overflowed || this.broken) return Reading.Unusable;
     // RFC 2308, section 5: no SOA, no negative caching.
-    if (!positive) this.ttl = this.soaFound ? min(this.ttl, min(this.soaTtl, this.limits.maxNegative)) : 0;
+    if (!positive) this.ttl = this.soaFound ? min(this.ttl, this.soaTtl) : 0;
     this.keep(answerCount, authorityCount, rcode, flags & Flag.AD, min(this.ttl, this.limits.max), now);
     return Reading.Answered;
   }
@@ -193,7 +196,7 @@ export class ResponseReader {
         if (!this.isLast(folded, this.ownerLength)) continue;
         const size = readName(this.message, this.dataAt + this.dataLength, this.dataAt, target);
         if (size == 0 || nameEnd != this.dataAt + this.dataLength) return false;
-        if (this.chain == MAX_CHAIN) return false;
+        if (this.chain == CHAIN_NAMES) return false;
         copyLower(folded, target, size);
         if (this.inChain(folded, size)) return false;
         memory.copy(chainNames + (this.chain << 8), folded, size);
@@ -279,7 +282,9 @@ export class ResponseReader {
       if (this.type == Type.SOA) {
         if (this.soaFound || !this.soaCovers(folded, this.ownerLength) || this.dataLength < 22) continue;
         const minimum = read32(this.message + this.dataAt + this.dataLength - 4);
-        this.soaTtl = min(this.recordTtl, minimum);
+        // RFC 2308, section 5: who asks us keeps the answer no longer than we do.
+        this.soaTtl = min(min(this.recordTtl, minimum), this.limits.maxNegative);
+        this.recordTtl = this.soaTtl;
         this.soaFound = true;
       }
       this.writeRecord();
@@ -313,7 +318,7 @@ export class ResponseReader {
         if (size > end - option - 4) return false;
         if (read16(this.message + option) == Option.EDE && size >= 2 && this.edeLength == 0) {
           this.edeAt = option + 4;
-          this.edeLength = min(size, MAX_EDE);
+          this.edeLength = 2 + cutText(this.message + option + 6, size - 2, MAX_EDE - 2);
         }
         option += 4 + size;
       }
@@ -359,7 +364,7 @@ export class ResponseReader {
       case Type.MR:
       case Type.MD:
       case Type.MF:
-        at = this.dataName(at, true, false);
+        at = this.dataName(at, true, true);
         break;
       case Type.MX:
         at = this.dataName(this.dataOctets(at, 2), true, true);
@@ -375,6 +380,10 @@ export class ResponseReader {
       case Type.SVCB:
       case Type.HTTPS:
         at = this.dataOctets(this.dataName(this.dataOctets(at, 2), false, true), end - min(end, nameEnd));
+        break;
+      case Type.NAPTR:
+        // ORDER and PREFERENCE, then FLAGS, SERVICES and REGEXP (RFC 3403, section 4.1).
+        at = this.dataName(this.dataStrings(this.dataOctets(at, 4), 3), false, false);
         break;
       case Type.SOA:
         at = this.dataOctets(this.dataName(this.dataName(at, true, false), true, false), 20);
@@ -396,6 +405,16 @@ export class ResponseReader {
     if (at == 0 || size > this.dataAt + this.dataLength - at) return 0;
     writer.octets(this.message + at, size);
     return at + size;
+  }
+
+  /** Writes `count` character-strings, each behind its length. */
+  private dataStrings(start: u32, count: u32): u32 {
+    let at = start;
+    for (let i: u32 = 0; i < count && at != 0; i++) {
+      if (at >= this.dataAt + this.dataLength) return 0;
+      at = this.dataOctets(at, <u32>load<u8>(this.message + at) + 1);
+    }
+    return at;
   }
 
   /** Writes the name at `at`; `judged` names are the answer's targets. */

@@ -5,7 +5,19 @@ import { Transport } from "../transport/transport";
 import { edeTextAt, Verdict } from "../verdict/verdict";
 import { copyLower } from "../wire/name";
 import { Question } from "../wire/question";
-import { CLASS_IN, Ede, Flag, HEADER_SIZE, Option, Rcode, read32, Type, write16, write32 } from "../wire/types";
+import {
+  CLASS_IN,
+  Ede,
+  Flag,
+  HEADER_SIZE,
+  MAX_MESSAGE,
+  Option,
+  Rcode,
+  read32,
+  Type,
+  write16,
+  write32,
+} from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Answer, ageOf, bodyAt, edeAt, ttlPlacesAt } from "./answer";
 
@@ -244,8 +256,10 @@ export class AnswerWriter {
       writer.u16(2);
       writer.u16(this.idleMilliseconds / 100);
     }
-    if (question.hasPadding && this.transport >= Transport.DoT) {
-      const size = (RESPONSE_BLOCK - ((writer.length + OPTION_HEAD) % RESPONSE_BLOCK)) % RESPONSE_BLOCK;
+    if (question.hasPadding && this.transport >= Transport.DoT && writer.length + OPTION_HEAD <= MAX_MESSAGE) {
+      const end = writer.length + OPTION_HEAD;
+      // A message that has no whole block left is padded as far as one goes (RFC 8467, section 4.1).
+      const size = min((RESPONSE_BLOCK - (end % RESPONSE_BLOCK)) % RESPONSE_BLOCK, MAX_MESSAGE - end);
       writer.u16(Option.PADDING);
       writer.u16(size);
       writer.zeros(size);

@@ -3,6 +3,7 @@
 
 import { internTenant } from "../telemetry/tenants";
 import { ProtoReader } from "../wire/protobuf";
+import { cutText } from "../wire/text";
 
 export const enum Action {
   Forward = 1,
@@ -130,12 +131,12 @@ export class VerdictReader {
         case 8:
           reader.bytes();
           policy = reader.bytesAt;
-          policyLength = min(reader.bytesLength, MAX_TEXT);
+          policyLength = cutText(policy, reader.bytesLength, MAX_TEXT);
           break;
         case 9:
           reader.bytes();
           rule = reader.bytesAt;
-          ruleLength = min(reader.bytesLength, MAX_TEXT);
+          ruleLength = cutText(rule, reader.bytesLength, MAX_TEXT);
           break;
         default:
           reader.skip();
@@ -295,7 +296,7 @@ export class VerdictReader {
         case 3:
           reader.bytes();
           this.edeText = reader.bytesAt;
-          this.edeLength = min(reader.bytesLength, MAX_TEXT);
+          this.edeLength = cutText(this.edeText, reader.bytesLength, MAX_TEXT);
           break;
         case 4:
           this.ttl = <u32>reader.number();
