@@ -47,7 +47,7 @@ export class PolicyService {
 
   /** Makes the text the whole policy set; resolved when every worker has acknowledged it. */
   async apply(text: string): Promise<string> {
-    const child = run("node", [...COMMAND, "apply", "--admin", `unix:${this.#admin}`, "--prune", "-f", "-"]);
+    const child = run("node", [...COMMAND, "apply", "--server", `unix:${this.#admin}`, "--prune", "-f", "-"]);
     child.child.stdin?.end(text);
     const { stdout } = await child;
     return stdout;

@@ -44,7 +44,12 @@ async function start(folder: string, report: Report): Promise<void> {
   const flags: string[] = [];
   for (const flag of FLAGS) flags.push(`--${flag}`, String(await freePort()));
   const started = Date.now();
-  const child = spawn("npm", ["start", "--silent", "--", ...flags], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  // A process group of its own, as a terminal gives: Ctrl-C is a signal to all of it.
+  const child = spawn("npm", ["start", "--silent", "--", ...flags], {
+    cwd: folder,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   let output = "";
   const ready = new Promise<string>((resolve, reject) => {
@@ -62,10 +67,18 @@ async function start(folder: string, report: Report): Promise<void> {
     report.atMost("seconds until a query is answered", (Date.now() - started) / 1000, LIMIT_MS / 1000);
     await tryLines(text, report);
   } finally {
-    child.kill("SIGINT");
+    if (child.pid && child.exitCode === null) process.kill(-child.pid, "SIGINT");
     const code = await within(20_000, "end of npm start", ended);
     report.figure("exit code after Ctrl-C", code ?? "a signal");
+    report.check(!(await anybodyLeft(child.pid)), "expected Ctrl-C to end every process, got some that are left");
   }
+}
+
+/** Whether the process group still has a process in it. */
+async function anybodyLeft(group: number | undefined): Promise<boolean> {
+  if (group === undefined) return false;
+  const { stdout } = await run("ps", ["-A", "-o", "pgid="]);
+  return stdout.split("\n").some((line) => Number(line) === group);
 }
 
 async function tryLines(text: string, report: Report): Promise<void> {
