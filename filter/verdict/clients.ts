@@ -68,8 +68,9 @@ export class ClientTable extends S3Fifo {
   /** The block of `prefix` bits (of the client's family) around the peer is `subject`, of `tenant`. */
   put(peer: Peer, prefix: u32, subject: u32, tenant: u32): void {
     const evidence = peer.evidence;
-    const bits = peer.isIPv4 ? prefix + IPV4_BITS : prefix;
-    if (evidence === null || bits > BITS || this.find(peer) != 0) return;
+    const base = peer.isIPv4 ? IPV4_BITS : 0;
+    if (evidence === null || prefix > BITS - base || this.find(peer) != 0) return;
+    const bits = base + prefix;
     const shown = evidence.numberOf(this.relevant);
     const entry = changetype<Entry>(heap.alloc(HEAD));
     entry.high = maskHigh(peer.high, bits);

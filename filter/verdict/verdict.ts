@@ -219,10 +219,12 @@ export class VerdictReader {
         case 1:
           this.labels = <u32>reader.number();
           break;
-        case 2:
-          this.extent = <Extent>reader.number();
-          if (this.extent > Extent.AtOrBelow) this.broken = true;
+        case 2: {
+          const extent = reader.number();
+          if (extent > Extent.AtOrBelow) this.broken = true;
+          else this.extent = <Extent>extent;
           break;
+        }
         case 3:
           this.readExcept(reader);
           break;

@@ -1,0 +1,154 @@
+/** Reading a Verdict of the policy service: what it says, and that what is none is never taken for a permission. */
+import { strict as assert } from "node:assert";
+import { SeededRandom } from "../../host/clock.ts";
+import { encode, FIELDS, VerdictLab } from "./lab.ts";
+
+const sound = { revision: 7, client: { subject: 3 }, scope: { labels: 2 }, forward: { upstream: 4 } };
+
+describe("verdicts", () => {
+  let lab: VerdictLab;
+  before(async function () {
+    this.timeout(120_000);
+    lab = await VerdictLab.open();
+  });
+
+  const number = (field: string) => Number(lab.fields[field]);
+  const lists = (field: 0 | 1, count: number) =>
+    Array.from({ length: count }, (_, index) => lab.room.call("listed", field, index) >>> 0);
+
+  it("that forward are read as protobufjs writes them", () => {
+    const client = { subject: 4_000_000_000, tenant: "frontend", prefix: 24, log_all: true };
+    const scope = { labels: 3, extent: 1, except: [1, 0xffffffff], types: [1, 28, 65_535], types_excluded: true };
+    const message = {
+      ...{ revision: "18446744073709551615", client, policy: "the-policy", rule: "the rule" },
+      ...{
+        scope: { ...scope, transports: 5, lifetime_ms: 250 },
+        forward: { upstream: 9, view: "18446744073709551614" },
+      },
+    };
+    assert.ok(lab.read(encode(message)));
+    const { tenant, ...fields } = lab.fields;
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, String(value)])),
+      Object.fromEntries(
+        Object.entries({
+          ...{ revision: message.revision, prefix: 24, labels: 3, extent: 1, exceptCount: 2, typeCount: 3 },
+          ...{ typesExcluded: 1, transports: 5, lifetime: 250, action: 1, subject: 4_000_000_000, logAll: 1 },
+          ...{ upstream: 9, view: "18446744073709551614", rcode: 0, edeCode: 0, ttl: 0, soaLabels: 0, references: 1 },
+        }).map(([name, value]) => [name, String(value)]),
+      ),
+    );
+    assert.ok((tenant ?? 0n) > 1n);
+    assert.deepEqual(lists(0, 2), [1, 0xffffffff]);
+    assert.deepEqual(lists(1, 3), [1, 28, 65_535]);
+    assert.deepEqual([lab.text(0), lab.text(1), lab.text(2)], ["", "the-policy", "the rule"]);
+  });
+
+  it("that deny are read, and nothing is left of the one before", () => {
+    const deny = { rcode: 3, ede_code: 15, ede_text: "blocked: ü", ttl: 60, soa_labels: 2 };
+    lab.read(encode({ ...sound, forward: { upstream: 1, view: 2 }, policy: "old", rule: "old" }));
+    assert.ok(lab.read(encode({ revision: 1, client: { subject: 1 }, scope: {}, deny })));
+    const { action, upstream, view, rcode, edeCode, ttl, soaLabels, tenant, labels } = lab.fields;
+    assert.deepEqual([action, upstream, view], [2n, 0n, 0n]);
+    assert.deepEqual([rcode, edeCode, ttl, soaLabels, tenant, labels], [3n, 15n, 60n, 2n, 0n, 0n]);
+    assert.deepEqual([lab.text(0), lab.text(1), lab.text(2)], ["blocked: ü", "", ""]);
+    assert.ok(lab.read(encode(sound)));
+    assert.deepEqual([lab.fields.action, lab.fields.rcode, lab.text(0)], [1n, 0n, ""]);
+  });
+
+  it("have the last of their actions, where they have two", () => {
+    const first = encode(sound);
+    assert.ok(lab.read(Buffer.concat([first, encode({ deny: { rcode: 5 } })])));
+    assert.equal(number("action"), 2);
+    assert.ok(lab.read(Buffer.concat([first, encode({ deny: { rcode: 5 } }), encode({ forward: {} })])));
+    assert.equal(number("action"), 1);
+  });
+
+  it("are none without revision, subject or action", () => {
+    for (const without of ["revision", "client", "forward"]) {
+      const message = Object.fromEntries(Object.entries(sound).filter(([name]) => name !== without));
+      assert.ok(!lab.read(encode(message)), without);
+    }
+    assert.ok(!lab.read(encode({ ...sound, client: { tenant: "a" } })));
+    assert.ok(!lab.read(Buffer.of()));
+    assert.equal(lab.room.call("field", 0), -1, "no verdict is there");
+  });
+
+  it("are none with an extent that is not known, whatever its number", () => {
+    for (const extent of [0, 1, 2]) assert.ok(lab.read(encode({ ...sound, scope: { extent } })));
+    for (const extent of [3, 100, 0x7fffffff, -1, -2147483648])
+      assert.ok(!lab.read(encode({ ...sound, scope: { extent } })), `${extent}`);
+  });
+
+  it("are none with more types or labels than a scope may list", () => {
+    const list = (length: number) => Array.from({ length }, (_, index) => index);
+    for (const field of ["types", "except"]) {
+      assert.ok(lab.read(encode({ ...sound, scope: { [field]: list(256) } })));
+      assert.deepEqual(lists(field === "types" ? 1 : 0, 256), list(256));
+      assert.ok(!lab.read(encode({ ...sound, scope: { [field]: list(257) } })));
+      // In two pieces, as concatenating messages makes them.
+      const scope = encode({ scope: { [field]: list(200) } });
+      assert.ok(!lab.read(Buffer.concat([encode(sound), scope, scope])));
+    }
+  });
+
+  it("are none where they are cut short, but between fields", () => {
+    const message = encode({ ...sound, policy: "p", rule: "r" });
+    const whole = [message.length, message.length - 3, message.length - 6];
+    for (let length = 0; length <= message.length; length++)
+      assert.equal(lab.read(message.subarray(0, length)), whole.includes(length), `cut at ${length}`);
+  });
+
+  it("skip fields that are not known", () => {
+    const unknown = Buffer.of(0x78, 5, 0x7a, 2, 1, 2, 0x79, 1, 2, 3, 4, 5, 6, 7, 8, 0x7d, 1, 2, 3, 4);
+    assert.ok(lab.read(Buffer.concat([unknown, encode(sound), unknown])));
+    assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x7b, 0x7c)])), "groups are no fields of ours");
+    // A field of ours with another wire type.
+    assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x0a, 0)])));
+  });
+
+  it("have text of 512 octets, cut between characters", () => {
+    const texts = { policy: "ü".repeat(300), rule: `.${"ü".repeat(300)}` };
+    const deny = { ede_text: "..€".repeat(200) };
+    assert.ok(lab.read(encode({ revision: 1, client: { subject: 1 }, scope: {}, deny, ...texts })));
+    assert.equal(lab.text(0), `${"..€".repeat(102)}..`);
+    assert.deepEqual([lab.text(1), lab.text(2)], ["ü".repeat(256), `.${"ü".repeat(255)}`]);
+  });
+
+  it("with mutations never trap, end in time and keep no memory", () => {
+    const random = new SeededRandom(8);
+    const deny = { rcode: 3, ede_code: 15, ede_text: "blocked", ttl: 60, soa_labels: 2 };
+    const scope = { labels: 1, extent: 2, except: [1, 2, 3], types: [1, 28, 65], transports: 3, lifetime_ms: 5000 };
+    const seeds = [
+      encode({ ...sound, scope }),
+      encode({ revision: 9, client: { subject: 1 }, scope, deny, rule: "r" }),
+    ];
+    const started = performance.now();
+    let verdicts = 0;
+    let memory = 0;
+    for (let times = 0; times < 20_000; times++) {
+      let bytes: Buffer = Buffer.from(random.pick(seeds));
+      for (let changes = random.below(5); changes > 0 && bytes.length > 0; changes--) {
+        const at = random.below(bytes.length);
+        const kind = random.below(4);
+        if (kind === 0) bytes[at] = random.below(256);
+        else if (kind === 1) bytes[at] = random.pick([0, 0x7f, 0x80, 0xff]);
+        else if (kind === 2) bytes = bytes.subarray(0, at);
+        else bytes = Buffer.concat([bytes.subarray(0, at), random.bytes(random.below(9)), bytes.subarray(at)]);
+      }
+      if (lab.read(bytes)) {
+        verdicts++;
+        const { extent = 9n, exceptCount = 999n, typeCount = 999n, subject, revision } = lab.fields;
+        assert.ok(extent <= 2n && exceptCount <= 256n && typeCount <= 256n && subject && revision);
+        lab.name("www.example.org");
+        lab.room.call("put", random.below(70), random.below(5), 0n);
+        lab.room.call("find", Number(subject), random.below(70), random.below(5), 0n);
+      }
+      if (times === 10_000) memory = lab.room.memorySize;
+    }
+    assert.ok(verdicts > 2000 && verdicts < 18_000, `${verdicts} verdicts`);
+    assert.ok(performance.now() - started < 10_000);
+    assert.equal(lab.room.memorySize, memory);
+    assert.equal(FIELDS.length, 20);
+  });
+});
