@@ -221,7 +221,7 @@ export class VerdictReader {
           break;
         case 2: {
           const extent = reader.number();
-          if (extent > Extent.AtOrBelow) this.broken = true;
+          if (extent > <u64>Extent.AtOrBelow) this.broken = true;
           else this.extent = <Extent>extent;
           break;
         }
