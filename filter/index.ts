@@ -191,7 +191,7 @@ export function proxy_on_request_headers(context: u32, _count: u32, ended: u32):
   if (request === null) return CONTINUE;
   begin();
   if (request.readPath()) {
-    request.peer = all.identifyRequest(context);
+    request.identify(all.identifyRequest(context));
     request.onHeaders(ended != 0);
   }
   theFlow.sync.start(theFlow.now);

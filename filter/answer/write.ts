@@ -46,6 +46,8 @@ export class Reason {
   }
 }
 
+const UPSTREAM_FAILED = new Reason(Ede.NetworkError, "the upstream server failed");
+
 @final
 export class AnswerWriter {
   private readonly writer: Writer = new Writer();
@@ -128,6 +130,8 @@ export class AnswerWriter {
     else if (answer.edeLength >= 2) {
       const ede = edeAt(answer);
       this.setEde(bswap<u16>(load<u16>(ede)), ede + 2, answer.edeLength - 2);
+    } else if (answer.rcode == Rcode.SERVFAIL) {
+      this.setEde(UPSTREAM_FAILED.code, changetype<usize>(UPSTREAM_FAILED.text), UPSTREAM_FAILED.text.byteLength);
     }
     this.finish();
   }

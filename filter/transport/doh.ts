@@ -14,6 +14,7 @@ import {
 } from "../host/host";
 import { HEADER_SIZE, MAX_MESSAGE } from "../wire/types";
 import { Channel, Receiver } from "./channel";
+import { Evidence } from "./evidence";
 import { Peer } from "./peer";
 
 const METHOD = new Text(":method");
@@ -40,7 +41,8 @@ const cacheControl: usize = heap.alloc(48);
 
 @final
 export class DohRequest extends Channel {
-  peer: Peer | null = null;
+  private peer: Peer | null = null;
+  private evidence: Evidence | null = null;
 
   constructor(
     context: u32,
@@ -73,7 +75,13 @@ export class DohRequest extends Channel {
     return true;
   }
 
-  /** The headers are there, `peer` is set and the path was read. `ended`: there is no body. A POST awaits its body. */
+  /** Who asks: `peer` is the connection's, its evidence this request's. */
+  identify(peer: Peer | null): void {
+    this.peer = peer;
+    this.evidence = peer === null ? null : peer.evidence;
+  }
+
+  /** The headers are there, the peer and the path are known. `ended`: there is no body. A POST awaits its body. */
   onHeaders(ended: bool): void {
     const method = readHeader(HeaderMap.Request, METHOD);
     const isGet = readLength == 3 && (<u32>load<u16>(method) | ((<u32>load<u8>(method + 2)) << 16)) == GET;
@@ -134,6 +142,11 @@ export class DohRequest extends Channel {
     if (length < HEADER_SIZE || peer === null) {
       this.refuse(400);
       return;
+    }
+    // A request to another path may have come on the same connection while this one's body was awaited.
+    if (peer.evidence !== this.evidence) {
+      peer.evidence = this.evidence;
+      peer.subjectEpoch = 0;
     }
     this.receiver.receive(this, 0, peer, message, length);
   }
