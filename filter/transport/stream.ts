@@ -217,7 +217,7 @@ export class Stream extends Channel {
   /** A tick has passed: it may send again, and reads on. */
   renew(now: u64): void {
     this.sent = 0;
-    if (this.backlogLength == 0) return;
+    // Idle begins when the last answer has gone (RFC 7766, section 3): clients are told so (RFC 7828).
     if (this.inFlight > 0) this.activeAt = now;
     this.goOn();
   }
@@ -236,6 +236,8 @@ export class Stream extends Channel {
   end(): void {
     if (!this.open) return;
     this.open = false;
+    // Envoy deletes the connection later, and room is made now.
+    if (!this.isReading) this.freeBacklog();
     flush();
     if (setEffectiveContext(this.context)) closeDownstream();
   }
