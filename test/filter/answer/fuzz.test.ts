@@ -1,6 +1,5 @@
 /** Responses with mutations, by a fixed seed: never a trap, and whatever counts as an answer is a sound message. */
 import { strict as assert } from "node:assert";
-import packet from "dns-packet";
 import { encodeQuestion } from "../../e2e/dns.ts";
 import { SeededRandom } from "../../host/clock.ts";
 import { u16, wireName } from "../wire/room.ts";
@@ -90,9 +89,14 @@ describe("responses with mutations", () => {
     assert.equal(at, message.length, "nothing is left behind the last record");
     return { answers: found[0] ?? 0, authorities: found[1] ?? 0 };
   };
+  /** Where the name ends; pointers are left alone. */
   const skip = (message: Buffer, start: number): number => {
-    packet.name.decode(message, start);
-    return start + packet.name.decode.bytes;
+    let at = start;
+    for (let size = message.readUInt8(at); size !== 0; size = message.readUInt8(at)) {
+      if (size >= 192) return at + 2;
+      at += size + 1;
+    }
+    return at + 1;
   };
 
   it("of nothing but aliases and pointers end in time", () => {

@@ -76,7 +76,7 @@ describe("names", () => {
   it("follow as many pointers as a name can have labels, in bounded time", () => {
     // Pairs of a label and a pointer to the pair before.
     const chain = (pairs: number) => {
-      const parts = [HEADER, Buffer.of(0)];
+      const parts: Uint8Array[] = [HEADER, Buffer.of(0)];
       for (let index = 0; index < pairs; index++)
         parts.push(Buffer.of(1, 0x61), pointer(index === 0 ? 12 : 13 + (index - 1) * 4));
       return Buffer.concat(parts);

@@ -16,7 +16,13 @@ const FIELDS = ["id", "flags", "hasQuestion", "type", "class", "hasEdns", "udpSi
 FIELDS.push("hasKeepalive", "ecsLength", "checkingDisabled");
 
 const option = (code: number, data: Uint8Array = new Uint8Array()) => Buffer.concat([u16(code, data.length), data]);
-const opt = ({ owner = Buffer.of(0), size = 1232, extended = 0, data = Buffer.alloc(0) } = {}) =>
+interface Opt {
+  owner?: Uint8Array;
+  size?: number;
+  extended?: number;
+  data?: Uint8Array;
+}
+const opt = ({ owner = Buffer.of(0), size = 1232, extended = 0, data = new Uint8Array() }: Opt = {}) =>
   Buffer.concat([owner, u16(41, size), u32(extended), u16(data.length), data]);
 const record = (name: string, type: number, data: Uint8Array) =>
   Buffer.concat([wireName(name), u16(type, 1), u32(60), u16(data.length), data]);
