@@ -364,7 +364,8 @@ export class ResponseReader {
       case Type.MR:
       case Type.MD:
       case Type.MF:
-        at = this.dataName(at, true, true);
+        // Not a way to reach anything: whoever wants the address asks for it, and is judged then.
+        at = this.dataName(at, true, false);
         break;
       case Type.MX:
         at = this.dataName(this.dataOctets(at, 2), true, true);
