@@ -32,7 +32,7 @@ import {
   writeFrameHead,
 } from "./frames";
 import { HeaderReader, MAX_BLOCK } from "./hpack";
-import { Session, Sessions } from "./sessions";
+import { Session, SessionQueue, Sessions } from "./sessions";
 
 /** Limits of UDP sessions in this worker; times in microseconds. */
 export class TunnelLimits {
@@ -55,11 +55,11 @@ const MAX_ANSWER: u32 = MAX_FRAME - CAPSULE_HEAD;
 /** Sessions that are ended in one tick. */
 const MAX_ENDED: u32 = 2048;
 /**
- * One in so many of all sessions may linger their full time; beyond it the one that has lingered longest ends with each
- * new one. Envoy's memory of a session is some 10 KiB: a few hundred of them stay in the processor's caches, and a client
- * that asks twice (A and AAAA) still has milliseconds to do so.
+ * One in so many of all sessions may linger after their first answer; beyond it the one that has lingered longest ends with
+ * each new one. Envoy's memory of a session is some 10 KiB, so many of them cost cache misses; but with few, a flood of new
+ * ports would end the sessions of steady clients between two queries, and a datagram that comes in that moment is lost.
  */
-const LINGERING: u32 = 256;
+const LINGERING: u32 = 50;
 const MIN_LINGERING: u32 = 64;
 /** Microseconds within which a session's first datagram follows its request. */
 const FIRST_DATAGRAM: u64 = 50_000;
@@ -286,7 +286,7 @@ export class TunnelConnection extends Channel {
       return;
     }
     if (this.sessions.count >= this.limits.sessions) {
-      const oldest = this.sessions.idle.oldest !== null ? this.sessions.idle.oldest : this.sessions.busy.oldest;
+      const oldest = this.sessions.expendable;
       if (oldest !== null) this.endSession(oldest);
     }
     session.evidence = this.listener.evidence;
@@ -310,7 +310,7 @@ export class TunnelConnection extends Channel {
       const idle = this.sessions.idle.oldest;
       if (idle === null || this.sessions.idle.length <= limit) return;
       // One that was just opened is about to be asked.
-      if (!idle.isServed && this.now - idle.activeAt < FIRST_DATAGRAM) return;
+      if (idle.isFresh && this.now - idle.activeAt < FIRST_DATAGRAM) return;
       this.endSession(idle);
     }
   }
@@ -452,18 +452,25 @@ export class TunnelConnection extends Channel {
   tick(now: u64): void {
     if (!this.open) return;
     this.now = now;
-    const half = this.limits.sessions / 2;
-    for (let ended: u32 = 0; ended < MAX_ENDED; ended++) {
-      const isFull = this.sessions.count > half;
-      const idle = this.sessions.idle.oldest;
-      if (idle !== null && now - idle.activeAt >= this.limits.linger) {
-        this.endSession(idle);
-        continue;
-      }
+    let left = this.endIdle(this.sessions.idle, MAX_ENDED);
+    left = this.endIdle(this.sessions.steady, left);
+    // Whoever waits is ended only where there is no other way to make room.
+    for (; left > 0 && this.sessions.count > this.limits.sessions / 2; left--) {
       const busy = this.sessions.busy.oldest;
-      if (idle !== null || busy === null || !isFull) break;
+      if (this.sessions.idle.oldest !== null || busy === null) return;
       this.endSession(busy);
     }
+  }
+
+  /** Ends what has lingered long enough, `most` at most; how many more may end. */
+  private endIdle(queue: SessionQueue, most: u32): u32 {
+    let left = most;
+    for (; left > 0; left--) {
+      const idle = queue.oldest;
+      if (idle === null || this.now - idle.activeAt < this.limits.linger) break;
+      this.endSession(idle);
+    }
+    return left;
   }
 
   private fail(): bool {

@@ -11,8 +11,9 @@ export class Session extends Peer {
   stream: u32 = 0;
   /** Queries that wait for an answer. */
   pending: u32 = 0;
-  /** Whether it has had an answer. */
+  /** Whether it has had an answer, and whether it was asked again after one: its client keeps its socket. */
   isServed: bool = false;
+  isSteady: bool = false;
   /** Opened for a query that is still on its way: Envoy sends it when it has the response's headers. */
   isFresh: bool = false;
   /** Octets that the peer has granted to this stream beyond its initial window, less those sent. */
@@ -83,8 +84,9 @@ const BURST: u32 = 4;
 @final
 export class Sessions {
   count: u32 = 0;
-  /** Sessions with nothing pending, and those that wait for answers. */
+  /** Sessions with nothing pending: those of one query, and those of more; and sessions that wait for answers. */
   readonly idle: SessionQueue = new SessionQueue();
+  readonly steady: SessionQueue = new SessionQueue();
   readonly busy: SessionQueue = new SessionQueue();
   private readonly byStream: StaticArray<Session | null> = new StaticArray<Session | null>(BUCKETS);
   private readonly bySource: StaticArray<Source | null> = new StaticArray<Source | null>(BUCKETS);
@@ -133,8 +135,7 @@ export class Sessions {
     if (before !== null) before.next = session.next;
     else unchecked((this.byStream[bucket] = session.next));
     session.next = null;
-    if (session.pending == 0) this.idle.take(session);
-    else this.busy.take(session);
+    this.queueOf(session).take(session);
     this.removeFromSource(session);
     const assembly = session.assembly;
     if (assembly !== null) giveAssembly(assembly);
@@ -143,6 +144,7 @@ export class Sessions {
     session.pending = 0;
     session.credit = 0;
     session.isServed = false;
+    session.isSteady = false;
     session.consumed = 0;
     session.stream = 0;
     session.clearPeer();
@@ -154,15 +156,16 @@ export class Sessions {
   clear(): u32 {
     const count = this.count;
     for (let session = this.idle.oldest; session !== null; session = this.idle.oldest) this.remove(session);
+    for (let session = this.steady.oldest; session !== null; session = this.steady.oldest) this.remove(session);
     for (let session = this.busy.oldest; session !== null; session = this.busy.oldest) this.remove(session);
     return count;
   }
 
   asked(session: Session, now: u64): void {
-    if (session.pending == 0) this.idle.take(session);
-    else this.busy.take(session);
+    this.queueOf(session).take(session);
     session.pending++;
     session.isFresh = false;
+    if (session.isServed) session.isSteady = true;
     session.activeAt = now;
     this.busy.push(session);
   }
@@ -173,8 +176,18 @@ export class Sessions {
     session.pending--;
     session.isServed = true;
     session.activeAt = now;
-    if (session.pending == 0) this.idle.push(session);
-    else this.busy.push(session);
+    this.queueOf(session).push(session);
+  }
+
+  private queueOf(session: Session): SessionQueue {
+    if (session.pending != 0) return this.busy;
+    return session.isSteady ? this.steady : this.idle;
+  }
+
+  /** The session to end where there is no room for another. */
+  get expendable(): Session | null {
+    if (this.idle.oldest !== null) return this.idle.oldest;
+    return this.steady.oldest !== null ? this.steady.oldest : this.busy.oldest;
   }
 
   /**

@@ -141,6 +141,20 @@ describe("UDP sessions of the tunnel", () => {
     assert.deepEqual(answered(lab.frames()), streams);
   });
 
+  it("linger their time when they were asked more than once, however many others come", () => {
+    lab.limits({ sessions: 320, perSource: 320 });
+    open(1);
+    ask(1);
+    ask(1);
+    for (let stream = 3; stream < 400; stream += 2) {
+      open(stream);
+      ask(stream);
+    }
+    const gone = ended(lab.frames());
+    assert.ok(gone.includes(3) && !gone.includes(1));
+    assert.ok(ended(lab.pass(1.1 * SECOND)).includes(1));
+  });
+
   it("linger up to 64 at a time, whoever lingered longest ends first", () => {
     lab.limits({ sessions: 320, perSource: 320 });
     for (let stream = 1; stream < 160; stream += 2) {
