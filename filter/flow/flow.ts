@@ -256,7 +256,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   /** Decisions that waited for a slot of this client go on. */
   private wake(client: Client): void {
-    for (let query = this.slots.next(client); query !== null; query = this.slots.next(client)) this.resume(query);
+    // As many as may be under way: one that finds its tenant's slots taken goes back to the end of the list.
+    for (let n = this.settings.decisionsPerClient; n > 0; n--) {
+      const query = this.slots.next(client);
+      if (query === null) return;
+      this.resume(query);
+    }
   }
 
   /** Goes on with a query whose decision has come, or may be asked for now. */
