@@ -35,7 +35,7 @@ export class AnswerCache extends S3Fifo {
     const old = this.entry(view, key, selector);
     if (old !== null) this.remove(old);
     const entry = changetype<Entry>(heap.alloc(HEAD + key.length));
-    entry.hash = hashOf(view, key, selector);
+    entry.hash = answerHash(view, key, selector);
     entry.size = <u32>HEAD + key.length + answer.size;
     entry.view = view;
     entry.selector = selector;
@@ -46,7 +46,7 @@ export class AnswerCache extends S3Fifo {
   }
 
   private entry(view: u64, key: NameKey, selector: u32): Entry | null {
-    const hash = hashOf(view, key, selector);
+    const hash = answerHash(view, key, selector);
     let node = this.first(hash);
     while (node !== null) {
       if (node.hash == hash) {
@@ -70,6 +70,7 @@ export class AnswerCache extends S3Fifo {
   }
 }
 
-function hashOf(view: u64, key: NameKey, selector: u32): u64 {
+/** Of a question in a view: for answers that are kept, and for those under way. */
+export function answerHash(view: u64, key: NameKey, selector: u32): u64 {
   return mix(mix(key.hash, view), selector);
 }

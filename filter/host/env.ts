@@ -50,7 +50,6 @@ export declare function proxy_replace_header_map_value(
   value: usize,
   length: usize,
 ): u32;
-export declare function proxy_remove_header_map_value(type: u32, key: usize, keyLength: usize): u32;
 export declare function proxy_send_local_response(
   code: u32,
   details: usize,

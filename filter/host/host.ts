@@ -197,12 +197,19 @@ export function readHeader(map: HeaderMap, name: Text): usize {
   return at;
 }
 
-export function replaceHeader(map: HeaderMap, name: Text, value: Text): void {
-  env.proxy_replace_header_map_value(map, name.at, name.length, value.at, value.length);
+const STATUS = new Text(":status");
+const CONTENT_TYPE = new Text("content-type");
+
+/** Whether an HTTP call was answered 200 with a body of this type. */
+export function isOkResponse(type: Text): bool {
+  const status = readHeader(HeaderMap.HttpCallResponse, STATUS);
+  if (status == 0 || readLength != 3 || load<u8>(status) != 0x32 || load<u16>(status + 1) != 0x3030) return false;
+  const value = readHeader(HeaderMap.HttpCallResponse, CONTENT_TYPE);
+  return value != 0 && readLength == type.length && memory.compare(value, type.at, readLength) == 0;
 }
 
-export function removeHeader(map: HeaderMap, name: Text): void {
-  env.proxy_remove_header_map_value(map, name.at, name.length);
+export function replaceHeader(map: HeaderMap, name: Text, value: Text): void {
+  env.proxy_replace_header_map_value(map, name.at, name.length, value.at, value.length);
 }
 
 /** A list of headers in proxy-wasm's form: count, sizes, then names and values each ended by a zero octet. */

@@ -4,18 +4,9 @@
 
 import { Answer, release } from "../answer/answer";
 import { Reading, ResponseReader } from "../answer/read";
-import {
-  Buffer,
-  HeaderMap,
-  Headers,
-  httpCall,
-  readBuffer,
-  readHeader,
-  readLength,
-  recordMetric,
-  Text,
-} from "../host/host";
-import { mix, NameKey } from "../wire/name";
+import { answerHash } from "../cache/answer-cache";
+import { Buffer, Headers, httpCall, isOkResponse, readBuffer, readLength, recordMetric, Text } from "../host/host";
+import { NameKey } from "../wire/name";
 import { Rcode } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Exchange } from "./exchange";
@@ -38,7 +29,6 @@ const CONTENT_TYPE = new Text("content-type");
 const ACCEPT = new Text("accept");
 const DNS_MESSAGE = new Text("application/dns-message");
 const UPSTREAM_CLUSTER = new Text("x-dns-cluster");
-const STATUS = new Text(":status");
 
 const writer = new Writer();
 const headers = new Headers(2048);
@@ -64,7 +54,7 @@ export class Exchanges {
 
   /** The exchange under way that will answer this question too, or null. */
   underWay(view: u64, key: NameKey, selector: u32): Exchange | null {
-    const hash = hashOf(view, key, selector);
+    const hash = answerHash(view, key, selector);
     let exchange = unchecked(this.byQuestion[<u32>hash & (BUCKETS - 1)]);
     while (exchange !== null) {
       if (
@@ -94,7 +84,7 @@ export class Exchanges {
     asked.type = type;
     asked.dnssec = dnssec;
     asked.checkingDisabled = cd;
-    exchange.hash = hashOf(view, key, selector);
+    exchange.hash = answerHash(view, key, selector);
     const bucket = <u32>exchange.hash & (BUCKETS - 1);
     exchange.next = unchecked(this.byQuestion[bucket]);
     unchecked((this.byQuestion[bucket] = exchange));
@@ -211,7 +201,8 @@ export class Exchanges {
   onHttpResponse(token: u32, headerCount: u32, bodySize: u32, now: u64): bool {
     const exchange = this.takeToken(token);
     if (exchange === null) return false;
-    const body = headerCount != 0 && isDnsMessage() ? readBuffer(Buffer.HttpCallResponseBody, 0, bodySize) : 0;
+    const body =
+      headerCount != 0 && isOkResponse(DNS_MESSAGE) ? readBuffer(Buffer.HttpCallResponseBody, 0, bodySize) : 0;
     const reading = body == 0 ? Reading.Unusable : this.reader.read(body, readLength, exchange.asked, false, now);
     this.read(exchange, reading == Reading.NotOurs ? Reading.Unusable : reading, now);
     return true;
@@ -391,15 +382,4 @@ export class Exchanges {
 
 export function clusterName(server: Server): string {
   return String.UTF8.decodeUnsafe(server.cluster.at, server.cluster.length);
-}
-
-function isDnsMessage(): bool {
-  const status = readHeader(HeaderMap.HttpCallResponse, STATUS);
-  if (status == 0 || readLength != 3 || load<u8>(status) != 0x32 || load<u16>(status + 1) != 0x3030) return false;
-  const type = readHeader(HeaderMap.HttpCallResponse, CONTENT_TYPE);
-  return type != 0 && readLength == DNS_MESSAGE.length && memory.compare(type, DNS_MESSAGE.at, readLength) == 0;
-}
-
-function hashOf(view: u64, key: NameKey, selector: u32): u64 {
-  return mix(mix(key.hash, view), selector);
 }

@@ -2,7 +2,7 @@
 // Identical questions are asked once; how many are under way is bounded by whoever calls `start`.
 
 import { WaitList } from "../cache/wait-list";
-import { Buffer, HeaderMap, Headers, httpCall, readBuffer, readHeader, readLength, Text } from "../host/host";
+import { Buffer, Headers, httpCall, isOkResponse, readBuffer, Text } from "../host/host";
 import { Evidence } from "../transport/evidence";
 import { Peer } from "../transport/peer";
 import { Transport } from "../transport/transport";
@@ -13,8 +13,6 @@ const CLUSTER = new Text("dns_policy");
 const METHOD = new Text(":method");
 const PATH = new Text(":path");
 const AUTHORITY = new Text(":authority");
-const STATUS = new Text(":status");
-const CONTENT_TYPE = new Text("content-type");
 const CLIENT = new Text("x-dns-client");
 const LISTENER = new Text("x-dns-listener");
 const TRANSPORT = new Text("x-dns-transport");
@@ -141,10 +139,7 @@ export class Decisions {
   /** The body of the response, `readLength` octets, where the call brought one that may be a Verdict; 0 otherwise. */
   body(headerCount: u32, bodySize: u32): usize {
     if (headerCount == 0 || bodySize == 0) return 0;
-    const status = readHeader(HeaderMap.HttpCallResponse, STATUS);
-    if (status == 0 || readLength != 3 || load<u8>(status) != 0x32 || load<u16>(status + 1) != 0x3030) return 0;
-    const type = readHeader(HeaderMap.HttpCallResponse, CONTENT_TYPE);
-    if (type == 0 || readLength != PROTOBUF.length || memory.compare(type, PROTOBUF.at, readLength) != 0) return 0;
+    if (!isOkResponse(PROTOBUF)) return 0;
     return readBuffer(Buffer.HttpCallResponseBody, 0, bodySize);
   }
 

@@ -68,7 +68,7 @@ async function endure(
   try {
     await within(20_000, `attack by ${kind}`, once(child, "message"));
     const load = measure(stack, kind.replaceAll(" ", "-"), seconds);
-    const coldWithin = Math.max(COLD_WITHIN_MS, late === LATE_MS_SHORT ? late : 0);
+    const coldWithin = seconds < SHORT_SECONDS ? LATE_MS_SHORT : COLD_WITHIN_MS;
     const cold = await coldNames(stack, kind, seconds, coldWithin);
     const result = await load;
     const held = (stack.envoy.residentBytes - before) / 2 ** 20;
