@@ -57,7 +57,7 @@ export function tcpListener(options: BootstrapOptions, port: number): Config {
   return streamListener(options, {
     name: listenerNames.tcp,
     port,
-    chain: { filters: [connectionLimit(options, listenerNames.tcp), wasmNetworkFilter(options, plugin), echo()] },
+    chains: [{ filters: [connectionLimit(options, listenerNames.tcp), wasmNetworkFilter(options, plugin), echo()] }],
   });
 }
 
@@ -67,11 +67,18 @@ export function dotListener(options: BootstrapOptions, port: number): Config {
     name: listenerNames.dot,
     port,
     listenerFilters: [tlsInspector()],
-    chain: {
-      transport_socket: tlsSocket(options, ["dot"]),
-      transport_socket_connect_timeout: "5s",
-      filters: [connectionLimit(options, listenerNames.dot), keepUriSans(), wasmNetworkFilter(options, plugin), echo()],
-    },
+    chains: [
+      {
+        transport_socket: tlsSocket(options, ["dot"]),
+        transport_socket_connect_timeout: "5s",
+        filters: [
+          connectionLimit(options, listenerNames.dot),
+          keepUriSans(),
+          wasmNetworkFilter(options, plugin),
+          echo(),
+        ],
+      },
+    ],
   });
 }
 
@@ -92,14 +99,16 @@ export function proxiedListener(options: BootstrapOptions, port: number, balance
         "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
       ),
     ],
-    chain: {
-      filters: [
-        balancersOnly,
-        connectionLimit(options, listenerNames.proxied),
-        wasmNetworkFilter(options, plugin),
-        echo(),
-      ],
-    },
+    chains: [
+      {
+        filters: [
+          balancersOnly,
+          connectionLimit(options, listenerNames.proxied),
+          wasmNetworkFilter(options, plugin),
+          echo(),
+        ],
+      },
+    ],
   });
 }
 
@@ -107,7 +116,7 @@ export interface StreamListener {
   name: string;
   port: number;
   listenerFilters?: Config[];
-  chain: Config;
+  chains: Config[];
 }
 
 /** A listener of connections, with the limits that every one of them needs. */
@@ -121,7 +130,7 @@ export function streamListener(options: BootstrapOptions, listener: StreamListen
       per_connection_buffer_limit_bytes: bufferBytes,
       per_connection_buffer_high_watermark_timeout: "2s",
       ...(listener.listenerFilters ? { listener_filters: listener.listenerFilters } : {}),
-      filter_chains: [listener.chain],
+      filter_chains: listener.chains,
     },
     {
       per_connection_buffer_high_watermark_timeout:

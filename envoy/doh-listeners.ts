@@ -1,5 +1,6 @@
 /**
- * DNS over HTTPS: HTTP/2 and HTTP/1.1 over TLS, HTTP/3 over QUIC, on one port number.
+ * DNS over HTTPS on one port number: HTTP/2 and HTTP/1.1 over TLS, HTTP/3 over QUIC. HTTP/2, which nearly all clients
+ * speak, is spoken by the filter itself; the other two by Envoy's HTTP.
  */
 import { listenerAddresses } from "./address.ts";
 import { type Config, explain } from "./config.ts";
@@ -7,20 +8,32 @@ import { connectionLimit, streamListener } from "./dns-listeners.ts";
 import { hcm, router } from "./http.ts";
 import { type BootstrapOptions, bufferBytes, listenerNames } from "./options.ts";
 import { keepUriSans, quicSocket, tlsInspector, tlsSocket } from "./tls.ts";
-import { wasmHttpFilter } from "./wasm.ts";
+import { echo, wasmHttpFilter, wasmNetworkFilter } from "./wasm.ts";
 
-const windows = { initial_stream_window_size: 65_536, initial_connection_window_size: 1_048_576 };
+const quicProtocol = {
+  max_concurrent_streams: 100,
+  initial_stream_window_size: 65_536,
+  initial_connection_window_size: 1_048_576,
+};
 
 export function dohListener(options: BootstrapOptions, port: number): Config {
+  const plugin = { role: "http2", transport: "doh", listener: listenerNames.doh } as const;
+  const chain = (name: string, protocol: string, match: Config, filters: Config[]): Config => ({
+    name,
+    filter_chain_match: match,
+    transport_socket: tlsSocket(options, [protocol]),
+    transport_socket_connect_timeout: "5s",
+    filters: [connectionLimit(options, listenerNames.doh), keepUriSans(), ...filters],
+  });
   return streamListener(options, {
     name: listenerNames.doh,
     port,
     listenerFilters: [tlsInspector()],
-    chain: {
-      transport_socket: tlsSocket(options, ["h2", "http/1.1"]),
-      transport_socket_connect_timeout: "5s",
-      filters: [connectionLimit(options, listenerNames.doh), keepUriSans(), dohConnection(options, "doh")],
-    },
+    chains: [
+      chain("http2", "h2", { application_protocols: ["h2"] }, [wasmNetworkFilter(options, plugin), echo()]),
+      // Whoever offers no h2 speaks HTTP/1.1 (RFC 9113, section 3.2).
+      chain("http1", "http/1.1", {}, [dohConnection(options, "doh")]),
+    ],
   });
 }
 
@@ -32,7 +45,7 @@ export function doh3Listener(options: BootstrapOptions, port: number): Config {
     per_connection_buffer_limit_bytes: bufferBytes,
     udp_listener_config: {
       quic_options: {
-        quic_protocol_options: { max_concurrent_streams: 100, ...windows },
+        quic_protocol_options: quicProtocol,
         idle_timeout: "10s",
         crypto_handshake_timeout: "5s",
       },
@@ -52,9 +65,9 @@ function dohConnection(options: BootstrapOptions, transport: "doh" | "doh3"): Co
     transport === "doh3"
       ? {
           codec_type: "HTTP3",
-          http3_protocol_options: { quic_protocol_options: { max_concurrent_streams: 100, ...windows } },
+          http3_protocol_options: { quic_protocol_options: quicProtocol },
         }
-      : { codec_type: "AUTO", http2_protocol_options: { max_concurrent_streams: 100, ...windows } };
+      : { codec_type: "HTTP1" };
   return hcm(
     explain(
       {

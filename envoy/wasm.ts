@@ -6,7 +6,7 @@ import { type Config, explain, extension, typed } from "./config.ts";
 import type { BootstrapOptions } from "./options.ts";
 
 export interface Plugin {
-  role: "tunnel" | "stream" | "doh" | "pipe";
+  role: "tunnel" | "stream" | "http2" | "doh" | "pipe";
   listener: string;
   transport?: "udp" | "tcp" | "dot" | "doh" | "doh3";
 }
@@ -36,7 +36,8 @@ export function echo(): Config {
 }
 
 function pluginConfig(options: PluginOptions, plugin: Plugin): Config {
-  const name = `dns_${plugin.listener}`;
+  // Two plugins of one listener are two roots in the VM.
+  const name = plugin.role === "http2" ? `dns_${plugin.listener}_http2` : `dns_${plugin.listener}`;
   return {
     name,
     root_id: name,

@@ -5,7 +5,10 @@ import { Client } from "./flow/clients";
 import { Flow } from "./flow/flow";
 import { Settings } from "./flow/settings";
 import { readLength, readProperty, Text } from "./host/host";
-import { DohRequest } from "./transport/doh";
+import { DnsStream } from "./transport/dns-stream";
+import { DohConnection } from "./transport/doh/connection";
+import { pathAt, pathLength } from "./transport/doh/message";
+import { DohRequest } from "./transport/doh/request";
 import { Evidence, internEvidence, Listener, path, principal, serverName, setSpan } from "./transport/evidence";
 import { Peer } from "./transport/peer";
 import { PipeFraming } from "./transport/pipe-framing";
@@ -17,8 +20,13 @@ import { TunnelConnection, TunnelLimits } from "./transport/tunnel/connection";
 /** What a plugin of Envoy's configuration is for. */
 export const enum Role {
   None,
+  /** The HTTP/2 of the UDP tunnel. */
   Tunnel,
+  /** DNS over TCP and TLS. */
   Stream,
+  /** DNS over HTTPS over HTTP/2, all of it. */
+  Http2,
+  /** DNS over HTTPS, a request at a time that Envoy's HTTP has read. */
   Doh,
   Pipe,
 }
@@ -84,14 +92,20 @@ export class Contexts {
       this.pluginById.set(id, plugin);
     } else if (plugin.role == Role.Pipe) {
       this.pipeById.set(id, new PipeFraming());
-    } else if (plugin.role == Role.Stream) {
-      this.streamById.set(id, new Stream(id, this.streams, this.flow, this.flow.now));
+    } else if (plugin.role == Role.Stream || plugin.role == Role.Http2) {
+      this.streamById.set(id, this.newStream(id, plugin.role));
       this.pluginById.set(id, plugin);
     } else if (plugin.role == Role.Tunnel) {
       const tunnel = new TunnelConnection(id, plugin.listener, this.flow, this.tunnelLimits);
       this.tunnelById.set(id, tunnel);
       this.tunnels.push(tunnel);
     }
+  }
+
+  private newStream(id: u32, role: Role): Stream {
+    const now = this.flow.now;
+    if (role == Role.Http2) return new DohConnection(id, this.streams, this.flow, now);
+    return new DnsStream(id, this.streams, this.flow, now);
   }
 
   delete(id: u32): void {
@@ -146,6 +160,7 @@ export class Contexts {
   private identifyStream(id: u32, stream: Stream): bool {
     const peer = stream.peer;
     if (!readAddress(peer)) return false;
+    setSpan(path, 0, 0);
     peer.evidence = readEvidence(this.pluginById.get(id).listener);
     const client = this.flow.clients.of(peer);
     if (client.connections >= this.settings.streamsPerClient) {
@@ -171,10 +186,10 @@ export class Contexts {
       unchecked((this.httpPeers[slot] = peer));
     } else {
       const evidence = peer.evidence;
-      if (evidence !== null && hasPath(evidence)) return peer;
+      if (evidence !== null && evidence.hasPath(pathAt, pathLength)) return peer;
     }
     // Another path on the same connection is another client to policy.
-    setSpan(path, DohRequest.pathAt, DohRequest.pathLength);
+    setSpan(path, pathAt, pathLength);
     peer.evidence = readEvidence(listener);
     peer.subjectEpoch = 0;
     return peer;
@@ -187,23 +202,15 @@ export class Contexts {
   }
 }
 
-function hasPath(evidence: Evidence): bool {
-  return (
-    <u32>evidence.path.byteLength == DohRequest.pathLength &&
-    memory.compare(changetype<usize>(evidence.path), DohRequest.pathAt, DohRequest.pathLength) == 0
-  );
-}
-
 function readAddress(peer: Peer): bool {
   const address = readProperty(SOURCE_ADDRESS);
   return address != 0 && parseAddress(address, readLength, peer);
 }
 
-/** The evidence of the effective context's connection; `path` is set where there is one. */
+/** The evidence of the effective context's connection, with what stands in `path`. */
 function readEvidence(listener: Listener): Evidence {
   const transport = listener.transport;
   if (transport == Transport.Tcp || transport == Transport.Udp) return listener.evidence;
-  if (transport == Transport.DoT) setSpan(path, 0, 0);
   const name = readProperty(SERVER_NAME);
   setSpan(serverName, name, readLength);
   const uris = readProperty(URI_SANS);

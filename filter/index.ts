@@ -118,7 +118,7 @@ function parsePlugin(text: string): Plugin | null {
     }
   }
   if (role == Role.None) {
-    log(LogLevel.Error, "plugin configuration: expected role=tunnel, stream, doh or pipe");
+    log(LogLevel.Error, "plugin configuration: expected role=tunnel, stream, http2, doh or pipe");
     return null;
   }
   if (transport < 0 && role != Role.Pipe) {
@@ -131,6 +131,7 @@ function parsePlugin(text: string): Plugin | null {
 function parseRole(text: string): Role {
   if (text == "tunnel") return Role.Tunnel;
   if (text == "stream") return Role.Stream;
+  if (text == "http2") return Role.Http2;
   if (text == "doh") return Role.Doh;
   if (text == "pipe") return Role.Pipe;
   return Role.None;

@@ -37,6 +37,10 @@ export class Evidence {
     this.relevantNumber = number;
   }
 
+  hasPath(at: usize, length: u32): bool {
+    return <u32>this.path.byteLength == length && memory.compare(changetype<usize>(this.path), at, length) == 0;
+  }
+
   /** The number of this evidence without what is not `relevant`, bits of Evidence in protos/sync.proto. */
   numberOf(relevant: u32): u32 {
     if (relevant != this.relevant) {
@@ -93,6 +97,14 @@ export function internEvidence(listener: Listener): Evidence {
   evidence.path = copy(path);
   known.push(evidence);
   return evidence;
+}
+
+/** The evidence with another path. */
+export function withPath(evidence: Evidence, at: usize, length: u32): Evidence {
+  setSpan(principal, changetype<usize>(evidence.principal), evidence.principal.byteLength);
+  setSpan(serverName, changetype<usize>(evidence.serverName), evidence.serverName.byteLength);
+  setSpan(path, at, length);
+  return internEvidence(evidence.listener);
 }
 
 /** Whether the evidence is what stands in the spans. */

@@ -1,9 +1,9 @@
-// DNS over TCP and TLS (RFC 7766, RFC 7858): messages with a length before each, many at a time, answered in any order.
+// Connections of clients, whatever framing they speak: input that has to wait, how much may be sent, and when one has
+// been open, idle or half-read for too long.
 
 import { closeDownstream, setEffectiveContext } from "../host/host";
-import { commit, flush, reserve } from "../host/outbox";
-import { HEADER_SIZE, read16, write16 } from "../wire/types";
-import { Channel, Receiver } from "./channel";
+import { flush } from "../host/outbox";
+import { Channel } from "./channel";
 import { Peer } from "./peer";
 
 /** Limits of streams; times in microseconds. */
@@ -27,7 +27,7 @@ const MIN_OUTPUT: u32 = 68 * 1024;
 @final
 export class Streams {
   readonly list: Array<Stream> = new Array<Stream>();
-  /** Octets that wait in all streams. */
+  /** Octets of memory that all streams hold. */
   held: u32 = 0;
   /** Octets that one stream may send in this tick. */
   share: u32;
@@ -68,13 +68,13 @@ export class Streams {
     }
   }
 
-  /** Ends the streams whose input has waited longest until the rest fits. */
+  /** Ends the streams that have held memory longest until the rest fits. */
   makeRoom(): void {
     while (this.held > this.limits.input) {
       let oldest: Stream | null = null;
       for (let i = 0; i < this.list.length; i++) {
         const stream = unchecked(this.list[i]);
-        if (!stream.holds || !stream.open) continue;
+        if (stream.held == 0 || !stream.open) continue;
         if (oldest === null || stream.heldSince < oldest.heldSince) oldest = stream;
       }
       if (oldest === null) return;
@@ -86,34 +86,32 @@ export class Streams {
 /** Ticks in which all streams are looked at once. */
 const SWEEP_TICKS: i32 = 10;
 
-@final
-export class Stream extends Channel {
+export abstract class Stream extends Channel {
   readonly peer: Peer = new Peer();
   index: i32 = 0;
+  /** Octets of memory that it holds, and since when it has held any. */
+  held: u32 = 0;
   heldSince: u64 = 0;
   private backlog: usize = 0;
   private backlogSize: u32 = 0;
   private backlogLength: u32 = 0;
-  private inFlight: u32 = 0;
+  private backlogSince: u64 = 0;
+  /** Queries that wait for an answer. */
+  protected inFlight: u32 = 0;
   private sent: u32 = 0;
-  private activeAt: u64;
+  protected activeAt: u64;
   private readonly openedAt: u64;
   private isReading: bool = false;
 
   constructor(
     context: u32,
-    private readonly streams: Streams,
-    private readonly receiver: Receiver,
+    protected readonly streams: Streams,
     now: u64,
   ) {
     super(context);
     this.activeAt = now;
     this.openedAt = now;
     streams.add(this);
-  }
-
-  get holds(): bool {
-    return this.backlogLength != 0;
   }
 
   /** Octets came in; they are only read during the call. */
@@ -128,27 +126,34 @@ export class Stream extends Channel {
     this.goOn();
   }
 
-  /** Reads messages as far as they are whole and may be answered; returns the octets used. */
+  /** The size of the unit at `at`, or as much of it as must be there to know; 0 where it ends the connection. */
+  protected abstract unitSize(at: usize, available: u32): u32;
+
+  /** Takes a whole unit of that size. */
+  protected abstract take(at: usize, size: u32): void;
+
+  /** Whether another unit may be taken. */
+  protected mayRead(): bool {
+    return this.open && this.sent < this.streams.share;
+  }
+
+  /** What goes out before the connection is closed. */
+  protected farewell(): void {}
+
+  /** Takes units as far as they are whole and may be answered; returns the octets used. */
   private read(bytes: usize, length: u32): u32 {
     if (this.isReading) return 0;
     this.isReading = true;
     let at: u32 = 0;
-    while (
-      this.open &&
-      length - at >= 2 &&
-      this.inFlight < this.streams.limits.inFlight &&
-      this.sent < this.streams.share
-    ) {
-      const size = read16(bytes + at);
-      // Nothing that short is a message: whoever speaks is not speaking DNS.
-      if (size < HEADER_SIZE) {
+    while (at < length && this.mayRead()) {
+      const size = this.unitSize(bytes + at, length - at);
+      if (size == 0) {
         this.end();
         break;
       }
-      if (size > length - at - 2) break;
-      this.inFlight++;
-      this.receiver.receive(this, 0, this.peer, bytes + at + 2, size);
-      at += 2 + size;
+      if (size > length - at) break;
+      this.take(bytes + at, size);
+      at += size;
     }
     this.isReading = false;
     return at;
@@ -167,11 +172,11 @@ export class Stream extends Channel {
       const larger = heap.alloc(size);
       memory.copy(larger, this.backlog, this.backlogLength);
       if (this.backlog != 0) heap.free(this.backlog);
-      this.streams.held += size - this.backlogSize;
+      this.keep(size - this.backlogSize, now);
       this.backlog = larger;
       this.backlogSize = size;
     }
-    if (this.backlogLength == 0) this.heldSince = now;
+    if (this.backlogLength == 0) this.backlogSince = now;
     memory.copy(this.backlog + this.backlogLength, bytes, length);
     this.backlogLength = needed;
     this.streams.makeRoom();
@@ -187,31 +192,34 @@ export class Stream extends Channel {
     if (left == 0) this.freeBacklog();
     else memory.copy(this.backlog, this.backlog + used, left);
     this.backlogLength = left;
-    this.heldSince = this.activeAt;
+    this.backlogSince = this.activeAt;
   }
 
   private freeBacklog(): void {
     if (this.backlog == 0) return;
     heap.free(this.backlog);
-    this.streams.held -= this.backlogSize;
+    this.giveBack(this.backlogSize);
     this.backlog = 0;
     this.backlogSize = 0;
     this.backlogLength = 0;
   }
 
-  send(_ticket: u32, message: usize, length: u32, _minimumTtl: u32): void {
-    if (!this.open) return;
-    const out = reserve(this.context, length + 2);
-    write16(out, length);
-    memory.copy(out + 2, message, length);
-    commit(length + 2);
-    if (this.sent < MIN_OUTPUT && this.sent + length + 2 >= MIN_OUTPUT) this.streams.busy++;
-    this.sent += length + 2;
-    this.inFlight--;
+  /** So much memory more, or less, is held for it. */
+  protected keep(octets: u32, now: u64): void {
+    if (this.held == 0) this.heldSince = now;
+    this.held += octets;
+    this.streams.held += octets;
   }
 
-  drop(_ticket: u32): void {
-    this.inFlight--;
+  protected giveBack(octets: u32): void {
+    this.held -= octets;
+    this.streams.held -= octets;
+  }
+
+  /** So many octets were written to the client. */
+  protected wrote(octets: u32): void {
+    if (this.sent < MIN_OUTPUT && this.sent + octets >= MIN_OUTPUT) this.streams.busy++;
+    this.sent += octets;
   }
 
   /** A tick has passed: it may send again, and reads on. */
@@ -225,7 +233,7 @@ export class Stream extends Channel {
   /** Whether it has been idle, half-read or open for too long. */
   isOver(now: u64, draining: bool): bool {
     const limits = this.streams.limits;
-    if (this.backlogLength != 0 && now - this.heldSince > limits.reading && this.inFlight < limits.inFlight)
+    if (this.backlogLength != 0 && now - this.backlogSince > limits.reading && this.inFlight < limits.inFlight)
       return true;
     if (this.inFlight != 0) return false;
     if (draining || now - this.openedAt > limits.lifetime) return true;
@@ -238,6 +246,7 @@ export class Stream extends Channel {
     this.open = false;
     // Envoy deletes the connection later, and room is made now.
     if (!this.isReading) this.freeBacklog();
+    this.farewell();
     flush();
     if (setEffectiveContext(this.context)) closeDownstream();
   }

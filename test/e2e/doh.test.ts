@@ -90,4 +90,17 @@ describe("DNS over HTTPS", function () {
       });
     });
   }
+
+  it("takes a GET of 12,000 octets over HTTP/2, and answers 431 to one beyond the header limit", async () => {
+    const client = await demo.ask.doh("backend");
+    const get = async (octets: number) => {
+      const message = Buffer.concat([encodeQuestion("www.example.com", { id: 0 }), Buffer.alloc(octets)]);
+      return (await client.request({ ":method": "GET", ":path": `/dns-query?dns=${message.toString("base64url")}` }))
+        .status;
+    };
+    assert.equal(await get(11_900), 200);
+    assert.equal(await get(13_000), 431);
+    assert.equal(await get(0), 200, "the connection goes on");
+    await client.close();
+  });
 });

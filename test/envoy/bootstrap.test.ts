@@ -88,7 +88,7 @@ describe("Envoy's bootstrap", () => {
 
   it("gives every wasm plugin the same VM and the same failure policy", () => {
     const plugins = find(bootstrap(profiles.demo), "config").filter((config) => "vm_config" in config);
-    assert.equal(plugins.length, 6);
+    assert.equal(plugins.length, 7);
     for (const plugin of plugins) {
       assert.deepEqual(plugin.vm_config, plugins[0]?.vm_config);
       assert.equal(plugin.failure_policy, "FAIL_RELOAD");

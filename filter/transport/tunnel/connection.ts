@@ -1,37 +1,28 @@
 // The UDP transport. Envoy's udp_proxy carries each UDP session as a request of one HTTP/2 connection, datagrams in
-// capsules (RFC 9297); this is the server of that connection (RFC 9113), no more of it than the tunnel needs.
+// capsules (RFC 9297); this is the server of that connection.
 
 import { closeDownstream, setEffectiveContext } from "../../host/host";
 import { commit, flush, reserve } from "../../host/outbox";
-import { read16, read32 } from "../../wire/types";
 import { Channel, Receiver } from "../channel";
 import { Listener } from "../evidence";
-import { parseAddress } from "./address";
-import { tunnelCounters } from "./counters";
-import { DatagramReader } from "./datagrams";
 import {
   ErrorCode,
   FRAME_HEAD,
   FrameFlag,
   FrameType,
-  frameLength,
-  INITIAL_WINDOW,
-  isPreface,
+  Greeting,
   MAX_FRAME,
   MAX_WINDOW,
-  PREFACE_SIZE,
-  Setting,
   sendEnd,
-  sendGoAway,
-  sendGreeting,
-  sendOk,
-  sendPingAck,
   sendReset,
-  sendSettingsAck,
   sendWindowUpdate,
   writeFrameHead,
-} from "./frames";
-import { HeaderReader, MAX_BLOCK } from "./hpack";
+} from "../http2/frames";
+import { request } from "../http2/header-block";
+import { Http2Handler, Http2Server } from "../http2/server";
+import { parseAddress } from "./address";
+import { tunnelCounters } from "./counters";
+import { DatagramReader } from "./datagrams";
 import { Session, SessionQueue, Sessions } from "./sessions";
 
 /** Limits of UDP sessions in this worker; times in microseconds. */
@@ -41,13 +32,13 @@ export class TunnelLimits {
   linger: u64 = 0;
 }
 
-const STREAM_MASK: u32 = 0x7fff_ffff;
-const SETTING_SIZE: u32 = 6;
-const PRIORITY_SIZE: u32 = 5;
-/** Received octets are granted again in portions of this size, an eighth of the window. */
+/**
+ * No dynamic table; streams and windows as large as can be: sessions are bounded by us, not by Envoy, and a stream whose
+ * window is used up would wait for good.
+ */
+const GREETING = new Greeting(0, <u32>MAX_WINDOW, <u32>MAX_WINDOW, <u32>MAX_WINDOW);
+/** Received octets of a stream are granted again in portions of this size, an eighth of the window. */
 const GRANT: u32 = 1 << 28;
-/** Frames of one header block, so that empty ones have an end too. */
-const MAX_FRAGMENTS: u32 = 32;
 /** Type, length in two octets, context id. */
 const CAPSULE_HEAD: u32 = 4;
 /** Longest datagram that is answered with: one DATA frame. */
@@ -64,33 +55,16 @@ const MIN_LINGERING: u32 = 64;
 /** Microseconds within which a session's first datagram follows its request. */
 const FIRST_DATAGRAM: u64 = 50_000;
 
-const headers = new HeaderReader();
-
 @final
-export class TunnelConnection extends Channel {
+export class TunnelConnection extends Channel implements Http2Handler {
+  private readonly http2!: Http2Server;
   private readonly sessions: Sessions;
   private readonly datagrams: DatagramReader;
   /** The beginning of a frame whose rest is still to come. */
   private readonly input: usize = heap.alloc(FRAME_HEAD + MAX_FRAME);
   private inputLength: u32 = 0;
-  /** The preface has come, and after it SETTINGS (RFC 9113, section 3.4). */
-  private isGreeted: bool = false;
-  private hasSettings: bool = false;
-  /** A header block in several frames, of stream `blockStream`; 0 is none. */
-  private block: usize = 0;
-  private blockLength: u32 = 0;
-  private blockStream: u32 = 0;
-  private blockEnds: bool = false;
-  private fragments: u32 = 0;
-  private consumed: u32 = 0;
-  /** What we may send: on the connection, and on a stream before its own credit. */
-  private window: i64 = INITIAL_WINDOW;
-  private initialWindow: i64 = INITIAL_WINDOW;
-  private lastStream: u32 = 0;
   private now: u64 = 0;
   private isFreed: bool = false;
-  /** Why the connection was ended, for the log. */
-  error: ErrorCode = ErrorCode.NoError;
 
   constructor(
     context: u32,
@@ -102,6 +76,7 @@ export class TunnelConnection extends Channel {
     const sessions = new Sessions();
     this.sessions = sessions;
     this.datagrams = new DatagramReader(receiver, sessions, tunnelCounters);
+    this.http2 = new Http2Server(context, this, GREETING);
   }
 
   /**
@@ -112,174 +87,44 @@ export class TunnelConnection extends Channel {
     if (!this.open) return false;
     this.now = now;
     this.datagrams.now = now;
+    const http2 = this.http2;
     let at = bytes;
     let left = length;
     while (left > 0 && this.inputLength > 0) {
-      const missing = this.unitSize(this.input, this.inputLength) - this.inputLength;
+      const missing = http2.unitSize(this.input, this.inputLength) - this.inputLength;
       const size = min(left, missing);
       memory.copy(this.input + this.inputLength, at, size);
       this.inputLength += size;
       at += size;
       left -= size;
       if (size < missing) return true;
-      const unit = this.unitSize(this.input, this.inputLength);
+      const unit = http2.unitSize(this.input, this.inputLength);
       if (unit == 0) return this.fail();
       if (unit > this.inputLength) continue;
       this.inputLength = 0;
-      if (!this.unit(this.input)) return this.fail();
+      if (!http2.unit(this.input)) return this.fail();
     }
     while (left > 0) {
-      const size = this.unitSize(at, left);
+      const size = http2.unitSize(at, left);
       if (size == 0) return this.fail();
       if (size > left) {
         memory.copy(this.input, at, left);
         this.inputLength = left;
         break;
       }
-      if (!this.unit(at)) return this.fail();
+      if (!http2.unit(at)) return this.fail();
       at += size;
       left -= size;
     }
-    if (this.consumed >= GRANT) {
-      sendWindowUpdate(this.context, 0, this.consumed);
-      this.consumed = 0;
-    }
     return true;
   }
 
-  /** The size of the preface or frame at `at`, or as much of it as must be there to know; 0 where it is too large. */
-  private unitSize(at: usize, available: u32): u32 {
-    if (!this.isGreeted) return PREFACE_SIZE;
-    if (available < FRAME_HEAD) return FRAME_HEAD;
-    const length = frameLength(at);
-    if (length <= MAX_FRAME) return FRAME_HEAD + length;
-    // RFC 9113, section 4.2: we leave SETTINGS_MAX_FRAME_SIZE as it is.
-    this.error = ErrorCode.FrameSize;
-    return 0;
-  }
+  // ---- streams in --------------------------------------------------------------------------------------------------
 
-  private unit(at: usize): bool {
-    if (this.isGreeted) return this.frame(at);
-    if (!isPreface(at)) return this.violates(ErrorCode.Protocol);
-    this.isGreeted = true;
-    sendGreeting(this.context);
-    return true;
-  }
-
-  /** An error of the connection (RFC 9113, section 5.4.1). */
-  private violates(error: ErrorCode): bool {
-    this.error = error;
-    return false;
-  }
-
-  // ---- frames in ---------------------------------------------------------------------------------------------------
-
-  /** A whole frame; false is a connection error. */
-  private frame(head: usize): bool {
-    const length = frameLength(head);
-    const type = <u32>load<u8>(head + 3);
-    const flags = <u32>load<u8>(head + 4);
-    const stream = read32(head + 5) & STREAM_MASK;
-    const payload = head + FRAME_HEAD;
-    // A header block is not interrupted (RFC 9113, section 6.10), and SETTINGS come first (section 3.4).
-    const isExpected = this.blockStream != 0 ? type == FrameType.Continuation && stream == this.blockStream : true;
-    if (!isExpected || (!this.hasSettings && type != FrameType.Settings)) return this.violates(ErrorCode.Protocol);
-    switch (type) {
-      case FrameType.Data:
-        return this.onData(stream, flags, payload, length);
-      case FrameType.Headers:
-        return this.onHeaders(stream, flags, payload, length);
-      case FrameType.Continuation:
-        if (this.blockStream == 0) return this.violates(ErrorCode.Protocol);
-        return this.onBlock(flags, payload, length);
-      case FrameType.RstStream:
-        if (this.isIdle(stream)) return this.violates(ErrorCode.Protocol);
-        if (length != 4) return this.violates(ErrorCode.FrameSize);
-        this.forget(this.sessions.find(stream));
-        return true;
-      case FrameType.Settings:
-        return this.onSettings(stream, flags, payload, length);
-      case FrameType.Ping:
-        if (stream != 0) return this.violates(ErrorCode.Protocol);
-        if (length != 8) return this.violates(ErrorCode.FrameSize);
-        if (!(flags & FrameFlag.Ack)) sendPingAck(this.context, load<u64>(payload));
-        return true;
-      case FrameType.GoAway:
-        // Streams that are open go on (RFC 9113, section 6.8).
-        if (stream != 0) return this.violates(ErrorCode.Protocol);
-        return length >= 8 || this.violates(ErrorCode.FrameSize);
-      case FrameType.WindowUpdate:
-        return this.onWindowUpdate(stream, payload, length);
-      case FrameType.PushPromise:
-        // A client cannot push (RFC 9113, section 8.4).
-        return this.violates(ErrorCode.Protocol);
-    }
-    // PRIORITY says nothing any more (RFC 9113, section 5.3.2), and other types are ignored (section 5.5).
-    return true;
-  }
-
-  private onHeaders(stream: u32, flags: u32, payload: usize, length: u32): bool {
-    let at = payload;
-    let left = length;
-    let padding: u32 = 0;
-    // Clients' streams have odd numbers (RFC 9113, section 5.1.1).
-    if ((stream & 1) == 0) return this.violates(ErrorCode.Protocol);
-    if (flags & FrameFlag.Padded) {
-      if (left < 1) return this.violates(ErrorCode.FrameSize);
-      padding = load<u8>(at);
-      at += 1;
-      left -= 1;
-    }
-    if (flags & FrameFlag.Priority) {
-      if (left < PRIORITY_SIZE) return this.violates(ErrorCode.FrameSize);
-      at += PRIORITY_SIZE;
-      left -= PRIORITY_SIZE;
-    }
-    if (padding > left) return this.violates(ErrorCode.Protocol);
-    this.blockStream = stream;
-    this.blockLength = 0;
-    this.fragments = 0;
-    this.blockEnds = (flags & FrameFlag.EndStream) != 0;
-    return this.onBlock(flags, at, left - padding);
-  }
-
-  /** A piece of a header block, the last one with END_HEADERS. */
-  private onBlock(flags: u32, at: usize, length: u32): bool {
-    const isLast = (flags & FrameFlag.EndHeaders) != 0;
-    let block = at;
-    let size = length;
-    if (!isLast || this.fragments > 0) {
-      if (length > MAX_BLOCK - this.blockLength || ++this.fragments > MAX_FRAGMENTS) {
-        return this.violates(ErrorCode.EnhanceYourCalm);
-      }
-      if (this.block == 0) this.block = heap.alloc(MAX_BLOCK);
-      memory.copy(this.block + this.blockLength, at, length);
-      this.blockLength += length;
-      block = this.block;
-      size = this.blockLength;
-    }
-    if (!isLast) return true;
-    const stream = this.blockStream;
-    this.blockStream = 0;
-    // Every block is decoded, trailers too: what cannot be is an error of the connection (RFC 9113, section 4.3).
-    if (!headers.read(block, size)) return this.violates(ErrorCode.Compression);
-    if (stream > this.lastStream) {
-      this.lastStream = stream;
-      this.openSession(stream);
-      return true;
-    }
-    const session = this.sessions.find(stream);
-    // A stream that we have ended: the peer did not know yet (RFC 9113, section 5.1).
-    if (session === null) return true;
-    // Trailers end a stream (RFC 9113, section 8.1).
-    if (this.blockEnds) this.finish(session);
-    else this.resetStream(session, ErrorCode.Protocol);
-    return true;
-  }
-
-  private openSession(stream: u32): void {
+  onRequest(stream: u32, ended: bool): void {
     const session = this.sessions.take();
-    if (headers.sourceLength == 0 || !parseAddress(headers.source, headers.sourceLength, session)) {
+    const source = request.source;
+    if (request.isMalformed || source.length == 0 || !parseAddress(source.at, source.length, session)) {
       this.sessions.discard(session);
       tunnelCounters.sessionsRefused++;
       sendReset(this.context, stream, ErrorCode.Protocol);
@@ -293,20 +138,20 @@ export class TunnelConnection extends Channel {
     this.sessions.add(session, stream, this.now);
     tunnelCounters.sessionsOpened++;
     // Two for one, so that what is left of a burst shrinks.
-    for (let ended: u32 = 0; ended < 2; ended++) {
+    for (let n = 0; n < 2; n++) {
       const excess = this.sessions.excess(session, this.limits.perSource);
       if (excess === null) break;
       this.endSession(excess);
     }
     this.endLingering();
     sendOk(this.context, stream);
-    if (this.blockEnds) this.finish(session);
+    if (ended) this.finish(session);
   }
 
   /** Makes place for a session among those that linger. */
   private endLingering(): void {
     const limit = max(this.limits.sessions / LINGERING, MIN_LINGERING);
-    for (let ended: u32 = 0; ended < 2; ended++) {
+    for (let n = 0; n < 2; n++) {
       const idle = this.sessions.idle.oldest;
       if (idle === null || this.sessions.idle.length <= limit) return;
       // One that was just opened is about to be asked.
@@ -315,78 +160,43 @@ export class TunnelConnection extends Channel {
     }
   }
 
-  private onData(stream: u32, flags: u32, payload: usize, length: u32): bool {
-    if (this.isIdle(stream)) return this.violates(ErrorCode.Protocol);
-    let at = payload;
-    let end = payload + length;
-    // Padding counts too, and so does what came too late (RFC 9113, section 6.9.1).
-    this.consumed += length;
-    if (flags & FrameFlag.Padded) {
-      const padding: u32 = length == 0 ? 0 : load<u8>(at);
-      if (padding >= length) return this.violates(ErrorCode.Protocol);
-      end -= padding;
-      at += 1;
-    }
+  onTrailers(stream: u32, ended: bool): void {
     const session = this.sessions.find(stream);
-    if (session === null) return true;
-    session.consumed += length;
+    // A stream that we have ended: the peer did not know yet (RFC 9113, section 5.1).
+    if (session === null) return;
+    // Trailers end a stream (RFC 9113, section 8.1).
+    if (ended) this.finish(session);
+    else this.resetStream(session, ErrorCode.Protocol);
+  }
+
+  onBody(stream: u32, at: usize, end: usize, size: u32, ended: bool): void {
+    this.http2.grant(size);
+    const session = this.sessions.find(stream);
+    if (session === null) return;
+    session.consumed += size;
     if (session.consumed >= GRANT) {
       sendWindowUpdate(this.context, stream, session.consumed);
       session.consumed = 0;
     }
     this.datagrams.read(this, session, at, end);
     // The session may be gone by now, and its object another's.
-    if (flags & FrameFlag.EndStream && session.stream == stream) this.finish(session);
-    return true;
+    if (ended && session.stream == stream) this.finish(session);
   }
 
-  private onSettings(stream: u32, flags: u32, payload: usize, length: u32): bool {
-    if (stream != 0) return this.violates(ErrorCode.Protocol);
-    if (flags & FrameFlag.Ack) {
-      if (length != 0) return this.violates(ErrorCode.FrameSize);
-      return this.hasSettings || this.violates(ErrorCode.Protocol);
-    }
-    if (length % SETTING_SIZE != 0) return this.violates(ErrorCode.FrameSize);
-    this.hasSettings = true;
-    for (let at = payload; at < payload + length; at += SETTING_SIZE) {
-      const setting = read16(at);
-      const value = read32(at + 2);
-      if (setting == Setting.InitialWindowSize) {
-        // It changes the windows of open streams too (RFC 9113, section 6.9.2): credit is counted from it.
-        if (value > <u32>MAX_WINDOW) return this.violates(ErrorCode.FlowControl);
-        this.initialWindow = value;
-      } else if (setting == Setting.MaxFrameSize) {
-        // We send no frame above the least size that it can have.
-        if (value < MAX_FRAME || value > 0xff_ffff) return this.violates(ErrorCode.Protocol);
-      } else if (setting == Setting.EnablePush && value > 1) {
-        return this.violates(ErrorCode.Protocol);
-      }
-    }
-    sendSettingsAck(this.context);
-    return true;
+  onReset(stream: u32): void {
+    this.forget(this.sessions.find(stream));
   }
 
-  private onWindowUpdate(stream: u32, payload: usize, length: u32): bool {
-    if (length != 4) return this.violates(ErrorCode.FrameSize);
-    const size = <i64>(read32(payload) & STREAM_MASK);
-    if (stream == 0) {
-      if (size == 0) return this.violates(ErrorCode.Protocol);
-      this.window += size;
-      return this.window <= MAX_WINDOW || this.violates(ErrorCode.FlowControl);
-    }
-    if (this.isIdle(stream)) return this.violates(ErrorCode.Protocol);
+  onCredit(stream: u32, size: u32): void {
     const session = this.sessions.find(stream);
-    if (session === null) return true;
+    if (session === null) return;
     session.credit += size;
-    if (size == 0) this.resetStream(session, ErrorCode.Protocol);
-    else if (this.initialWindow + session.credit > MAX_WINDOW) this.resetStream(session, ErrorCode.FlowControl);
-    return true;
+    const error = this.http2.creditError(size, session.credit);
+    if (error != ErrorCode.NoError) this.resetStream(session, error);
   }
 
-  /** Whether the peer has not opened this stream; 0 and even numbers never are. */
-  private isIdle(stream: u32): bool {
-    return (stream & 1) == 0 || stream > this.lastStream;
-  }
+  /** Nothing waits for room. */
+  onWindow(): void {}
 
   // ---- frames out --------------------------------------------------------------------------------------------------
 
@@ -399,11 +209,12 @@ export class TunnelConnection extends Channel {
     }
     this.sessions.answered(session, this.now);
     const size = CAPSULE_HEAD + length;
-    if (length > MAX_ANSWER || <i64>size > min(this.window, this.initialWindow + session.credit)) {
+    const http2 = this.http2;
+    if (length > MAX_ANSWER || <i64>size > min(http2.window, http2.initialWindow + session.credit)) {
       tunnelCounters.datagramsDropped++;
       return;
     }
-    this.window -= size;
+    http2.window -= size;
     session.credit -= size;
     tunnelCounters.datagramsSent++;
     const out = reserve(this.context, FRAME_HEAD + size);
@@ -475,7 +286,7 @@ export class TunnelConnection extends Channel {
 
   private fail(): bool {
     tunnelCounters.connectionErrors++;
-    sendGoAway(this.context, this.lastStream, this.error);
+    this.http2.goAway();
     this.leave();
     return false;
   }
@@ -499,6 +310,23 @@ export class TunnelConnection extends Channel {
     if (this.isFreed) return;
     this.isFreed = true;
     heap.free(this.input);
-    if (this.block != 0) heap.free(this.block);
+    this.http2.free();
   }
+}
+
+/** The table of the peer's decoder may be of size 0, which an encoder has to acknowledge (RFC 7541, section 4.2). */
+const TABLE_SIZE_0: u32 = 0x20;
+/** `:status: 200`, entry 8 of HPACK's static table (RFC 7541, appendix A). */
+const STATUS_200: u32 = 0x88;
+
+/**
+ * The response's headers: udp_proxy sends no datagram before it has them. Envoy with `hpack_table_size: 0` insists on
+ * the acknowledgement at the beginning of the first block; it may stand before any.
+ */
+function sendOk(context: u32, stream: u32): void {
+  const size = FRAME_HEAD + 2;
+  const out = reserve(context, size);
+  writeFrameHead(out, 2, FrameType.Headers, FrameFlag.EndHeaders, stream);
+  store<u16>(out + FRAME_HEAD, <u16>(TABLE_SIZE_0 | (STATUS_200 << 8)));
+  commit(size);
 }

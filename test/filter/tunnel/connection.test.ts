@@ -190,7 +190,7 @@ describe("tunnel connection", () => {
     assert.equal(lab.memorySize, before);
   });
 
-  it("takes header blocks in several frames, up to 16 KiB", () => {
+  it("takes header blocks in several frames, up to 32 KiB", () => {
     const block = Buffer.from(fields("192.0.2.9:99"));
     const pieces = [...block].map((octet) => Uint8Array.of(octet));
     const parts = pieces
@@ -203,8 +203,9 @@ describe("tunnel connection", () => {
     lab.send(datagram(1, "q"));
     assert.equal(BigInt.asUintN(64, BigInt(lab.call("low"))), 0xffffc0000209n);
     const large = [
-      frame(FrameType.Headers, 0, 3, Buffer.alloc(16000, 0x82)),
-      frame(FrameType.Continuation, 0, 3, Buffer.alloc(385, 0x82)),
+      frame(FrameType.Headers, 0, 3, Buffer.alloc(16384, 0x82)),
+      frame(FrameType.Continuation, 0, 3, Buffer.alloc(16384, 0x82)),
+      frame(FrameType.Continuation, 0, 3, Buffer.alloc(1, 0x82)),
     ];
     assert.equal(lab.send(Buffer.concat(large)), false);
     assert.equal(error(lab.frames()), 11, "ENHANCE_YOUR_CALM");

@@ -1,7 +1,7 @@
 // @ts-nocheck AssemblyScript.
 /** Streams with a receiver that does what the test says: answers each query with itself at once, holds it, or drops it. */
 import { flush } from "../../../../filter/host/outbox";
-import { Channel, Receiver } from "../../../../filter/transport/channel";
+import { DnsStream } from "../../../../filter/transport/dns-stream";
 import {
   Evidence,
   internEvidence,
@@ -11,41 +11,11 @@ import {
   serverName,
   setSpan,
 } from "../../../../filter/transport/evidence";
-import { Peer } from "../../../../filter/transport/peer";
 import { Stream, StreamLimits, Streams } from "../../../../filter/transport/stream";
-
-class Held {
-  channel: Channel | null = null;
-  at: usize = 0;
-  length: u32 = 0;
-}
-
-class Scripted extends Receiver {
-  /** 0 answers at once, 1 holds, 2 drops, 3 answers with `size` octets. */
-  mode: u32 = 0;
-  size: u32 = 0;
-  received: u32 = 0;
-  readonly held: Array<Held> = new Array<Held>();
-
-  receive(channel: Channel, ticket: u32, peer: Peer, message: usize, length: u32): void {
-    this.received++;
-    if (this.mode == 0) channel.send(ticket, message, length, 0);
-    else if (this.mode == 2) channel.drop(ticket);
-    else if (this.mode == 3) channel.send(ticket, large, this.size, 0);
-    else {
-      const held = new Held();
-      held.channel = channel;
-      held.at = heap.alloc(length);
-      held.length = length;
-      memory.copy(held.at, message, length);
-      this.held.push(held);
-    }
-  }
-}
+import { large, ScriptedReceiver } from "./scripted-receiver";
 
 const input: usize = heap.alloc(1 << 20);
-const large: usize = heap.alloc(65536);
-let receiver = new Scripted();
+let receiver = new ScriptedReceiver();
 let limits = new StreamLimits();
 let streams = new Streams(limits);
 const open = new Map<u32, Stream>();
@@ -66,7 +36,7 @@ export function begin(idle: u64, reading: u64, lifetime: u64, inFlight: u32, oct
   limits.input = octets;
   limits.outputPerTick = outputPerTick;
   streams = new Streams(limits);
-  receiver = new Scripted();
+  receiver = new ScriptedReceiver();
   open.clear();
 }
 export function setMode(mode: u32, size: u32): void {
@@ -74,7 +44,7 @@ export function setMode(mode: u32, size: u32): void {
   receiver.size = size;
 }
 export function connect(context: u32, now: u64): void {
-  open.set(context, new Stream(context, streams, receiver, now));
+  open.set(context, new DnsStream(context, streams, receiver, now));
 }
 /** The octets at `inputAt`; whether the stream is still open. */
 export function receive(context: u32, length: u32, now: u64): u32 {
@@ -94,15 +64,7 @@ export function heldQueries(): u32 {
 }
 /** Answers as many of the queries that are held, last or first come; or drops them. */
 export function answerHeld(count: u32, lastFirst: u32, dropping: u32): void {
-  for (let i: u32 = 0; i < count && receiver.held.length > 0; i++) {
-    const held = lastFirst ? receiver.held.pop() : receiver.held.shift();
-    const channel = held.channel;
-    if (channel !== null) {
-      if (dropping) channel.drop(0);
-      else channel.send(0, held.at, held.length, 0);
-    }
-    heap.free(held.at);
-  }
+  receiver.answerHeld(count, lastFirst != 0, dropping != 0);
   flush();
 }
 export function tick(now: u64, draining: u32): void {
@@ -114,7 +76,7 @@ export function closed(context: u32): void {
   open.get(context).closed();
   open.delete(context);
 }
-/** Octets that wait in all streams. */
+/** Octets of memory that all streams hold. */
 export function waiting(): u32 {
   return streams.held;
 }

@@ -6,12 +6,12 @@
 import { flush } from "../../../../filter/host/outbox";
 import { Channel, Receiver } from "../../../../filter/transport/channel";
 import { Listener } from "../../../../filter/transport/evidence";
+import { HeaderReader, request } from "../../../../filter/transport/http2/header-block";
+import { decodeHuffman } from "../../../../filter/transport/http2/huffman";
 import { Peer } from "../../../../filter/transport/peer";
 import { parseAddress } from "../../../../filter/transport/tunnel/address";
 import { TunnelConnection, TunnelLimits } from "../../../../filter/transport/tunnel/connection";
 import { tunnelCounters } from "../../../../filter/transport/tunnel/counters";
-import { HeaderReader } from "../../../../filter/transport/tunnel/hpack";
-import { decodeHuffman } from "../../../../filter/transport/tunnel/huffman";
 
 class Held {
   channel: Channel | null = null;
@@ -58,7 +58,7 @@ const limits = new TunnelLimits();
 const listener = new Listener(0, "udp", "");
 const receiver = new Scripted();
 const peer = new Peer();
-const reader = new HeaderReader();
+const reader = new HeaderReader(0);
 const connections = new Map<u32, TunnelConnection>();
 
 export function inputAt(): usize {
@@ -129,8 +129,9 @@ export function huffman(length: u32, capacity: u32): i32 {
 /** -1: malformed; otherwise the length of `x-src`, which is at `outputAt`. */
 export function header(length: u32): i32 {
   if (!reader.read(input, length)) return -1;
-  memory.copy(output, reader.source, reader.sourceLength);
-  return reader.sourceLength;
+  if (request.isMalformed) return 0;
+  memory.copy(output, request.source.at, request.source.length);
+  return request.source.length;
 }
 /** Whether it is an address; its number is then `addressHigh`, `addressLow`. */
 export function address(length: u32): u32 {

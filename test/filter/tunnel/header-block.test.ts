@@ -83,7 +83,6 @@ describe("header blocks of the tunnel", () => {
     assert.equal(header(source), "192.0.2.1:53");
     assert.equal(header(Buffer.concat([encodeField("x-sr", "a"), source, encodeField("x-srcs", "b")])), "192.0.2.1:53");
     assert.equal(header(Buffer.concat([source, encodeField("x-src", "192.0.2.2:53")])), "");
-    assert.equal(header(encodeField("x-src", "a".repeat(300))), "");
     assert.equal(header(encodeField("a".repeat(300), "192.0.2.1:53")), "");
   });
 
@@ -140,7 +139,18 @@ describe("client addresses", () => {
   });
 
   it("are refused where they are none", () => {
-    const wrong = ["", "1", "1.2.3", "1.2.3.256:1", "1.2.3.4.5:1", "a.b.c.d:1", "[::1", "[1::2::3]:1", "[12345::]:1"];
+    const wrong = [
+      "a".repeat(300),
+      "",
+      "1",
+      "1.2.3",
+      "1.2.3.256:1",
+      "1.2.3.4.5:1",
+      "a.b.c.d:1",
+      "[::1",
+      "[1::2::3]:1",
+      "[12345::]:1",
+    ];
     wrong.push("[1:2:3:4:5:6:7]:1", "[1:2:3:4:5:6:7:8:9]:1", "[g::]:1", "[:1]:1", "[1:]:1", "[]:1", "[::1.2.3]:1");
     wrong.push("[1:2:3:4:5:6:7::8]:1", "[1:2:3:4:5:6:7:1.2.3.4]:1", "@internal", "/run/socket");
     for (const text of wrong) assert.equal(address(text), undefined, text);

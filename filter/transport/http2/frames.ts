@@ -40,6 +40,7 @@ export const enum ErrorCode {
   FlowControl = 3,
   StreamClosed = 5,
   FrameSize = 6,
+  RefusedStream = 7,
   Compression = 9,
   EnhanceYourCalm = 11,
 }
@@ -75,22 +76,30 @@ export function writeFrameHead(out: usize, length: u32, type: FrameType, flags: 
   write32(out + 5, stream);
 }
 
-const OUR_SETTINGS: u32 = 18;
+export const SETTING_SIZE: u32 = 6;
 
-/**
- * Our first frames. Streams and windows are as large as can be: sessions are bounded by us, not by Envoy, and a stream
- * whose window is used up would wait for good.
- */
-export function sendGreeting(context: u32): void {
-  const size = FRAME_HEAD + OUR_SETTINGS;
-  const out = reserve(context, size);
-  writeFrameHead(out, OUR_SETTINGS, FrameType.Settings, FrameFlag.None, 0);
-  writeSetting(out + 9, Setting.HeaderTableSize, 0);
-  writeSetting(out + 15, Setting.MaxConcurrentStreams, <u32>MAX_WINDOW);
-  writeSetting(out + 21, Setting.InitialWindowSize, <u32>MAX_WINDOW);
-  commit(size);
+/** What we tell a peer first. */
+export class Greeting {
+  constructor(
+    /** SETTINGS_HEADER_TABLE_SIZE: octets of HPACK's dynamic table. */
+    readonly tableSize: u32,
+    readonly maxStreams: u32,
+    /** Octets that a stream, and the whole connection, may send before we grant more. */
+    readonly streamWindow: u32,
+    readonly connectionWindow: u32,
+  ) {}
+}
+
+export function sendGreeting(context: u32, greeting: Greeting): void {
+  const length = 3 * SETTING_SIZE;
+  const out = reserve(context, FRAME_HEAD + length);
+  writeFrameHead(out, length, FrameType.Settings, FrameFlag.None, 0);
+  writeSetting(out + 9, Setting.HeaderTableSize, greeting.tableSize);
+  writeSetting(out + 15, Setting.MaxConcurrentStreams, greeting.maxStreams);
+  writeSetting(out + 21, Setting.InitialWindowSize, greeting.streamWindow);
+  commit(FRAME_HEAD + length);
   // Settings do not reach the connection's own window (RFC 9113, section 6.9.2).
-  sendWindowUpdate(context, 0, <u32>(MAX_WINDOW - INITIAL_WINDOW));
+  sendWindowUpdate(context, 0, greeting.connectionWindow - <u32>INITIAL_WINDOW);
 }
 
 function writeSetting(out: usize, setting: Setting, value: u32): void {
@@ -116,23 +125,6 @@ export function sendWindowUpdate(context: u32, stream: u32, increment: u32): voi
   const out = reserve(context, size);
   writeFrameHead(out, 4, FrameType.WindowUpdate, FrameFlag.None, stream);
   write32(out + FRAME_HEAD, increment);
-  commit(size);
-}
-
-/** The table of the peer's decoder may be of size 0, which an encoder has to acknowledge (RFC 7541, section 4.2). */
-const TABLE_SIZE_0: u32 = 0x20;
-/** `:status: 200`, entry 8 of HPACK's static table (RFC 7541, appendix A). */
-const STATUS_200: u32 = 0x88;
-
-/**
- * The response's headers: udp_proxy sends no datagram before it has them. Envoy with `hpack_table_size: 0` insists on
- * the acknowledgement at the beginning of the first block; it may stand before any.
- */
-export function sendOk(context: u32, stream: u32): void {
-  const size = FRAME_HEAD + 2;
-  const out = reserve(context, size);
-  writeFrameHead(out, 2, FrameType.Headers, FrameFlag.EndHeaders, stream);
-  store<u16>(out + FRAME_HEAD, <u16>(TABLE_SIZE_0 | (STATUS_200 << 8)));
   commit(size);
 }
 
