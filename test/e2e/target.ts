@@ -67,6 +67,12 @@ export class Asker {
     return DohClient.open(this.at("doh"), { from: this.from(client), tls: { ...this.#tls(), ...identity } });
   }
 
+  /** A connection to the DoH listener that speaks the octets it is told to. */
+  http2Octets(client: Client = "frontend"): Promise<StreamClient> {
+    const tls = { ...this.#tls(), ALPNProtocols: ["h2"] };
+    return StreamClient.open(this.at("doh"), { from: this.from(client), tls });
+  }
+
   doh3(client: Client = "frontend", identity?: { certFile: string; keyFile: string }): Promise<Doh3Client> {
     const certificate = identity ? { certificate: { cert: identity.certFile, key: identity.keyFile } } : {};
     const { serverName, caFile } = this.#target;

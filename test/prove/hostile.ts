@@ -9,13 +9,13 @@ import { UdpClient } from "../e2e/clients/udp.ts";
 import { emptyReply } from "../e2e/records.ts";
 import { Stack } from "../e2e/stack.ts";
 import { Load } from "./load.ts";
-import { Mutator } from "./mutate.ts";
+import { FrameMutator, Mutator } from "./mutate.ts";
 import { anyZone, policy } from "./policies.ts";
 import { type Proof, type Report, scaled } from "./proof.ts";
 
 const PACKETS = 1_000_000;
 /** How they are shared out: what a client can send in a time differs by as much. */
-const SHARES = { udp: 0.5, tcp: 0.25, dot: 0.2, doh: 0.045, doh3: 0.005 };
+const SHARES = { udp: 0.5, tcp: 0.2, dot: 0.2, http2: 0.05, doh: 0.045, doh3: 0.005 };
 const BATCH = 200;
 /** Of one write to a connection: the server may end it at the first that makes no sense. */
 const STREAM_BATCH = 10;
@@ -38,8 +38,9 @@ export const hostile: Proof = {
       const total = (share: number) => scaled(PACKETS * share, scale, 100);
       const senders: Record<keyof typeof SHARES, (count: number) => Promise<void>> = {
         udp: (count) => sendUdp(stack, count, 1),
-        tcp: (count) => sendStream(stack, "tcp", count, 2),
-        dot: (count) => sendStream(stack, "dot", count, 3),
+        tcp: (count) => sendStream(() => stack.ask.tcp("frontend"), messages(2), count),
+        dot: (count) => sendStream(() => stack.ask.dot("frontend"), messages(3), count),
+        http2: (count) => sendStream(() => stack.ask.http2Octets("frontend"), http2Frames(6), count),
         doh: (count) => sendHttp(() => stack.ask.doh("frontend"), count, 4),
         doh3: (count) => sendHttp(() => stack.ask.doh3("frontend"), count, 5),
       };
@@ -80,18 +81,42 @@ async function sendUdp(stack: Stack, count: number, seed: number): Promise<void>
   client.close();
 }
 
-/** The server may end a connection that makes no sense: then the next one goes on. */
-async function sendStream(stack: Stack, transport: "tcp" | "dot", count: number, seed: number): Promise<void> {
+/** What is written to a connection: first, and then again and again. */
+interface Script {
+  greeting(): Buffer;
+  batch(number: number, size: number): Buffer;
+}
+
+function messages(seed: number): Script {
   const mutator = new Mutator(seed);
+  return {
+    greeting: () => Buffer.alloc(0),
+    batch: (number, size) => {
+      const all = Array.from({ length: size }, () => mutator.next());
+      // Some batches lie about their lengths too.
+      return number % 10 === 0 ? Buffer.concat(all) : Buffer.from(frame(...all));
+    },
+  };
+}
+
+function http2Frames(seed: number): Script {
+  const mutator = new FrameMutator(seed);
+  return {
+    greeting: () => mutator.greeting(),
+    batch: (_number, size) => Buffer.concat(Array.from({ length: size }, () => mutator.next())),
+  };
+}
+
+/** The server may end a connection that makes no sense: then the next one goes on. */
+async function sendStream(open: () => Promise<StreamClient>, script: Script, count: number): Promise<void> {
   let client: StreamClient | undefined;
   for (let sent = 0; sent < count; sent += STREAM_BATCH) {
     if (!client || client.socket.destroyed || !client.socket.writable) {
       client?.close();
-      client = await stack.ask[transport]("frontend");
+      client = await open();
+      client.write(script.greeting());
     }
-    const messages = Array.from({ length: Math.min(STREAM_BATCH, count - sent) }, () => mutator.next());
-    // Some batches lie about their lengths too.
-    const bytes = sent % (10 * STREAM_BATCH) === 0 ? Buffer.concat(messages) : frame(...messages);
+    const bytes = script.batch(sent / STREAM_BATCH, Math.min(STREAM_BATCH, count - sent));
     const { socket, closed } = client;
     const written = new Promise<void>((resolve) => socket.write(bytes, () => resolve()));
     await Promise.race([written, closed]);

@@ -1,8 +1,9 @@
 /**
- * Bytes that no well-behaved client sends: DNS messages, and mutations of them, by a seeded generator.
+ * Bytes that no well-behaved client sends: DNS messages and frames of HTTP/2, and mutations of them, by a seeded generator.
  */
 import { encodeQuestion, FLAGS } from "../e2e/dns.ts";
 import { SeededRandom } from "../host/clock.ts";
+import { encodeField, encodeFrame, FrameType } from "../host/tunnel.ts";
 
 const SEEDS: Buffer[] = [
   encodeQuestion("www.example.org", { id: 1 }),
@@ -66,5 +67,66 @@ export class Mutator {
         if (message.length >= at + 2) message.writeUInt16BE(0xc000 | random.below(message.length + 20), at);
         return message;
     }
+  }
+}
+
+const END_STREAM = 1;
+const END_HEADERS = 4;
+
+/** Frames of HTTP/2 that ask by DNS over HTTPS, and mutations of them. */
+export class FrameMutator {
+  readonly #random: SeededRandom;
+  readonly #messages: Mutator;
+  #stream = 1;
+
+  constructor(seed: number) {
+    this.#random = new SeededRandom(seed);
+    this.#messages = new Mutator(seed);
+  }
+
+  /** How every connection begins: preface and SETTINGS. */
+  greeting(): Buffer {
+    this.#stream = 1;
+    const settings = encodeFrame({ type: FrameType.Settings, flags: 0, stream: 0, payload: new Uint8Array() });
+    return Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), settings]);
+  }
+
+  next(): Buffer {
+    const random = this.#random;
+    const frames = Buffer.concat(random.below(2) === 0 ? this.#get() : this.#post());
+    for (let times = random.below(4); times > 0; times--) frames[random.below(frames.length)] = random.below(256);
+    return random.below(10) === 0 ? frames.subarray(0, random.below(frames.length)) : frames;
+  }
+
+  #get(): Uint8Array[] {
+    const path = `/dns-query?dns=${this.#messages.next().toString("base64url")}`;
+    return [
+      this.#headers(
+        [
+          [":method", "GET"],
+          [":path", path],
+        ],
+        END_HEADERS | END_STREAM,
+      ),
+    ];
+  }
+
+  #post(): Uint8Array[] {
+    const fields = [
+      [":method", "POST"],
+      [":path", "/dns-query"],
+      ["content-type", "application/dns-message"],
+    ] as const;
+    const headers = this.#headers(fields, END_HEADERS);
+    const stream = this.#stream - 2;
+    const payload = this.#messages.next();
+    return [headers, encodeFrame({ type: FrameType.Data, flags: END_STREAM, stream, payload })];
+  }
+
+  #headers(fields: readonly (readonly [string, string])[], flags: number): Uint8Array {
+    const block = [[":scheme", "https"] as const, ...fields].map(([name, value]) => encodeField(name, value));
+    const stream = this.#stream;
+    this.#stream += 2;
+    return encodeFrame({ type: FrameType.Headers, flags, stream, payload: Buffer.concat(block) });
   }
 }
