@@ -2,6 +2,8 @@
 // the server name of its TLS handshake, the path of its DoH request. Each distinct combination is one object, so that
 // comparing evidence is comparing numbers.
 
+import { random64 } from "../host/host";
+import { mix } from "../wire/name";
 import { Transport } from "./transport";
 
 /** What a plugin's configuration says of the listener that it stands in. */
@@ -27,6 +29,8 @@ export class Evidence {
   principal: ArrayBuffer = NOTHING;
   serverName: ArrayBuffer = NOTHING;
   path: ArrayBuffer = NOTHING;
+  /** Another with the same hash. */
+  next: Evidence | null = null;
   private relevant: u32 = ALL;
   private relevantNumber: u32;
 
@@ -65,8 +69,11 @@ let nextNumber: u32 = 1;
 /** Longer values are cut: no rule names one. */
 const MAX_VALUE: u32 = 512;
 /** Combinations remembered; beyond it all are forgotten, and numbered anew as they come. */
-const MAX_KNOWN: i32 = 4096;
-const known: Evidence[] = [];
+const MAX_KNOWN: u32 = 4096;
+const known = new StaticArray<Evidence | null>(MAX_KNOWN);
+let knownCount: u32 = 0;
+/** So that nobody can choose paths that collide. */
+const seed: u64 = random64();
 
 /** Octets of one kind of evidence; no octets where the client showed none. */
 @unmanaged
@@ -86,17 +93,27 @@ export function setSpan(span: Span, at: usize, length: u32): void {
 /** The evidence of `listener` with what stands in `principal`, `serverName` and `path`. */
 export function internEvidence(listener: Listener): Evidence {
   if (principal.length == 0 && serverName.length == 0 && path.length == 0) return listener.evidence;
-  for (let i = 0; i < known.length; i++) {
-    const evidence = unchecked(known[i]);
-    if (evidence.listener === listener && same(evidence)) return evidence;
+  const row = hash(hash(hash(seed, principal), serverName), path) % MAX_KNOWN;
+  for (let each: Evidence | null = unchecked(known[<u32>row]); each !== null; each = each.next) {
+    if (each.listener === listener && same(each)) return each;
   }
-  if (known.length == MAX_KNOWN) known.length = 0;
+  if (knownCount++ == MAX_KNOWN) {
+    known.fill(null);
+    knownCount = 1;
+  }
   const evidence = new Evidence(nextNumber++, listener);
   evidence.principal = copy(principal);
   evidence.serverName = copy(serverName);
   evidence.path = copy(path);
-  known.push(evidence);
+  evidence.next = unchecked(known[<u32>row]);
+  unchecked((known[<u32>row] = evidence));
   return evidence;
+}
+
+function hash(before: u64, span: Span): u64 {
+  let value = mix(before, span.length);
+  for (let i: u32 = 0; i < span.length; i++) value = mix(value, load<u8>(span.at + i));
+  return value;
 }
 
 /** The evidence with another path. */

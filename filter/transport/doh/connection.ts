@@ -32,6 +32,7 @@ import {
   readPath,
   Status,
 } from "./message";
+import { NO_LENGTH, OpenStream, OpenStreams, ROWS, State } from "./open-streams";
 import { MAX_RESPONSE_HEADERS, writeResponseHeaders } from "./response";
 
 /** Streams at a time, and octets that a connection may send before its messages are whole. */
@@ -42,47 +43,11 @@ const STREAM_WINDOW: u32 = MAX_MESSAGE + 1;
 const GREETING = new Greeting(TABLE_SIZE, MAX_STREAMS, STREAM_WINDOW, CONNECTION_WINDOW);
 /** A body whose length was not announced begins with so much memory. */
 const FIRST_BODY: u32 = 512;
-const NO_LENGTH: u32 = u32.MAX_VALUE;
-const ROWS: u32 = 32;
-
-const enum State {
-  /** Its body is not whole. */
-  Receiving,
-  /** The flow has its query. */
-  Asked,
-  /** A part of its answer waits for the client's windows. */
-  Sending,
-}
-
-/** A stream that is open. */
-@final
-class OpenStream {
-  stream: u32 = 0;
-  state: State = State.Asked;
-  /** Whether the client has ended its side. */
-  isEnded: bool = false;
-  /** Octets that the client takes beyond its initial window, less those sent. */
-  credit: i64 = 0;
-  evidence: Evidence | null = null;
-  since: u64 = 0;
-  /** The body as far as it has come, or the answer as far as it has not gone: `length` octets after `done`. */
-  octets: usize = 0;
-  size: u32 = 0;
-  done: u32 = 0;
-  length: u32 = 0;
-  /** What content-length announced, or NO_LENGTH. */
-  announced: u32 = NO_LENGTH;
-  next: OpenStream | null = null;
-}
-
-const pool = new Array<OpenStream>();
 
 @final
 export class DohConnection extends Stream implements Http2Handler {
   private readonly http2!: Http2Server;
-  /** Open streams, by number. */
-  private readonly rows: StaticArray<OpenStream | null> = new StaticArray<OpenStream | null>(ROWS);
-  private count: u32 = 0;
+  private readonly table: OpenStreams = new OpenStreams();
   /** Streams that receive or send: as few as are to be looked at when time passes or windows open. */
   private waiting: u32 = 0;
   private now: u64 = 0;
@@ -124,7 +89,7 @@ export class DohConnection extends Stream implements Http2Handler {
   // ---- requests ----------------------------------------------------------------------------------------------------
 
   onRequest(stream: u32, ended: bool): void {
-    if (this.count >= MAX_STREAMS || this.inFlight >= MAX_STREAMS) {
+    if (this.table.count >= MAX_STREAMS || this.inFlight >= MAX_STREAMS) {
       this.reset(stream, ErrorCode.RefusedStream);
       return;
     }
@@ -149,7 +114,7 @@ export class DohConnection extends Stream implements Http2Handler {
       this.respond(stream, status, ended);
       return;
     }
-    const added = this.begin(stream, ended);
+    const added = this.table.add(stream, ended);
     added.evidence = this.evidenceOf();
     if (isGet) {
       this.ask(added, message, messageLength);
@@ -174,7 +139,7 @@ export class DohConnection extends Stream implements Http2Handler {
   }
 
   onBody(stream: u32, at: usize, end: usize, size: u32, ended: bool): void {
-    const found = this.find(stream);
+    const found = this.table.find(stream);
     if (found === null || found.state != State.Receiving) {
       // Ended, refused, or a GET's, whose body says nothing (RFC 9110, section 9.3.1).
       this.http2.grant(size);
@@ -202,7 +167,7 @@ export class DohConnection extends Stream implements Http2Handler {
 
   /** Trailers end a body (RFC 9113, section 8.1); they say nothing here. */
   onTrailers(stream: u32, ended: bool): void {
-    const found = this.find(stream);
+    const found = this.table.find(stream);
     if (found === null) return;
     if (!ended) {
       this.close(found, ErrorCode.Protocol);
@@ -250,7 +215,7 @@ export class DohConnection extends Stream implements Http2Handler {
   }
 
   onReset(stream: u32): void {
-    const found = this.find(stream);
+    const found = this.table.find(stream);
     if (found !== null) this.forget(found);
   }
 
@@ -259,7 +224,7 @@ export class DohConnection extends Stream implements Http2Handler {
   send(ticket: u32, message: usize, length: u32, minimumTtl: u32): void {
     if (!this.open) return;
     this.inFlight--;
-    const found = this.find(ticket);
+    const found = this.table.find(ticket);
     // The client wants it no more.
     if (found !== null) this.answer(found, Status.Ok, message, length, minimumTtl);
   }
@@ -267,13 +232,13 @@ export class DohConnection extends Stream implements Http2Handler {
   /** What is no query to anybody (a response, say) is a bad request here. */
   drop(ticket: u32): void {
     this.inFlight--;
-    const found = this.find(ticket);
+    const found = this.table.find(ticket);
     if (found !== null && this.open) this.answer(found, Status.BadRequest, 0, 0, 0);
   }
 
   /** A response without a body to a stream that was not opened. */
   private respond(stream: u32, status: Status, ended: bool): void {
-    this.answer(this.begin(stream, ended), status, 0, 0, 0);
+    this.answer(this.table.add(stream, ended), status, 0, 0, 0);
   }
 
   /** A request that is not read to its end. */
@@ -342,7 +307,7 @@ export class DohConnection extends Stream implements Http2Handler {
   }
 
   onCredit(stream: u32, size: u32): void {
-    const found = this.find(stream);
+    const found = this.table.find(stream);
     if (found === null) return;
     found.credit += size;
     const error = this.http2.creditError(size, found.credit);
@@ -352,7 +317,7 @@ export class DohConnection extends Stream implements Http2Handler {
 
   onWindow(): void {
     for (let row: u32 = 0; row < ROWS && this.waiting > 0; row++) {
-      let found = unchecked(this.rows[row]);
+      let found = this.table.first(row);
       while (found !== null) {
         const next = found.next;
         if (found.state == State.Sending) this.sendRest(found);
@@ -362,24 +327,6 @@ export class DohConnection extends Stream implements Http2Handler {
   }
 
   // ---- streams -----------------------------------------------------------------------------------------------------
-
-  private find(stream: u32): OpenStream | null {
-    let found = unchecked(this.rows[(stream >> 1) % ROWS]);
-    while (found !== null && found.stream != stream) found = found.next;
-    return found;
-  }
-
-  private begin(stream: u32, ended: bool): OpenStream {
-    const added = pool.length > 0 ? pool.pop() : new OpenStream();
-    const row = (stream >> 1) % ROWS;
-    added.stream = stream;
-    added.state = State.Asked;
-    added.isEnded = ended;
-    added.next = unchecked(this.rows[row]);
-    unchecked((this.rows[row] = added));
-    this.count++;
-    return added;
-  }
 
   /** All is said; a client that has not ended its side need not (RFC 9113, section 8.1). */
   private done(found: OpenStream): void {
@@ -403,21 +350,7 @@ export class DohConnection extends Stream implements Http2Handler {
       this.waiting--;
       this.letGo(found);
     }
-    const row = (found.stream >> 1) % ROWS;
-    let before: OpenStream | null = null;
-    let at = unchecked(this.rows[row]);
-    while (at !== null && at !== found) {
-      before = at;
-      at = at.next;
-    }
-    if (before !== null) before.next = found.next;
-    else unchecked((this.rows[row] = found.next));
-    found.next = null;
-    found.credit = 0;
-    found.evidence = null;
-    found.announced = NO_LENGTH;
-    this.count--;
-    pool.push(found);
+    this.table.remove(found);
   }
 
   // ---- memory and time ---------------------------------------------------------------------------------------------
@@ -462,7 +395,7 @@ export class DohConnection extends Stream implements Http2Handler {
   private giveUpOld(now: u64): void {
     const limit = this.streams.limits.reading;
     for (let row: u32 = 0; row < ROWS; row++) {
-      let found = unchecked(this.rows[row]);
+      let found = this.table.first(row);
       while (found !== null) {
         const next = found.next;
         if (found.state != State.Asked && now - found.since > limit) {
@@ -476,7 +409,7 @@ export class DohConnection extends Stream implements Http2Handler {
 
   private forgetAll(): void {
     for (let row: u32 = 0; row < ROWS; row++) {
-      for (let found = unchecked(this.rows[row]); found !== null; found = unchecked(this.rows[row])) this.forget(found);
+      for (let found = this.table.first(row); found !== null; found = this.table.first(row)) this.forget(found);
     }
   }
 
