@@ -94,8 +94,10 @@ export function setSpan(span: Span, at: usize, length: u32): void {
 export function internEvidence(listener: Listener): Evidence {
   if (principal.length == 0 && serverName.length == 0 && path.length == 0) return listener.evidence;
   const row = hash(hash(hash(seed, principal), serverName), path) % MAX_KNOWN;
-  for (let each: Evidence | null = unchecked(known[<u32>row]); each !== null; each = each.next) {
+  let each = unchecked(known[<u32>row]);
+  while (each !== null) {
     if (each.listener === listener && same(each)) return each;
+    each = each.next;
   }
   if (knownCount++ == MAX_KNOWN) {
     known.fill(null);
