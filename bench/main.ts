@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { makeCertificate, startBackend } from "./backend.ts";
 import { coredns } from "./peers/coredns.ts";
 import { dnsdist } from "./peers/dnsdist.ts";
-import { product } from "./peers/product.ts";
+import { product, twoWorkers } from "./peers/product.ts";
 import { unbound } from "./peers/unbound.ts";
 import { type Scenario, scenarios, type Target } from "./scenarios.ts";
 import { cpuMicroseconds, freePort, type Peer, residentBytes } from "./server.ts";
@@ -28,6 +28,10 @@ interface Measurement {
 }
 
 const WARM_UP_SECONDS = 1;
+
+/** Scenarios that keep workers busy; with less to do, waking up is what costs. */
+const WORKERS_SCENARIOS = ["udp-hit", "tcp-hit", "dot-hit", "doh-hit"];
+const MOST_FOR_TWO = 1.2;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -47,7 +51,7 @@ async function main(): Promise<void> {
 
 async function available(wanted: string[] | undefined): Promise<Peer[]> {
   const peers: Peer[] = [];
-  for (const peer of [product, dnsdist, unbound, coredns]) {
+  for (const peer of [product, twoWorkers, dnsdist, unbound, coredns]) {
     if (wanted && !wanted.includes(peer.name)) continue;
     const missing = await peer.missing();
     if (missing) console.error(`without ${peer.name}: ${missing}`);
@@ -127,8 +131,21 @@ function judge(chosen: Scenario[], measured: Measurement[]): boolean {
       console.log(line);
       met &&= line.startsWith("pass");
     }
+    const line = judgeWorkers(scenario, measured);
+    if (!line) continue;
+    console.log(line);
+    met &&= line.startsWith("pass");
   }
   return met;
+}
+
+/** Twice the workers are to do twice the work: where the loader needs a core of its own, a query costs what it did. */
+function judgeWorkers({ name }: Scenario, all: Measurement[]): string | undefined {
+  const of = (server: string) => all.find((each) => each.scenario === name && each.server === server)?.cpu_us;
+  const [one, two] = [of(product.name), of(twoWorkers.name)];
+  if (one === undefined || two === undefined || !WORKERS_SCENARIOS.includes(name)) return undefined;
+  const verdict = two <= one * MOST_FOR_TWO ? "pass" : "FAIL";
+  return `${verdict} ${name}, two workers: cpu_us ${two} <= ${MOST_FOR_TWO}x one worker = ${(one * MOST_FOR_TWO).toFixed(2)}`;
 }
 
 function judgeTarget(scenario: Scenario, target: Target, ours: Measurement, all: Measurement[]): string | undefined {

@@ -49,9 +49,13 @@ export interface Peer {
   start(settings: Settings): Promise<RunningServer>;
 }
 
-/** Starts a program on a core; it is ready when it answers over UDP. */
-export async function startPinned(core: number, command: string[], ports: ServerPorts): Promise<RunningServer> {
-  const child = spawn("taskset", ["-c", String(core), ...command], { stdio: ["ignore", "pipe", "pipe"] });
+/** Starts a program on a core, or on several (`0,1`); it is ready when it answers over UDP. */
+export async function startPinned(
+  cores: number | string,
+  command: string[],
+  ports: ServerPorts,
+): Promise<RunningServer> {
+  const child = spawn("taskset", ["-c", String(cores), ...command], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (data: Buffer) => {

@@ -14,8 +14,8 @@ const SESSIONS = 1_000_000;
 const RATE = 8000;
 /** Sessions at once, from addresses in turn: 64 a source are allowed, and the kernel's buffer holds some hundreds. */
 const SESSIONS_AT_ONCE = 128;
-/** Caches fill during this part: growth counts from its end. */
-const WARM_UP = 0.3;
+/** Caches fill during this part (64 MiB hold some 450,000 of such answers): growth counts from its end. */
+const WARM_UP = 0.6;
 const GROWTH_MIB = 24;
 /** Sessions linger for a second: that many have been, before their number stays the same. */
 const WARM_SESSIONS = 15_000;
