@@ -1,11 +1,25 @@
 /**
  * Upstreams as workers and Envoy know them: numbers, clusters, and the views of what they answer.
  */
-import { type ClusterDefinition, Protocol, type ServerMessage, type UpstreamMessage } from "../compiled/messages.ts";
+import {
+  type ClusterDefinition,
+  Protocol,
+  type ServerMessage,
+  Strategy,
+  type UpstreamMessage,
+} from "../compiled/messages.ts";
+import type { NamePattern } from "../resources/name-pattern.ts";
 import type { Upstream } from "../resources/schema.ts";
 import { shortHash } from "./canonical.ts";
 
 const PROTOCOLS = { DoT: Protocol.DOT, TCP: Protocol.TCP, DoH: Protocol.DOH, DoH3: Protocol.DOH3 } as const;
+
+const STRATEGIES = {
+  Ordered: Strategy.ORDERED,
+  RoundRobin: Strategy.ROUND_ROBIN,
+  Fastest: Strategy.FASTEST,
+  Race: Strategy.RACE,
+} as const;
 
 const HTTPS_PORT = 443;
 
@@ -25,21 +39,42 @@ export function compileUpstreams(upstreams: readonly Upstream[]): CompiledUpstre
     const id = messages.length + 1;
     const protocol = PROTOCOLS[spec.protocol];
     const servers: ServerMessage[] = [];
-    for (const { address, port, serverName, path } of spec.servers) {
-      const definition = { protocol, address, port, serverName, ca: spec.ca };
+    const { ca, pins, clientCertificate, minimumVersion } = spec;
+    for (const { address, port, serverName, path, priority } of byPriority(spec.servers)) {
+      const definition = { protocol, address, port, serverName, ca, pins, clientCertificate, minimumVersion };
       const cluster = clusterName(metadata.name, definition);
       const host = address.includes(":") ? `[${address}]` : address;
       const http = path !== "";
       const authority = !http ? "" : port === HTTPS_PORT ? serverName : `${serverName}:${port}`;
-      servers.push({ cluster, name: `${host}:${port}`, authority, path });
+      servers.push({ cluster, name: `${host}:${port}`, authority, path, priority });
       // Two paths of one DoH server share its connections.
       if (!known.has(cluster)) clusters.push({ name: cluster, ...definition });
       known.add(cluster);
     }
     ids.set(metadata.name, id);
-    messages.push({ id, name: metadata.name, protocol, servers, ecs: spec.ecs });
+    messages.push({
+      id,
+      name: metadata.name,
+      protocol,
+      servers,
+      ecs: spec.ecs,
+      strategy: STRATEGIES[spec.strategy],
+      unpadded: !spec.padding,
+      health_interval_ms: (spec.healthCheck?.interval ?? 0) * 1000,
+      health_name: wireName(spec.healthCheck?.name),
+    });
   }
   return { ids, messages, clusters };
+}
+
+function byPriority<T extends { readonly priority: number }>(servers: readonly T[]): readonly T[] {
+  return servers.toSorted((a, b) => a.priority - b.priority);
+}
+
+/** The root where nothing else is to be asked for. */
+function wireName(name: NamePattern | undefined): Uint8Array {
+  const labels = (name?.labels ?? []).flatMap((label) => [label.length, ...label]);
+  return Uint8Array.from([...labels, 0]);
 }
 
 /** Everything that defines the one server is in the name: a changed server is another cluster. */
@@ -52,6 +87,7 @@ function clusterName(upstream: string, definition: Omit<ClusterDefinition, "name
  * keeps its answers, and pointing a name elsewhere does not.
  */
 export function viewOf(upstream: Upstream, zone: string | undefined, owner: string | undefined): string {
-  const { protocol, servers, ca, ecs } = upstream.spec;
-  return shortHash({ upstream: { protocol, servers, ca, ecs }, zone: zone ?? null, owner: owner ?? null }, 8);
+  const { protocol, ca, pins, ecs } = upstream.spec;
+  const servers = upstream.spec.servers.map(({ priority: _, ...server }) => server);
+  return shortHash({ upstream: { protocol, servers, ca, pins, ecs }, zone: zone ?? null, owner: owner ?? null }, 8);
 }

@@ -15,6 +15,9 @@ export type Transport = (typeof Transport)[keyof typeof Transport];
 export const Protocol = { DOT: 0, TCP: 1, DOH: 2, DOH3: 3 } as const;
 export type Protocol = (typeof Protocol)[keyof typeof Protocol];
 
+export const Strategy = { ORDERED: 0, ROUND_ROBIN: 1, FASTEST: 2, RACE: 3 } as const;
+export type Strategy = (typeof Strategy)[keyof typeof Strategy];
+
 /** Bits 1 << Evidence of sync.proto. */
 export const EvidenceBit = { PRINCIPAL: 1, SERVER_NAME: 2, PATH: 4 } as const;
 
@@ -64,6 +67,7 @@ export interface ServerMessage {
   readonly name: string;
   readonly authority: string;
   readonly path: string;
+  readonly priority: number;
 }
 
 export interface UpstreamMessage {
@@ -72,6 +76,10 @@ export interface UpstreamMessage {
   readonly protocol: Protocol;
   readonly servers: readonly ServerMessage[];
   readonly ecs: boolean;
+  readonly strategy: Strategy;
+  readonly unpadded: boolean;
+  readonly health_interval_ms: number;
+  readonly health_name: Uint8Array;
 }
 
 export interface RevisionMessage {
@@ -93,4 +101,9 @@ export interface ClusterDefinition {
   readonly serverName: string;
   /** PEM of the authorities to trust; empty for the system's. */
   readonly ca: string;
+  /** SHA-256 of public keys (base64), of which the server's must be one; none: any key. */
+  readonly pins: readonly string[];
+  /** Files on Envoy's machine; undefined: no certificate is shown. */
+  readonly clientCertificate: { readonly certificateFile: string; readonly keyFile: string } | undefined;
+  readonly minimumVersion: "1.2" | "1.3";
 }

@@ -155,6 +155,22 @@ export const descriptors: object = {
           "ecs": {
            "type": "bool",
            "id": 5
+          },
+          "strategy": {
+           "type": "Strategy",
+           "id": 6
+          },
+          "unpadded": {
+           "type": "bool",
+           "id": 7
+          },
+          "health_interval_ms": {
+           "type": "uint32",
+           "id": 8
+          },
+          "health_name": {
+           "type": "bytes",
+           "id": 9
           }
          },
          "nested": {
@@ -164,6 +180,14 @@ export const descriptors: object = {
             "TCP": 1,
             "DOH": 2,
             "DOH3": 3
+           }
+          },
+          "Strategy": {
+           "values": {
+            "ORDERED": 0,
+            "ROUND_ROBIN": 1,
+            "FASTEST": 2,
+            "RACE": 3
            }
           }
          }
@@ -185,6 +209,10 @@ export const descriptors: object = {
           "path": {
            "type": "string",
            "id": 4
+          },
+          "priority": {
+           "type": "uint32",
+           "id": 5
           }
          }
         },

@@ -11,10 +11,25 @@ const UNITS = [
 /** RFC 2308 section 5 asks for a limit; a day is also the longest that the filter keeps an answer. */
 const MAX_TTL = 86_400;
 
+/** Often enough to matter, seldom enough to be no load. */
+const MIN_INTERVAL = 1;
+const MAX_INTERVAL = 3600;
+
 /** Whole seconds, or what was expected instead. */
 export function parseTtl(text: string): number | string {
+  const seconds = parseSeconds(text);
+  return typeof seconds === "string" || seconds <= MAX_TTL ? seconds : "at most 24h";
+}
+
+/** Whole seconds between two checks, or what was expected instead. */
+export function parseInterval(text: string): number | string {
+  const seconds = parseSeconds(text);
+  if (typeof seconds === "string") return seconds;
+  return seconds >= MIN_INTERVAL && seconds <= MAX_INTERVAL ? seconds : "1s to 1h";
+}
+
+function parseSeconds(text: string): number | string {
   const match = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text);
   if (match === null || text === "") return "a duration in whole seconds as 30s, 5m or 1h30m";
-  const seconds = UNITS.reduce((sum, [unit], index) => sum + unit * Number(match[index + 1] ?? 0), 0);
-  return seconds <= MAX_TTL ? seconds : "at most 24h";
+  return UNITS.reduce((sum, [unit], index) => sum + unit * Number(match[index + 1] ?? 0), 0);
 }

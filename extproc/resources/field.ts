@@ -2,7 +2,7 @@
  * Field types that several kinds share, each checked and turned into what it means in one step.
  */
 import { z } from "zod";
-import { parseTtl } from "./duration.ts";
+import { parseInterval, parseTtl } from "./duration.ts";
 import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
 import { parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -47,6 +47,12 @@ export const principal = parsed(parsePrincipal);
 export const network = parsed(parseNetwork);
 export const recordType = parsed(parseRecordType);
 export const ttl = parsed(parseTtl);
+export const interval = parsed(parseInterval);
+/** One name, in wire format: also the root. */
+export const name = named((text) => {
+  if (text.startsWith("*")) throw new NameSyntaxError("one name");
+  return parseName(text);
+});
 export const serverAddress = parsed(parseServerAddress).transform(({ address }) => address);
 
 /** A name as TLS has it: at least one label, no wildcard. Canonical text. */
@@ -56,6 +62,16 @@ export const serverName = named((text) => {
   if (name.labels.length === 0) throw new NameSyntaxError("a host name, got the root");
   return name;
 }).transform((name) => name.text);
+
+/** SHA-256 of a public key (SPKI) in base64, as `openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`. */
+export const pin = checked((text) =>
+  /^[A-Za-z0-9+/]{43}=$/.test(text) ? undefined : "SHA-256 of a public key in base64, 44 characters",
+);
+
+/** A file on the machine of those who read it. */
+export const filePath = checked((text) =>
+  /^\/[^\0\n]{1,1023}$/.test(text) ? undefined : "an absolute path of at most 1024 characters",
+);
 
 /** RFC 3986 path, as Envoy leaves it after normalization. */
 export const httpPath = checked((text) => {

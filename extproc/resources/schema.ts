@@ -10,11 +10,15 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import {
   extraText,
+  filePath,
   httpPath,
+  interval,
   metadata,
+  name,
   network,
   parsed,
   pattern,
+  pin,
   principal,
   recordType,
   resourceName,
@@ -123,15 +127,27 @@ const upstreamSpec = z
         port: z.int().min(1).max(65_535).optional(),
         serverName: serverName.optional(),
         path: httpPath.optional(),
+        priority: z.int().min(0).max(100).default(0),
       }),
     ),
-    tls: z.strictObject({ ca: certificates.optional() }).optional(),
+    strategy: z.enum(["Ordered", "RoundRobin", "Fastest", "Race"]).default("Ordered"),
+    healthCheck: z.strictObject({ interval, name: name.optional() }).optional(),
+    tls: z
+      .strictObject({
+        ca: certificates.optional(),
+        pins: list(pin).optional(),
+        clientCertificate: z.strictObject({ certificateFile: filePath, keyFile: filePath }).optional(),
+        minimumVersion: z.enum(["1.2", "1.3"]).default("1.2"),
+      })
+      .optional(),
     ecs: z.boolean().default(false),
+    padding: z.boolean().optional(),
   })
   .superRefine((spec, context) => {
     const http = spec.protocol === "DoH" || spec.protocol === "DoH3";
     const tls = spec.protocol !== "TCP";
     if (!tls && spec.tls) fail(context, ["tls"], "expected no tls with protocol TCP, got a map");
+    if (!tls && spec.padding) fail(context, ["padding"], "expected no padding with protocol TCP, which hides nothing");
     for (const [index, server] of spec.servers.entries()) {
       if (tls && server.serverName === undefined) {
         fail(context, ["servers", index, "serverName"], "expected the name in the server's certificate, got nothing");
@@ -154,8 +170,11 @@ const upstreamSpec = z
       port: server.port ?? DEFAULT_PORTS[spec.protocol],
       serverName: server.serverName ?? "",
       path: http ? (server.path ?? "/dns-query") : "",
+      priority: server.priority,
     }));
-    return { protocol: spec.protocol, servers, ca: spec.tls?.ca ?? "", ecs: spec.ecs };
+    const { protocol, strategy, healthCheck, ecs, padding = protocol !== "TCP" } = spec;
+    const { ca = "", pins = [], clientCertificate, minimumVersion = "1.2" } = spec.tls ?? {};
+    return { protocol, servers, strategy, healthCheck, ecs, padding, ca, pins, clientCertificate, minimumVersion };
   });
 
 const response = z.strictObject({

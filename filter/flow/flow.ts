@@ -531,9 +531,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.isDraining = true;
   }
 
+  private checkUpstreams(now: u64): void {
+    const checked = this.upstreams.checked;
+    for (let i = 0; i < checked.length; i++) this.exchanges.check(unchecked(checked[i]), now);
+  }
+
   tick(): void {
     const now = this.now;
     this.exchanges.tick(now);
+    this.checkUpstreams(now);
     this.sync.tick(now);
     const holdEnds = now > HOLD ? now - HOLD : 0;
     for (let query = takeOlder(this.held, holdEnds); query !== null; query = takeOlder(this.held, holdEnds)) {

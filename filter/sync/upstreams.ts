@@ -3,18 +3,25 @@
 
 import { defineMetric, Metric, Text } from "../host/host";
 import { metricPart } from "../telemetry/telemetry";
-import { Protocol, Server, Upstream } from "../upstream/server";
+import { Protocol, Server, Strategy, Upstream } from "../upstream/server";
+import { readName } from "../wire/name";
 import { ProtoReader } from "../wire/protobuf";
+
+const scratch: usize = memory.data(256);
 
 @final
 export class Upstreams {
   /** By cluster name. */
   servers: Map<string, Server> = new Map<string, Server>();
+  /** Those with health checks. */
+  readonly checked: Array<Upstream> = new Array<Upstream>();
   private byNumber: Map<u32, Upstream> = new Map<u32, Upstream>();
   private readonly metrics: Map<string, u32> = new Map<string, u32>();
   private readonly revision: ProtoReader = new ProtoReader();
   private readonly upstream: ProtoReader = new ProtoReader();
   private readonly server: ProtoReader = new ProtoReader();
+  /** Of the server that was read last. */
+  private priority: u32 = 0;
 
   find(number: u32): Upstream | null {
     return this.byNumber.has(number) ? this.byNumber.get(number) : null;
@@ -25,6 +32,7 @@ export class Upstreams {
     const before = this.servers;
     this.servers = new Map<string, Server>();
     this.byNumber = new Map<u32, Upstream>();
+    this.checked.length = 0;
     const reader = this.revision.begin(at, length);
     while (reader.next()) {
       if (reader.field != 3) {
@@ -41,7 +49,13 @@ export class Upstreams {
     let name = "";
     let protocol = Protocol.DoT;
     let ecs = false;
+    let strategy = Strategy.Ordered;
+    let isPadded = true;
+    let checkInterval: u64 = 0;
+    let checkName: usize = 0;
+    let checkNameLength: u32 = 0;
     const servers: Server[] = [];
+    const priorities: u32[] = [];
     const reader = this.upstream.begin(at, length);
     while (reader.next()) {
       switch (reader.field) {
@@ -56,17 +70,45 @@ export class Upstreams {
           break;
         case 4:
           reader.bytes();
-          if (!reader.failed) servers.push(this.readServer(reader.bytesAt, reader.bytesLength, before));
+          if (!reader.failed) {
+            servers.push(this.readServer(reader.bytesAt, reader.bytesLength, before));
+            priorities.push(this.priority);
+          }
           break;
         case 5:
           ecs = reader.number() != 0;
+          break;
+        case 6:
+          strategy = <Strategy>reader.number();
+          break;
+        case 7:
+          isPadded = reader.number() == 0;
+          break;
+        case 8:
+          checkInterval = reader.number() * 1000;
+          break;
+        case 9:
+          reader.bytes();
+          checkName = reader.failed ? 0 : reader.bytesAt;
+          checkNameLength = reader.bytesLength;
           break;
         default:
           reader.skip();
       }
     }
     const upstream = new Upstream(number, new Text(name), protocol, ecs);
-    for (let i = 0; i < servers.length; i++) upstream.servers.push(servers[i]);
+    for (let i = 0; i < servers.length; i++) {
+      upstream.servers.push(servers[i]);
+      upstream.priorities.push(priorities[i]);
+    }
+    upstream.strategy = strategy;
+    upstream.isPadded = isPadded;
+    if (checkName != 0 && readName(checkName, checkNameLength, 0, scratch) == checkNameLength) {
+      upstream.checkInterval = checkInterval;
+      if (checkInterval != 0) this.checked.push(upstream);
+      upstream.checkName = new ArrayBuffer(checkNameLength);
+      memory.copy(changetype<usize>(upstream.checkName), checkName, checkNameLength);
+    }
     upstream.latencyMetric = this.metric(name);
     this.byNumber.set(number, upstream);
   }
@@ -75,11 +117,13 @@ export class Upstreams {
     let cluster = "";
     let authority = "";
     let path = "";
+    this.priority = 0;
     const reader = this.server.begin(at, length);
     while (reader.next()) {
       if (reader.field == 1) cluster = text(reader);
       else if (reader.field == 3) authority = text(reader);
       else if (reader.field == 4) path = text(reader);
+      else if (reader.field == 5) this.priority = <u32>reader.number();
       else reader.skip();
     }
     if (this.servers.has(cluster)) return this.servers.get(cluster);

@@ -25,6 +25,14 @@ export class Exchange extends Outstanding {
   sentAt: u64 = 0;
   tryEnds: u64 = 0;
   ends: u64 = 0;
+  /** Asks another server at the same time (Strategy.Race): the first answer is the exchange's. */
+  rival: Exchange | null = null;
+  /** Of a rival, the exchange that it helps. */
+  leader: Exchange | null = null;
+  /** Nobody's question: whether its server is well. */
+  isCheck: bool = false;
+  /** Its connection is gone, and it is to be sent again. */
+  isOrphan: bool = false;
   /** A failure that the upstream answered with, in case that nobody does better. */
   fallback: Answer | null = null;
 

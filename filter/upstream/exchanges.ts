@@ -7,12 +7,12 @@ import { Reading, ResponseReader } from "../answer/read";
 import { answerHash } from "../cache/answer-cache";
 import { Buffer, Headers, httpCall, isOkResponse, readBuffer, readLength, recordMetric, Text } from "../host/host";
 import { NameKey } from "../wire/name";
-import { Rcode } from "../wire/types";
+import { Rcode, Type } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Exchange } from "./exchange";
 import { bucketOf, MAX_PIPES, Outstanding, Pipe } from "./pipe";
 import { writeQuery } from "./query-writer";
-import { Server, Upstream } from "./server";
+import { Server, Strategy, Upstream } from "./server";
 
 /** Is told what became of an exchange: an answer, whose reference it gets, or null where none could be had. */
 export interface ExchangeListener {
@@ -98,6 +98,32 @@ export class Exchanges {
     this.attempt(exchange, now);
   }
 
+  /** Asks each server of the upstream whose time has come whether it is well. */
+  check(upstream: Upstream, now: u64): void {
+    for (let i = 0; i < upstream.servers.length; i++) {
+      const server = unchecked(upstream.servers[i]);
+      if (now < server.checkAt) continue;
+      server.checkAt = now + upstream.checkInterval;
+      const exchange = this.fresh(upstream);
+      const name = upstream.checkName;
+      exchange.asked.key.set(changetype<usize>(name), name.byteLength);
+      exchange.asked.type = Type.NS;
+      exchange.asked.dnssec = false;
+      exchange.asked.checkingDisabled = false;
+      exchange.isCheck = true;
+      this.attemptAt(exchange, server, now);
+    }
+  }
+
+  /** An exchange that no question can join, of a single try. */
+  private fresh(upstream: Upstream): Exchange {
+    const exchange = this.pool.length > 0 ? this.pool.pop() : new Exchange();
+    exchange.upstream = upstream;
+    exchange.ecsLength = 0;
+    exchange.tries = this.maxTries;
+    return exchange;
+  }
+
   // ---- trying ------------------------------------------------------------------------------------------------------
 
   /** Asks a server, another than the last if there is one; the exchange ends where none can be asked. */
@@ -106,28 +132,59 @@ export class Exchanges {
     while (upstream !== null && exchange.tries < this.maxTries && now < exchange.ends) {
       const server = upstream.choose(now, exchange.server);
       if (server === null) break;
-      exchange.server = server;
       exchange.tries++;
-      exchange.sentAt = now;
-      exchange.tryEnds = now + this.tryMicroseconds;
-      const sent = upstream.isHttp
-        ? this.sendHttp(exchange, server)
-        : this.sendPipe(exchange, server, upstream.isEncrypted);
-      if (sent) {
-        this.schedule(exchange);
+      if (this.send(exchange, upstream, server, now)) {
+        if (upstream.strategy == Strategy.Race && exchange.tries == 1) this.race(exchange, upstream, server, now);
         return;
       }
       server.failed(now, true);
     }
-    this.finish(exchange, null);
+    this.finish(exchange, null, now);
   }
 
-  private sendPipe(exchange: Exchange, server: Server, encrypted: bool): bool {
+  private send(exchange: Exchange, upstream: Upstream, server: Server, now: u64): bool {
+    exchange.server = server;
+    exchange.sentAt = now;
+    exchange.tryEnds = now + this.tryMicroseconds;
+    const isPadded = upstream.isPadded && upstream.isEncrypted;
+    const sent = upstream.isHttp
+      ? this.sendHttp(exchange, server, isPadded)
+      : this.sendPipe(exchange, server, isPadded);
+    if (sent) this.schedule(exchange);
+    return sent;
+  }
+
+  /** Asks this server and no other. */
+  private attemptAt(exchange: Exchange, server: Server, now: u64): void {
+    const upstream = exchange.upstream;
+    if (upstream !== null && this.send(exchange, upstream, server, now)) return;
+    server.failed(now, true);
+    this.finish(exchange, null, now);
+  }
+
+  /** Asks a second server too. */
+  private race(exchange: Exchange, upstream: Upstream, first: Server, now: u64): void {
+    const server = upstream.choose(now, first);
+    if (server === null || server === first) return;
+    const rival = this.fresh(upstream);
+    const asked = rival.asked;
+    asked.key.copy(exchange.asked.key);
+    asked.type = exchange.asked.type;
+    asked.dnssec = exchange.asked.dnssec;
+    asked.checkingDisabled = exchange.asked.checkingDisabled;
+    memory.copy(rival.ecs, exchange.ecs, exchange.ecsLength);
+    rival.ecsLength = exchange.ecsLength;
+    rival.leader = exchange;
+    exchange.rival = rival;
+    this.attemptAt(rival, server, now);
+  }
+
+  private sendPipe(exchange: Exchange, server: Server, isPadded: bool): bool {
     const pipe = this.pipeWithRoom(server);
     if (pipe === null) return false;
     exchange.id = pipe.freeId();
     exchange.asked.id = exchange.id;
-    writeQuery(writer, exchange.asked, encrypted, exchange.ecs, exchange.ecsLength);
+    writeQuery(writer, exchange.asked, isPadded, exchange.ecs, exchange.ecsLength);
     return pipe.send(exchange, writer.at, writer.length);
   }
 
@@ -147,10 +204,10 @@ export class Exchanges {
     return pipe;
   }
 
-  private sendHttp(exchange: Exchange, server: Server): bool {
+  private sendHttp(exchange: Exchange, server: Server, isPadded: bool): bool {
     // RFC 8484, section 4.1: id 0, so that equal questions are equal requests.
     exchange.asked.id = 0;
-    writeQuery(writer, exchange.asked, true, exchange.ecs, exchange.ecsLength);
+    writeQuery(writer, exchange.asked, isPadded, exchange.ecs, exchange.ecsLength);
     headers.clear();
     headers.addText(METHOD, POST);
     headers.addText(PATH, server.path);
@@ -219,12 +276,12 @@ export class Exchanges {
       this.attempt(exchange, now);
       return;
     }
-    server.succeeded();
+    server.succeeded(now - exchange.sentAt);
     // AD from an upstream that anybody can speak for says nothing (RFC 6840, section 5.7).
     if (!upstream.isEncrypted) answer.flags = 0;
     recordMetric(upstream.latencyMetric, (now - exchange.sentAt) / 1000);
     if (answer.rcode == Rcode.NOERROR || answer.rcode == Rcode.NXDOMAIN || upstream.servers.length == 1) {
-      this.finish(exchange, answer);
+      this.finish(exchange, answer, now);
       return;
     }
     // Another server may know better than one that fails or refuses.
@@ -243,13 +300,18 @@ export class Exchanges {
       if (orphan === null) break;
       bucket = bucketOf(orphan.id);
       pipe.remove(orphan);
-      left.push(changetype<Exchange>(orphan));
+      const exchange = changetype<Exchange>(orphan);
+      exchange.isOrphan = true;
+      left.push(exchange);
     }
     for (let i = 0; i < left.length; i++) {
       const exchange = unchecked(left[i]);
+      // One that ended with another of them is somebody else's by now.
+      if (!exchange.isOrphan) continue;
+      exchange.isOrphan = false;
       this.unschedule(exchange);
       // The connection made progress, so trying again does too: it costs no try, only time.
-      if (again && exchange.tries > 0) {
+      if (again && exchange.tries > 0 && exchange.leader === null && !exchange.isCheck) {
         exchange.tries--;
         exchange.server = null;
       }
@@ -259,7 +321,7 @@ export class Exchanges {
 
   // ---- ends --------------------------------------------------------------------------------------------------------
 
-  private finish(exchange: Exchange, answer: Answer | null): void {
+  private finish(exchange: Exchange, answer: Answer | null, now: u64): void {
     let result = answer;
     if (result === null) {
       result = exchange.fallback;
@@ -267,12 +329,64 @@ export class Exchanges {
     }
     release(exchange.fallback);
     exchange.fallback = null;
+    const leader = exchange.leader;
+    if (leader !== null) {
+      this.recycle(exchange);
+      this.rivalEnded(leader, result, now);
+      return;
+    }
+    if (exchange.isCheck) {
+      const server = exchange.server;
+      const upstream = exchange.upstream;
+      const isWell = result !== null && (result.rcode == Rcode.NOERROR || result.rcode == Rcode.NXDOMAIN);
+      if (!isWell && server !== null && upstream !== null) server.isIll(now, upstream.checkInterval);
+      release(result);
+      this.recycle(exchange);
+      return;
+    }
+    const rival = exchange.rival;
+    if (rival !== null) {
+      this.drop(rival);
+      this.recycle(rival);
+    }
     this.unlink(exchange);
     this.count--;
     this.listener.exchanged(exchange, result);
+    this.recycle(exchange);
+  }
+
+  private recycle(exchange: Exchange): void {
+    const leader = exchange.leader;
+    if (leader !== null) leader.rival = null;
+    exchange.leader = null;
+    exchange.rival = null;
+    exchange.isCheck = false;
+    exchange.isOrphan = false;
     exchange.upstream = null;
     exchange.server = null;
     this.pool.push(exchange);
+  }
+
+  /** What a rival brought its exchange: the answer, or one in case that nobody does better. */
+  private rivalEnded(leader: Exchange, result: Answer | null, now: u64): void {
+    if (result === null) return;
+    if (result.rcode == Rcode.NOERROR || result.rcode == Rcode.NXDOMAIN) {
+      this.drop(leader);
+      this.finish(leader, result, now);
+      return;
+    }
+    release(leader.fallback);
+    leader.fallback = result;
+  }
+
+  /** Waits for its answer no more. */
+  private drop(exchange: Exchange): void {
+    this.unschedule(exchange);
+    if (exchange.token != 0) this.takeToken(exchange.token);
+    const pipe = exchange.pipe;
+    if (pipe !== null) pipe.remove(exchange);
+    release(exchange.fallback);
+    exchange.fallback = null;
   }
 
   /** Ends tries that have taken too long. */
@@ -287,6 +401,7 @@ export class Exchanges {
 
   private timedOut(exchange: Exchange, now: u64): void {
     const server = exchange.server;
+    if (server !== null) server.measured(this.tryMicroseconds);
     if (exchange.token != 0) this.takeToken(exchange.token);
     const pipe = exchange.pipe;
     if (pipe !== null) {

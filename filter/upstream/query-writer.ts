@@ -1,5 +1,5 @@
 // The query that goes upstream: nothing of the client's but name, type, DO and CD, with an EDNS of our own, padded where
-// the way is encrypted.
+// the way is encrypted, unless told otherwise.
 
 import { Asked } from "../answer/read";
 import { CLASS_IN, Flag, Option } from "../wire/types";
@@ -13,7 +13,7 @@ const OPTION_HEAD: u32 = 4;
 const DO_BIT: u32 = 0x8000;
 
 /** Writes the query for `asked` into `writer`; `ecs` is the data of an ECS option to pass on, or `ecsLength` is 0. */
-export function writeQuery(writer: Writer, asked: Asked, encrypted: bool, ecs: usize, ecsLength: u32): void {
+export function writeQuery(writer: Writer, asked: Asked, isPadded: bool, ecs: usize, ecsLength: u32): void {
   writer.clear();
   writer.u16(asked.id);
   writer.u16(Flag.RD | (asked.checkingDisabled ? Flag.CD : 0));
@@ -30,7 +30,7 @@ export function writeQuery(writer: Writer, asked: Asked, encrypted: bool, ecs: u
   writer.u16(UDP_SIZE);
   writer.u32(asked.dnssec ? DO_BIT : 0);
   const ecsSize = ecsLength == 0 ? 0 : OPTION_HEAD + ecsLength;
-  if (!encrypted) {
+  if (!isPadded) {
     writer.u16(ecsSize);
     writeEcs(writer, ecs, ecsLength);
     return;

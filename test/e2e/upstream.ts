@@ -4,7 +4,7 @@
  */
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import packet from "dns-packet";
 import { frame } from "./clients/stream.ts";
 import { answerFrom, parseZone, type Zone } from "./records.ts";
@@ -43,7 +43,7 @@ export interface UpstreamPorts {
 }
 
 export interface UpstreamOptions {
-  tls: { cert: string; key: string };
+  tls: TlsOptions & { cert: string; key: string };
   zone?: Zone | string;
   /** Ports to take; free ones by default. */
   ports?: UpstreamPorts;
@@ -108,7 +108,7 @@ export class ScriptedUpstream extends Oracle {
 
   static async start(options: UpstreamOptions): Promise<ScriptedUpstream> {
     const sockets = new Set<Socket>();
-    const tls = { ...options.tls, minVersion: "TLSv1.2" as const };
+    const tls = { minVersion: "TLSv1.2" as const, ...options.tls };
     // Nagle's algorithm would hold small answers back for the delayed acknowledgement of the ones before.
     const servers = {
       tcp: createServer({ noDelay: true }),

@@ -62,19 +62,27 @@ function transport(definition: ClusterDefinition, defaultCa: string): Record<str
   return { transport_socket: { name: "envoy.transport_sockets.tls", typed_config } };
 }
 
-/** RFC 8310, strict profile: the certificate has to be of a trusted authority and for this name. */
-function tlsContext({ protocol, serverName, ca }: ClusterDefinition, defaultCa: string): Record<string, unknown> {
+/** RFC 8310, strict profile: the certificate has to be of a trusted authority and for this name, and its key a pinned one. */
+function tlsContext(definition: ClusterDefinition, defaultCa: string): Record<string, unknown> {
+  const { protocol, serverName, ca, pins, clientCertificate, minimumVersion } = definition;
+  const minimum = minimumVersion === "1.3" ? TLS_1_3 : TLS_1_2;
   return {
     sni: serverName,
     common_tls_context: {
-      tls_params: { tls_minimum_protocol_version: TLS_1_2, tls_maximum_protocol_version: TLS_1_3 },
+      tls_params: { tls_minimum_protocol_version: minimum, tls_maximum_protocol_version: TLS_1_3 },
       ...(protocol === Protocol.DOH3 ? {} : { alpn_protocols: [protocol === Protocol.DOT ? "dot" : "h2"] }),
+      ...(clientCertificate ? { tls_certificates: [shown(clientCertificate)] } : {}),
       validation_context: {
+        ...(pins.length > 0 ? { verify_certificate_spki: pins } : {}),
         trusted_ca: { inline_bytes: Buffer.from(ca === "" ? defaultCa : ca) },
         match_typed_subject_alt_names: [{ san_type: DNS_SAN, matcher: { exact: serverName } }],
       },
     },
   };
+}
+
+function shown({ certificateFile, keyFile }: NonNullable<ClusterDefinition["clientCertificate"]>): unknown {
+  return { certificate_chain: { filename: certificateFile }, private_key: { filename: keyFile } };
 }
 
 function http(protocol: Protocol): Record<string, unknown> {

@@ -32,7 +32,16 @@ function names(resources: readonly { readonly type_url: string; readonly value: 
   return resources.map((resource) => unpack(resource).name);
 }
 
-const server = { name: "up/x/1", address: "192.0.2.1", port: 853, serverName: "dns.example", ca: "PEM" };
+const server = {
+  name: "up/x/1",
+  address: "192.0.2.1",
+  port: 853,
+  serverName: "dns.example",
+  ca: "PEM",
+  pins: [],
+  clientCertificate: undefined,
+  minimumVersion: "1.2",
+} as const;
 
 describe("clusters as resources", () => {
   it("verifies the name and the authorities of a DoT server", () => {
@@ -59,6 +68,15 @@ describe("clusters as resources", () => {
   it("trusts the default authorities where none are given", () => {
     const text = JSON.stringify(unpack(clusterResource({ ...server, ca: "", protocol: 0 }, "DEFAULT")));
     assert.match(text, /"trusted_ca":\{"inline_bytes":"DEFAULT"\}/);
+  });
+
+  it("pins keys, shows a certificate, and asks for TLS 1.3 where told to", () => {
+    const clientCertificate = { certificateFile: "/c.pem", keyFile: "/c.key" };
+    const definition = { ...server, protocol: 0, pins: ["AAAA"], clientCertificate, minimumVersion: "1.3" } as const;
+    const text = JSON.stringify(unpack(clusterResource(definition, "")));
+    assert.match(text, /"verify_certificate_spki":\["AAAA"\]/);
+    assert.match(text, /"certificate_chain":\{"filename":"\/c.pem"\},"private_key":\{"filename":"\/c.key"\}/);
+    assert.match(text, /"tls_minimum_protocol_version":"TLSv1_3"/);
   });
 
   it("speaks plain TCP without TLS", () => {

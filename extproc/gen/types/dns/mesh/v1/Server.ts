@@ -6,6 +6,7 @@ export interface Server {
   'name'?: (string);
   'authority'?: (string);
   'path'?: (string);
+  'priority'?: (number);
 }
 
 export interface Server__Output {
@@ -13,4 +14,5 @@ export interface Server__Output {
   'name': (string);
   'authority': (string);
   'path': (string);
+  'priority': (number);
 }

@@ -22,12 +22,36 @@ export type _dns_mesh_v1_Upstream_Protocol =
 
 export type _dns_mesh_v1_Upstream_Protocol__Output = typeof _dns_mesh_v1_Upstream_Protocol[keyof typeof _dns_mesh_v1_Upstream_Protocol]
 
+
+export const _dns_mesh_v1_Upstream_Strategy = {
+  ORDERED: 0,
+  ROUND_ROBIN: 1,
+  FASTEST: 2,
+  RACE: 3,
+} as const;
+
+export type _dns_mesh_v1_Upstream_Strategy =
+  | 'ORDERED'
+  | 0
+  | 'ROUND_ROBIN'
+  | 1
+  | 'FASTEST'
+  | 2
+  | 'RACE'
+  | 3
+
+export type _dns_mesh_v1_Upstream_Strategy__Output = typeof _dns_mesh_v1_Upstream_Strategy[keyof typeof _dns_mesh_v1_Upstream_Strategy]
+
 export interface Upstream {
   'id'?: (number);
   'name'?: (string);
   'protocol'?: (_dns_mesh_v1_Upstream_Protocol);
   'servers'?: (_dns_mesh_v1_Server)[];
   'ecs'?: (boolean);
+  'strategy'?: (_dns_mesh_v1_Upstream_Strategy);
+  'unpadded'?: (boolean);
+  'health_interval_ms'?: (number);
+  'health_name'?: (Buffer | Uint8Array | string);
 }
 
 export interface Upstream__Output {
@@ -36,4 +60,8 @@ export interface Upstream__Output {
   'protocol': (_dns_mesh_v1_Upstream_Protocol__Output);
   'servers': (_dns_mesh_v1_Server__Output)[];
   'ecs': (boolean);
+  'strategy': (_dns_mesh_v1_Upstream_Strategy__Output);
+  'unpadded': (boolean);
+  'health_interval_ms': (number);
+  'health_name': (Buffer);
 }
