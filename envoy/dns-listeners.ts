@@ -39,15 +39,29 @@ export function udpListener(options: BootstrapOptions, port: number): Config {
       { downstream_socket_config: "Queries with large EDNS options; the default of 1500 would cut them." },
     ),
     listener_filters: [
-      extension("envoy.filters.udp_listener.udp_proxy", `${udpMessages}.v3.UdpProxyConfig`, {
-        stat_prefix: listenerNames.udp,
-        matcher: { on_no_match: { action: route } },
-        idle_timeout: "30s",
-        session_filters: [
-          extension("envoy.filters.udp.session.http_capsule", `${udpMessages}.session.http_capsule.v3.FilterConfig`),
-        ],
-        tunneling_config: tunnel,
-      }),
+      extension(
+        "envoy.filters.udp_listener.udp_proxy",
+        `${udpMessages}.v3.UdpProxyConfig`,
+        explain(
+          {
+            stat_prefix: listenerNames.udp,
+            matcher: { on_no_match: { action: route } },
+            idle_timeout: "0.5s",
+            session_filters: [
+              extension(
+                "envoy.filters.udp.session.http_capsule",
+                `${udpMessages}.session.http_capsule.v3.FilterConfig`,
+              ),
+            ],
+            tunneling_config: tunnel,
+          },
+          {
+            idle_timeout:
+              "Ends a session after its answer without losing the next query, which the filter could not. The filter " +
+              "keeps sessions alive that still wait for one.",
+          },
+        ),
+      ),
     ],
   };
 }

@@ -81,7 +81,7 @@ export class Contexts {
     this.streams = new Streams(limits);
     this.tunnelLimits.sessions = settings.share(settings.udpSessions);
     this.tunnelLimits.perSource = settings.udpSessionsPerClient;
-    this.tunnelLimits.linger = <u64>settings.udpLingerMilliseconds * 1000;
+    this.tunnelLimits.keepAlive = <u64>settings.udpKeepAliveMilliseconds * 1000;
   }
 
   /** A context of this plugin begins. */

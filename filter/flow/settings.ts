@@ -54,8 +54,9 @@ export class Settings {
 
   /** UDP sessions. */
   udpSessions: u32 = 50_000;
-  udpSessionsPerClient: u32 = 64;
-  udpLingerMilliseconds: u32 = 1000;
+  udpSessionsPerClient: u32 = 5_000;
+  /** Well below the idle_timeout of udp_proxy in Envoy's configuration (500 ms). */
+  udpKeepAliveMilliseconds: u32 = 150;
   /** DNS flag day 2020. */
   udpSize: u32 = 1232;
 
@@ -108,7 +109,7 @@ export class Settings {
     else if (name == "stream_output_bytes") this.streamOutputBytes = value;
     else if (name == "udp_sessions") this.udpSessions = value;
     else if (name == "udp_sessions_per_client") this.udpSessionsPerClient = value;
-    else if (name == "udp_linger_milliseconds") this.udpLingerMilliseconds = value;
+    else if (name == "udp_keep_alive_milliseconds") this.udpKeepAliveMilliseconds = value;
     else if (name == "udp_size") this.udpSize = value;
     else return false;
     return true;

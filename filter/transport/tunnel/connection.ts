@@ -23,13 +23,14 @@ import { Http2Handler, Http2Server } from "../http2/server";
 import { parseAddress } from "./address";
 import { tunnelCounters } from "./counters";
 import { DatagramReader } from "./datagrams";
-import { Session, SessionQueue, Sessions } from "./sessions";
+import { Session, Sessions } from "./sessions";
 
 /** Limits of UDP sessions in this worker; times in microseconds. */
 export class TunnelLimits {
   sessions: u32 = 0;
   perSource: u32 = 0;
-  linger: u64 = 0;
+  /** Envoy ends a session for which nothing was sent for some time (idle_timeout): one that waits is kept by a word in this. */
+  keepAlive: u64 = 0;
 }
 
 /**
@@ -43,16 +44,14 @@ const GRANT: u32 = 1 << 28;
 const CAPSULE_HEAD: u32 = 4;
 /** Longest datagram that is answered with: one DATA frame. */
 const MAX_ANSWER: u32 = MAX_FRAME - CAPSULE_HEAD;
-/** Sessions that are ended in one tick. */
-const MAX_ENDED: u32 = 2048;
+/** Sessions that are kept, or ended, in one tick. */
+const MAX_IN_TICK: u32 = 4096;
 /**
- * One in so many of all sessions may linger after their first answer; beyond it the one that has lingered longest ends with
- * each new one. Envoy's memory of a session is some 10 KiB, and 250 of them stay in the processor's cache; but with few, a
- * flood of new ports would end the sessions of steady clients between two queries, and a datagram that comes in that moment
- * is lost.
+ * One in so many of all sessions may be idle; beyond it the one that has been for longest ends with each new one. Envoy's
+ * memory of a session is some 10 KiB, and thousands of them cost cache misses.
  */
-const LINGERING: u32 = 200;
-const MIN_LINGERING: u32 = 64;
+const IDLE_SHARE: u32 = 10;
+const MIN_IDLE: u32 = 64;
 /** Microseconds within which a session's first datagram follows its request. */
 const FIRST_DATAGRAM: u64 = 50_000;
 
@@ -138,27 +137,21 @@ export class TunnelConnection extends Channel implements Http2Handler {
     session.evidence = this.listener.evidence;
     this.sessions.add(session, stream, this.now);
     tunnelCounters.sessionsOpened++;
-    // Two for one, so that what is left of a burst shrinks.
-    for (let n = 0; n < 2; n++) {
-      const excess = this.sessions.excess(session, this.limits.perSource);
-      if (excess === null) break;
-      this.endSession(excess);
-    }
-    this.endLingering();
+    const excess = this.sessions.excess(session, max(this.limits.perSource, 1));
+    if (excess !== null) this.endSession(excess);
+    this.endIdle();
     sendOk(this.context, stream);
     if (ended) this.finish(session);
   }
 
-  /** Makes place for a session among those that linger. */
-  private endLingering(): void {
-    const limit = max(this.limits.sessions / LINGERING, MIN_LINGERING);
-    for (let n = 0; n < 2; n++) {
-      const idle = this.sessions.idle.oldest;
-      if (idle === null || this.sessions.idle.length <= limit) return;
-      // One that was just opened is about to be asked.
-      if (idle.isFresh && this.now - idle.activeAt < FIRST_DATAGRAM) return;
-      this.endSession(idle);
-    }
+  /** Makes place for a session among those that are idle. */
+  private endIdle(): void {
+    const limit = max(this.limits.sessions / IDLE_SHARE, MIN_IDLE);
+    const idle = this.sessions.idle.oldest;
+    if (idle === null || this.sessions.idle.length <= limit) return;
+    // One that was just opened is about to be asked.
+    if (idle.isFresh && this.now - idle.activeAt < FIRST_DATAGRAM) return;
+    this.endSession(idle);
   }
 
   onTrailers(stream: u32, ended: bool): void {
@@ -260,29 +253,25 @@ export class TunnelConnection extends Channel implements Http2Handler {
 
   // ---- time and ends -----------------------------------------------------------------------------------------------
 
-  /** Ends sessions that have lingered, sooner the more there are. */
+  /** Keeps the sessions that wait; of too many, those that wait for longest end. */
   tick(now: u64): void {
     if (!this.open) return;
     this.now = now;
-    let left = this.endIdle(this.sessions.idle, MAX_ENDED);
-    left = this.endIdle(this.sessions.steady, left);
-    // Whoever waits is ended only where there is no other way to make room.
-    for (; left > 0 && this.sessions.count > this.limits.sessions / 2; left--) {
-      const busy = this.sessions.busy.oldest;
-      if (this.sessions.idle.oldest !== null || busy === null) return;
+    const sessions = this.sessions;
+    for (let left = MAX_IN_TICK; left > 0 && sessions.count > this.limits.sessions / 2; left--) {
+      const busy = sessions.busy.oldest;
+      // Whoever waits is ended only where there is no other way to make room.
+      if (sessions.idle.oldest !== null || busy === null) break;
       this.endSession(busy);
     }
-  }
-
-  /** Ends what has lingered long enough, `most` at most; how many more may end. */
-  private endIdle(queue: SessionQueue, most: u32): u32 {
-    let left = most;
-    for (; left > 0; left--) {
-      const idle = queue.oldest;
-      if (idle === null || this.now - idle.activeAt < this.limits.linger) break;
-      this.endSession(idle);
+    for (let left = MAX_IN_TICK; left > 0; left--) {
+      const busy = sessions.busy.oldest;
+      if (busy === null || now - busy.activeAt < this.limits.keepAlive) break;
+      this.http2.window -= NOTHING_SIZE;
+      busy.credit -= NOTHING_SIZE;
+      sendNothing(this.context, busy.stream);
+      sessions.touch(busy, now);
     }
-    return left;
   }
 
   private fail(): bool {
@@ -329,5 +318,18 @@ function sendOk(context: u32, stream: u32): void {
   const out = reserve(context, size);
   writeFrameHead(out, 2, FrameType.Headers, FrameFlag.EndHeaders, stream);
   store<u16>(out + FRAME_HEAD, <u16>(TABLE_SIZE_0 | (STATUS_200 << 8)));
+  commit(size);
+}
+
+/** A capsule of a type that says nothing (RFC 9297, section 5.4), without octets: 0x17, length 0. */
+const NOTHING: u32 = 0x0017;
+const NOTHING_SIZE: u32 = 2;
+
+/** Nothing for the client, but a sign for udp_proxy that the session is alive. */
+function sendNothing(context: u32, stream: u32): void {
+  const size = FRAME_HEAD + NOTHING_SIZE;
+  const out = reserve(context, size);
+  writeFrameHead(out, NOTHING_SIZE, FrameType.Data, FrameFlag.None, stream);
+  store<u16>(out + FRAME_HEAD, <u16>NOTHING);
   commit(size);
 }

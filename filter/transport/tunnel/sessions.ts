@@ -20,7 +20,7 @@ export class Session extends Peer {
   credit: i64 = 0;
   /** Octets received and not yet granted again. */
   consumed: u32 = 0;
-  /** Monotonic microseconds of the last query or answer. */
+  /** Monotonic microseconds of the last query or answer, or of when it was last kept alive. */
   activeAt: u64 = 0;
   /** A capsule of which only a part has come. */
   assembly: Assembly | null = null;
@@ -77,8 +77,6 @@ export class SessionQueue {
 }
 
 const BUCKETS: u32 = 16384;
-/** A resolver or a NAT begins with many ports at once, and none of those queries is to be lost. */
-const BURST: u32 = 4;
 
 /** The sessions of one tunnel connection. */
 @final
@@ -179,6 +177,13 @@ export class Sessions {
     this.queueOf(session).push(session);
   }
 
+  /** The one that waits and was touched longest ago is touched. */
+  touch(session: Session, now: u64): void {
+    this.busy.take(session);
+    session.activeAt = now;
+    this.busy.push(session);
+  }
+
   private queueOf(session: Session): SessionQueue {
     if (session.pending != 0) return this.busy;
     return session.isSteady ? this.steady : this.idle;
@@ -190,17 +195,13 @@ export class Sessions {
     return this.steady.oldest !== null ? this.steady.oldest : this.busy.oldest;
   }
 
-  /**
-   * The session of this address to end for the new one, or null. One with more than `limit` loses its oldest that waits
-   * for nothing; as long as all of them wait, for their first query or for an answer, it may have BURST times as many.
-   */
+  /** The session of the same address to end where it has more than `limit`: the oldest that waits for nothing, or else the oldest. */
   excess(session: Session, limit: u32): Session | null {
     const source = session.source;
-    if (source === null || source.count <= max(limit, 1)) return null;
+    if (source === null || source.count <= limit) return null;
     let candidate = source.oldest;
     while (candidate !== null && (candidate.pending != 0 || candidate.isFresh)) candidate = candidate.newerOfSource;
-    if (candidate !== null) return candidate;
-    return source.count > max(limit, 1) * BURST ? source.oldest : null;
+    return candidate !== null ? candidate : source.oldest;
   }
 
   private bucketOf(high: u64, low: u64): u32 {

@@ -363,7 +363,7 @@ describe("tunnel connection", () => {
       ...[frame(FrameType.RstStream, 0, 3, u32(8)), frame(FrameType.Headers, 0, 7, fields("1.2.3.4:5"))],
       ...[frame(FrameType.Continuation, END_HEADERS, 7), datagram(7, "x"), frame(FrameType.Data, END_STREAM, 7)],
     ];
-    lab.limits({ sessions: 64, perSource: 2, linger: 1000n });
+    lab.limits({ sessions: 64, perSource: 2, keepAlive: 1000n });
     for (let times = 0; times < 6000; times++) {
       lab.mode(random(4), random(20_000));
       lab.connect();

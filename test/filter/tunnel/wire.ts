@@ -74,8 +74,8 @@ export class Lab {
     return exported(...values);
   }
 
-  limits({ sessions = 1000, perSource = 64, linger = 1_000_000n } = {}): void {
-    this.call("setLimits", sessions, perSource, linger);
+  limits({ sessions = 1000, perSource = 64, keepAlive = 150_000n } = {}): void {
+    this.call("setLimits", sessions, perSource, keepAlive);
   }
 
   connect(context = CONTEXT): void {

@@ -67,10 +67,10 @@ export function inputAt(): usize {
 export function outputAt(): usize {
   return output;
 }
-export function setLimits(sessions: u32, perSource: u32, linger: u64): void {
+export function setLimits(sessions: u32, perSource: u32, keepAlive: u64): void {
   limits.sessions = sessions;
   limits.perSource = perSource;
-  limits.linger = linger;
+  limits.keepAlive = keepAlive;
 }
 export function setMode(mode: u32, size: u32): void {
   receiver.mode = mode;
