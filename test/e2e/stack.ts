@@ -38,7 +38,7 @@ export interface StackOptions {
   /** Puts something between Envoy and the policy service's socket: gives the socket that Envoy is told. */
   policySocket?: (socket: string) => Promise<string>;
   /** More of the bootstrap. */
-  bootstrap?: Partial<BootstrapOptions>;
+  bootstrap?: Partial<BootstrapOptions> | ((certificates: TestCertificates) => Promise<Partial<BootstrapOptions>>);
 }
 
 /** Addresses by which the tests' policies tell tenants apart. */
@@ -81,7 +81,7 @@ export class Stack {
       settings: options.settings ?? {},
       limits: { ...defaultLimits, ...options.limits },
       admin: { address: "127.0.0.1", port: adminPort },
-      ...options.bootstrap,
+      ...(typeof options.bootstrap === "function" ? await options.bootstrap(certificates) : options.bootstrap),
     };
     const file = join(directory, "envoy.yaml");
     await writeFile(file, bootstrapYaml(bootstrap));
@@ -165,10 +165,11 @@ export class Stack {
     });
   }
 
-  async restartEnvoy(): Promise<void> {
+  /** Another Envoy, ready when that says so. */
+  async restartEnvoy(ready = () => this.ready()): Promise<void> {
     await this.#envoy.stop();
     this.#envoy = this.#start();
-    await this.ready();
+    await ready();
   }
 
   /** Envoy's counters and gauges whose names match. */

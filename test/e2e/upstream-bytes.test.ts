@@ -1,10 +1,12 @@
 /**
- * What an upstream server sees of a query: our question, and nothing of the client that asked.
+ * What an upstream server sees of a query: our question, and nothing of the client that asked. And what is believed of
+ * its answer.
  */
 import { strict as assert } from "node:assert";
 import packet from "dns-packet";
 import { DNS_MESSAGE } from "./clients/doh.ts";
-import { encodeQuestion, FLAGS } from "./dns.ts";
+import { encodeQuestion, FLAGS, type QuestionOptions } from "./dns.ts";
+import { encodeReply, parseRecord } from "./records.ts";
 import { Stack, type StackOptions } from "./stack.ts";
 import type { Asked } from "./upstream.ts";
 
@@ -14,9 +16,13 @@ metadata: {name: everybody}
 spec:
   match: [{cidrs: ["127.0.0.0/8"]}]
   upstream: https
-  forward: [{zones: [tls.example], upstream: tls}]`;
+  forward: [{zones: [tls.example], upstream: tls}, {zones: [tcp.example], upstream: tcp}]`;
 const zone = "*.example 300 A 192.0.2.1\nready.test 300 A 192.0.2.9";
-const upstreams: StackOptions["upstreams"] = { https: { protocol: "DoH", zone }, tls: { protocol: "DoT", zone } };
+const upstreams: StackOptions["upstreams"] = {
+  https: { protocol: "DoH", zone },
+  tls: { protocol: "DoT", zone },
+  tcp: { protocol: "TCP", zone },
+};
 
 const PADDING = 12;
 
@@ -100,5 +106,21 @@ describe("an upstream server", function () {
 
   it("gets by TLS the same message, with an id of ours", async () => {
     for (const asked of await arrived("tls", "tls.example")) checkMessage(asked);
+  });
+
+  it("is believed that an answer is authentic where nobody else can speak for it, and for who asks (RFC 6840, 5.7)", async () => {
+    const authentic = async (zone: string, options: QuestionOptions): Promise<boolean> =>
+      ((await stack.ask.udp(encodeQuestion(`ad.${zone}`, options))).flags & FLAGS.AD) !== 0;
+    for (const upstream of ["https", "tls", "tcp"]) {
+      const server = stack.upstream(upstream);
+      server.script = ({ query, name }) => ({
+        messages: [encodeReply(query, { flags: FLAGS.AD, answers: [parseRecord(`${name} 300 A 192.0.2.1`)] })],
+      });
+      const isTls = upstream !== "tcp";
+      const zone = `${upstream}.example`;
+      assert.equal(await authentic(zone, { flags: FLAGS.RD | FLAGS.AD }), isTls, `${upstream}, AD`);
+      assert.equal(await authentic(zone, { dnssecOk: true }), isTls, `${upstream}, DO`);
+      assert.equal(await authentic(zone, {}), false, `${upstream}, neither`);
+    }
   });
 });
