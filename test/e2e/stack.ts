@@ -35,6 +35,8 @@ export interface StackOptions {
   /** Settings of the filter, by their names. */
   settings?: Record<string, string | number>;
   limits?: Partial<Limits>;
+  /** What the policy service asks of every caller, and Envoy says. */
+  token?: string;
   /** Puts something between Envoy and the policy service's socket: gives the socket that Envoy is told. */
   policySocket?: (socket: string) => Promise<string>;
   /** More of the bootstrap. */
@@ -60,7 +62,7 @@ export class Stack {
     const upstreams = new Map<string, ScriptedUpstream>();
     for (const [name, { zone = "" }] of Object.entries(options.upstreams))
       upstreams.set(name, await ScriptedUpstream.start({ tls: certificates.upstream, zone }));
-    const service = await PolicyService.start(directory);
+    const service = await PolicyService.start(directory, options.token);
     const policySocket = (await options.policySocket?.(service.socket)) ?? service.socket;
     const dns = await freePort();
     const ports = { udp: dns, tcp: dns, dot: await freePort(), doh: await freePort() };
@@ -81,6 +83,7 @@ export class Stack {
       settings: options.settings ?? {},
       limits: { ...defaultLimits, ...options.limits },
       admin: { address: "127.0.0.1", port: adminPort },
+      ...(options.token === undefined ? {} : { token: options.token }),
       ...(typeof options.bootstrap === "function" ? await options.bootstrap(certificates) : options.bootstrap),
     };
     const file = join(directory, "envoy.yaml");

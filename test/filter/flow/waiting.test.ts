@@ -216,6 +216,26 @@ describe("the flow", () => {
     assert.ok(lab.reports().length > 0);
   });
 
+  it("counts a thousand tenants by their names, and all others as one", async () => {
+    await open();
+    for (let subject = 2; subject <= 1010; subject++) {
+      const other = lab.connect(`198.51.${100 + (subject >> 8)}.${subject & 255}`);
+      lab.ask(other, "www.example");
+      lab.decide(decision(), { subject, denied: true });
+      assert.deepEqual(told(other), [DENIED]);
+      other.close();
+    }
+    lab.host.advance(1000);
+    const tenants = new Map<string, number>();
+    for (const { name, value } of lab.host.metrics.all) {
+      const tenant = /^dns\.queries\..*tenant\.([^.]+)/.exec(name)?.[1];
+      if (tenant) tenants.set(tenant, (tenants.get(tenant) ?? 0) + Number(value));
+    }
+    assert.equal(tenants.size, 1001);
+    assert.equal(tenants.get("other"), 10);
+    assert.equal(tenants.get("tenant1000"), 1);
+  });
+
   describe("reports", () => {
     it("no more than four times without being heard, and says what it dropped", async () => {
       await open({}, { wide: true, denied: true });
