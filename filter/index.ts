@@ -65,6 +65,8 @@ export function proxy_on_memory_allocate(size: usize): usize {
 // ---- start ---------------------------------------------------------------------------------------------------------
 
 export function proxy_on_vm_start(context: u32, size: u32): u32 {
+  // Envoy calls this for every plugin, and after a trap not before a plugin is used again: others are at work by then.
+  if (flow !== null) return 1;
   enter();
   setRootContext(context);
   const bytes = readBuffer(Buffer.VmConfiguration, 0, size);

@@ -311,34 +311,50 @@ export function httpCall(
   return status == OK ? load<u32>(slots + 8) : 0;
 }
 
-/** The stream's token, or 0 where it could not be opened. */
-export function grpcStream(cluster: Text, service: Text, method: Text, metadata: Headers): u32 {
-  const list = metadata.finish();
-  if (list == 0) return 0;
-  store<u32>(slots + 8, 0);
-  env.proxy_set_effective_context(rootContext);
-  const status = env.proxy_grpc_stream(
-    cluster.at,
-    cluster.length,
-    service.at,
-    service.length,
-    method.at,
-    method.length,
-    list,
-    metadata.length,
-    slots + 8,
-  );
-  return status == OK ? load<u32>(slots + 8) : 0;
-}
+/**
+ * A gRPC stream. Only the context that opened it can use it, and that need not be the root context any more: after a
+ * trap, plugins come back one by one.
+ */
+@final
+export class GrpcStream {
+  /** 0 is closed. */
+  token: u32 = 0;
+  private context: u32 = 0;
 
-export function grpcSend(token: u32, message: usize, length: u32): bool {
-  env.proxy_set_effective_context(rootContext);
-  return env.proxy_grpc_send(token, message, length, 0) == OK;
-}
+  /** Whether it could be opened; that says nothing of the other side yet. */
+  open(cluster: Text, service: Text, method: Text, metadata: Headers): bool {
+    this.token = 0;
+    this.context = rootContext;
+    const list = metadata.finish();
+    if (list == 0) return false;
+    store<u32>(slots + 8, 0);
+    env.proxy_set_effective_context(rootContext);
+    const status = env.proxy_grpc_stream(
+      cluster.at,
+      cluster.length,
+      service.at,
+      service.length,
+      method.at,
+      method.length,
+      list,
+      metadata.length,
+      slots + 8,
+    );
+    if (status == OK) this.token = load<u32>(slots + 8);
+    return this.token != 0;
+  }
 
-export function grpcCancel(token: u32): void {
-  env.proxy_set_effective_context(rootContext);
-  env.proxy_grpc_cancel(token);
+  send(message: usize, length: u32): bool {
+    env.proxy_set_effective_context(this.context);
+    return env.proxy_grpc_send(this.token, message, length, 0) == OK;
+  }
+
+  cancel(): void {
+    if (this.token == 0) return;
+    env.proxy_set_effective_context(this.context);
+    env.proxy_grpc_cancel(this.token);
+    this.token = 0;
+  }
 }
 
 const NO_GRPC_STATUS: u32 = 0xffffffff;

@@ -1,7 +1,7 @@
 // The worker's stream to the policy service (protos/sync.proto): it brings the revision in force, and takes reports of
 // what was answered. Whether a verdict may be used at all hangs on what was heard here last.
 
-import { grpcCancel, grpcSend, grpcStream, Headers, random16, random64, sharedRandom64, Text } from "../host/host";
+import { GrpcStream, Headers, random16, random64, sharedRandom64, Text } from "../host/host";
 import { Events } from "../telemetry/events";
 import { writeCounters } from "../telemetry/telemetry";
 import { ProtoReader, ProtoWriter } from "../wire/protobuf";
@@ -48,7 +48,7 @@ export class Sync {
   /** Of the revision in force; 0 is none. */
   sequence: u64 = 0;
   private hash: u64 = 0;
-  private token: u32 = 0;
+  private readonly stream: GrpcStream = new GrpcStream();
   private started: bool = false;
   /** Monotonic microseconds. */
   private heardAt: u64 = 0;
@@ -93,13 +93,12 @@ export class Sync {
   }
 
   private open(now: u64): void {
-    this.token = grpcStream(CLUSTER, SERVICE, METHOD, noMetadata);
     this.synced = false;
     this.openedAt = now;
     this.reportNumber = 0;
     this.acknowledged = 0;
     this.octets = 0;
-    if (this.token == 0) {
+    if (!this.stream.open(CLUSTER, SERVICE, METHOD, noMetadata)) {
       this.retryLater(now);
       return;
     }
@@ -114,8 +113,7 @@ export class Sync {
   }
 
   private close(now: u64): void {
-    if (this.token != 0) grpcCancel(this.token);
-    this.token = 0;
+    this.stream.cancel();
     this.synced = false;
     this.retryLater(now);
   }
@@ -132,13 +130,13 @@ export class Sync {
     // An empty message still has to say which one it is.
     const start = out.length;
     out.bytes(field, this.body.at, this.body.length);
-    return out.length > start && grpcSend(this.token, out.at, out.length);
+    return out.length > start && this.stream.send(out.at, out.length);
   }
 
   /** The stream ended; false where it is another stream. */
   onClosed(token: u32, now: u64): bool {
-    if (token != this.token || token == 0) return false;
-    this.token = 0;
+    if (token != this.stream.token || token == 0) return false;
+    this.stream.token = 0;
     this.synced = false;
     this.retryLater(now);
     return true;
@@ -146,7 +144,7 @@ export class Sync {
 
   /** A message came; false where it is of another stream. */
   onMessage(token: u32, message: usize, length: u32, now: u64): bool {
-    if (token != this.token || token == 0) return false;
+    if (token != this.stream.token || token == 0) return false;
     this.heardAt = now;
     const reader = this.reader.begin(message, length);
     while (reader.next()) {
@@ -216,7 +214,7 @@ export class Sync {
 
   tick(now: u64): void {
     if (!this.started) return;
-    if (this.token == 0) {
+    if (this.stream.token == 0) {
       if (now >= this.retryAt) this.open(now);
       return;
     }

@@ -31,6 +31,8 @@ const BOUNDS: StaticArray<u32> = [
 const BUCKETS: i32 = 16;
 
 const CELLS: u32 = 8192;
+/** What leaves of 64 bits the number of a cell. */
+const CELL_SHIFT: u64 = 51;
 const MAX_PROBES: u32 = 32;
 const TRANSPORTS: u32 = 5;
 
@@ -85,7 +87,8 @@ export function countQuery(
 
 /** The cell of this key, or CELLS where there is no room for it. */
 function cellOf(key: u64): u32 {
-  let cell = <u32>mix(key, 0) & (CELLS - 1);
+  // The highest bits: only they depend on all of the key, whose tenant stands above bit 40.
+  let cell = <u32>(mix(key, 0) >> CELL_SHIFT);
   for (let probe: u32 = 0; probe < MAX_PROBES; probe++) {
     const there = unchecked(keys[cell]);
     if (there == key) return cell;

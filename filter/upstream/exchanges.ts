@@ -195,7 +195,7 @@ export class Exchanges {
       if (pipe.server !== server) continue;
       count++;
       if (!pipe.hasRoom) continue;
-      return pipe.token != 0 || pipe.open() ? pipe : null;
+      return pipe.stream.token != 0 || pipe.open() ? pipe : null;
     }
     if (count == MAX_PIPES) return null;
     const pipe = new Pipe(server);
@@ -247,7 +247,7 @@ export class Exchanges {
   onPipeClosed(token: u32, now: u64): bool {
     const pipe = this.pipeOf(token);
     if (pipe === null) return false;
-    pipe.token = 0;
+    pipe.stream.token = 0;
     // A server that answered and then closed was idle or busy, not ill: RFC 7766, section 6.2.4.
     if (pipe.answered == 0) pipe.server.failed(now, false);
     this.abandon(pipe, pipe.answered > 0, now);
@@ -408,7 +408,7 @@ export class Exchanges {
       pipe.remove(exchange);
       if (pipe.answeredAt < exchange.sentAt) {
         // It answers nobody: start afresh.
-        pipe.close();
+        pipe.stream.cancel();
         if (server !== null) server.failed(now, true);
         this.abandon(pipe, false, now);
       }
@@ -423,7 +423,7 @@ export class Exchanges {
   private pipeOf(token: u32): Pipe | null {
     for (let i = 0; i < this.pipes.length; i++) {
       const pipe = unchecked(this.pipes[i]);
-      if (pipe.token == token) return pipe;
+      if (pipe.stream.token == token) return pipe;
     }
     return null;
   }
@@ -433,7 +433,7 @@ export class Exchanges {
     for (let i = this.pipes.length - 1; i >= 0; i--) {
       const pipe = this.pipes[i];
       if (pipe.outstanding > 0 || servers.has(clusterName(pipe.server))) continue;
-      pipe.close();
+      pipe.stream.cancel();
       this.pipes.splice(i, 1);
     }
   }

@@ -2,7 +2,7 @@
 // framed for DNS over TCP on its way out, and answers come back as gRPC messages (design in ARCHITECTURE.md). Queries
 // are pipelined and told apart by random ids (RFC 7766, section 6.2.1).
 
-import { grpcCancel, grpcSend, grpcStream, Headers, random16, Text } from "../host/host";
+import { GrpcStream, Headers, random16, Text } from "../host/host";
 import { Server } from "./server";
 
 /** Queries on one connection that wait for an answer. */
@@ -27,8 +27,7 @@ export abstract class Outstanding {
 
 @final
 export class Pipe {
-  /** The gRPC stream; 0 is closed. */
-  token: u32 = 0;
+  readonly stream: GrpcStream = new GrpcStream();
   outstanding: u32 = 0;
   /** Answers since it was opened. */
   answered: u32 = 0;
@@ -42,14 +41,8 @@ export class Pipe {
   open(): bool {
     metadata.clear();
     metadata.addText(UPSTREAM_CLUSTER, this.server.cluster);
-    this.token = grpcStream(CLUSTER, SERVICE, METHOD, metadata);
     this.answered = 0;
-    return this.token != 0;
-  }
-
-  close(): void {
-    if (this.token != 0) grpcCancel(this.token);
-    this.token = 0;
+    return this.stream.open(CLUSTER, SERVICE, METHOD, metadata);
   }
 
   get hasRoom(): bool {
@@ -65,7 +58,7 @@ export class Pipe {
 
   /** Sends a query, with its id in it; it is then outstanding. */
   send(query: Outstanding, message: usize, length: u32): bool {
-    if (!grpcSend(this.token, message, length)) return false;
+    if (!this.stream.send(message, length)) return false;
     const bucket = bucketOf(query.id);
     query.nextById = unchecked(this.byId[bucket]);
     unchecked((this.byId[bucket] = query));

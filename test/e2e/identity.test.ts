@@ -2,6 +2,7 @@
  * Who asks: a certificate's name before an address, on every transport that has one, and nobody else's.
  */
 import { strict as assert } from "node:assert";
+import { writeFile } from "node:fs/promises";
 import { Authority } from "../../demo/certificates.ts";
 import { type DohAsker, postDns, readDns } from "./clients/doh.ts";
 import { StreamClient } from "./clients/stream.ts";
@@ -176,5 +177,79 @@ describe("identity", function () {
     );
     web.close();
     plain.close();
+  });
+});
+
+describe("identity in several trust domains", function () {
+  this.timeout(60_000);
+  let stack: Stack;
+  let others: Authority;
+  before(async () => {
+    others = await Authority.create("others");
+    const policy = [
+      ["here", "spiffe://cluster.local/ns/web/sa/*"],
+      ["there", "spiffe://other.example/ns/web/sa/*"],
+    ].map(
+      ([name, principal]) => `apiVersion: dns.mesh/v1alpha1
+kind: Tenant
+metadata: {name: ${name}}
+spec: {match: [{principals: ["${principal}"]}], upstream: public}
+---
+apiVersion: dns.mesh/v1alpha1
+kind: DnsPolicy
+metadata: {name: ${name}}
+spec:
+  priority: 100
+  subject: {tenants: [${name}]}
+  rules: [{name: own, match: {names: ["${name}.org"]}, action: Deny}]`,
+    );
+    stack = await Stack.start({
+      policy: policy.join("\n---\n"),
+      upstreams: { public: { zone } },
+      bootstrap: async ({ caFile, server }) => {
+        await writeFile(`${caFile}.others`, others.certificate);
+        const trustDomains = [
+          { name: "cluster.local", ca: caFile },
+          { name: "other.example", ca: `${caFile}.others` },
+        ];
+        return { tls: { certificate: server.certFile, key: server.keyFile, trustDomains } };
+      },
+    });
+  });
+  after(() => stack.stop());
+
+  /** The tenant by DoT, DoH and DoH3, which must agree. */
+  async function whoIs(uri: string, signer: Authority): Promise<string> {
+    const identity = await stack.certificates.client([uri], signer);
+    const clients = [await stack.ask.doh("frontend", identity), await stack.ask.doh3("frontend", identity)];
+    const dot = await stack.ask.dot("frontend", identity);
+    const ways = [(question: Buffer) => dot.ask(question)];
+    for (const client of clients) ways.push(async (question) => readDns(await postDns(client, question)));
+    const found = new Set<string>();
+    for (const ask of ways)
+      for (const name of ["here", "there"])
+        if ((await ask(encodeQuestion(`${name}.org`))).rcode === "NXDOMAIN") found.add(name);
+    dot.close();
+    for (const client of clients) await client.close();
+    return [...found].join(", ");
+  }
+
+  it("is of the domain whose authority signed it", async () => {
+    assert.equal(await whoIs("spiffe://cluster.local/ns/web/sa/front", stack.certificates.authority), "here");
+    assert.equal(await whoIs("spiffe://other.example/ns/web/sa/front", others), "there");
+  });
+
+  it("is not of another domain than its authority's", async () => {
+    for (const [uri, signer] of [
+      ["spiffe://cluster.local/ns/web/sa/front", others],
+      ["spiffe://other.example/ns/web/sa/front", stack.certificates.authority],
+      ["spiffe://third.example/ns/web/sa/front", others],
+    ] as const) {
+      const identity = await stack.certificates.client([uri], signer);
+      const overDot = async () => (await stack.ask.dot("frontend", identity)).ask(encodeQuestion("www.org"), 2000);
+      const overDoh = async () => postDns(await stack.ask.doh("frontend", identity), encodeQuestion("www.org"));
+      const overDoh3 = async () => postDns(await stack.ask.doh3("frontend", identity), encodeQuestion("www.org"));
+      for (const ask of [overDot, overDoh, overDoh3]) await assert.rejects(ask, `${uri} by ${ask.name}`);
+    }
   });
 });

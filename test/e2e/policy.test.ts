@@ -3,6 +3,8 @@
  */
 import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
+import { Client, credentials, status } from "@grpc/grpc-js";
+import { syncService } from "../../extproc/server/sync/sync-service.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
 import { Stack, type StackOptions } from "./stack.ts";
@@ -98,5 +100,37 @@ describe("policy", function () {
     await stack.restartEnvoy();
     assert.equal(await rcode("restarted.com"), "NXDOMAIN");
     await stack.apply(text(tenant));
+  });
+});
+
+describe("a policy service that asks for a token", function () {
+  this.timeout(60_000);
+  let stack: Stack;
+  before(async () => {
+    stack = await Stack.start({ policy: tenant, upstreams, token: "s3cret" });
+  });
+  after(() => stack.stop());
+
+  it("is told it for decisions, clusters and Sync", async () => {
+    assert.equal((await stack.ask.udp(encodeQuestion("token.org"))).rcode, "NOERROR");
+    const { body } = await stack.service.put(stack.policy({ policy: tenant + rule("*.com"), upstreams }));
+    const { workers, envoys } = JSON.parse(body) as { workers: object; envoys: { rejected: string }[] };
+    assert.deepEqual(workers, { acknowledged: 1, behind: [] });
+    assert.deepEqual(
+      envoys.map(({ rejected }) => rejected),
+      [""],
+    );
+    assert.equal((await stack.ask.udp(encodeQuestion("token.com"))).rcode, "NXDOMAIN");
+  });
+
+  it("does nothing for who does not say it", async () => {
+    const client = new Client(`unix:${stack.service.socket}`, credentials.createInsecure());
+    const path = syncService.Connect.path;
+    const stream = client.makeBidiStreamRequest(path, syncService.Connect.requestSerialize, (bytes) => bytes);
+    const ended = new Promise<number>((resolve) => stream.once("status", ({ code }) => resolve(code)));
+    stream.on("error", () => {});
+    stream.write({ hello: { node: "e2e", process: 1, worker: 1, concurrency: 1, token: "guess" } });
+    assert.equal(await ended, status.UNAUTHENTICATED);
+    client.close();
   });
 });

@@ -15,16 +15,19 @@ const COMMAND = ["--import", "tsx", main];
 
 export class PolicyService {
   readonly #directory: string;
+  readonly #token: string | undefined;
   #program: Program;
 
-  static async start(directory: string): Promise<PolicyService> {
-    const service = new PolicyService(directory);
+  /** `token`: what every gRPC caller is asked for. */
+  static async start(directory: string, token?: string): Promise<PolicyService> {
+    const service = new PolicyService(directory, token);
     await service.#ready();
     return service;
   }
 
-  private constructor(directory: string) {
+  private constructor(directory: string, token: string | undefined) {
     this.#directory = directory;
+    this.#token = token;
     this.#program = this.#spawn();
   }
 
@@ -104,7 +107,9 @@ export class PolicyService {
       "--store",
       `${this.#directory}/store`,
     ];
-    return new Program("dnspolicy serve", "node", [...COMMAND, "serve", ...places, "--query-log", this.queryLog]);
+    const token = this.#token === undefined ? [] : ["--token", this.#token];
+    const values = ["serve", ...places, ...token, "--query-log", this.queryLog];
+    return new Program("dnspolicy serve", "node", [...COMMAND, ...values]);
   }
 
   async #ready(): Promise<void> {

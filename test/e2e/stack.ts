@@ -35,10 +35,12 @@ export interface StackOptions {
   /** Settings of the filter, by their names. */
   settings?: Record<string, string | number>;
   limits?: Partial<Limits>;
+  /** What the policy service asks of every caller, and Envoy says. */
+  token?: string;
   /** Puts something between Envoy and the policy service's socket: gives the socket that Envoy is told. */
   policySocket?: (socket: string) => Promise<string>;
   /** More of the bootstrap. */
-  bootstrap?: Partial<BootstrapOptions>;
+  bootstrap?: Partial<BootstrapOptions> | ((certificates: TestCertificates) => Promise<Partial<BootstrapOptions>>);
 }
 
 /** Addresses by which the tests' policies tell tenants apart. */
@@ -60,7 +62,7 @@ export class Stack {
     const upstreams = new Map<string, ScriptedUpstream>();
     for (const [name, { zone = "" }] of Object.entries(options.upstreams))
       upstreams.set(name, await ScriptedUpstream.start({ tls: certificates.upstream, zone }));
-    const service = await PolicyService.start(directory);
+    const service = await PolicyService.start(directory, options.token);
     const policySocket = (await options.policySocket?.(service.socket)) ?? service.socket;
     const dns = await freePort();
     const ports = { udp: dns, tcp: dns, dot: await freePort(), doh: await freePort() };
@@ -81,7 +83,8 @@ export class Stack {
       settings: options.settings ?? {},
       limits: { ...defaultLimits, ...options.limits },
       admin: { address: "127.0.0.1", port: adminPort },
-      ...options.bootstrap,
+      ...(options.token === undefined ? {} : { token: options.token }),
+      ...(typeof options.bootstrap === "function" ? await options.bootstrap(certificates) : options.bootstrap),
     };
     const file = join(directory, "envoy.yaml");
     await writeFile(file, bootstrapYaml(bootstrap));
@@ -165,10 +168,11 @@ export class Stack {
     });
   }
 
-  async restartEnvoy(): Promise<void> {
+  /** Another Envoy, ready when that says so. */
+  async restartEnvoy(ready = () => this.ready()): Promise<void> {
     await this.#envoy.stop();
     this.#envoy = this.#start();
-    await this.ready();
+    await ready();
   }
 
   /** Envoy's counters and gauges whose names match. */

@@ -2,8 +2,11 @@
  * DNS over TCP and TLS as connections: pipelining, order, pieces, ends (RFC 7766, RFC 7858).
  */
 import { strict as assert } from "node:assert";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { within } from "./clients/deadline.ts";
-import { frame } from "./clients/stream.ts";
+import { frame, StreamClient } from "./clients/stream.ts";
 import { describeAnswer, encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
 
@@ -79,6 +82,19 @@ describe("connections", function () {
     });
   }
 
+  it("ends a connection on which no handshake comes to its end", async () => {
+    const hello = await clientHello();
+    const ends: Promise<void>[] = [];
+    for (const port of ["dot", "doh"] as const) {
+      for (const begun of [Buffer.alloc(0), hello.subarray(0, hello.length >> 1), hello]) {
+        const { socket, closed } = await StreamClient.open(stack.ask.at(port), { from: stack.ask.from("backend") });
+        socket.write(begun);
+        ends.push(within(7000, `the end of a connection to ${port} after ${begun.length} octets`, closed));
+      }
+    }
+    await Promise.all(ends);
+  });
+
   it("loses what is still to be answered when a TCP client has ended its side: a known limit", async () => {
     const client = await stack.ask.tcp("frontend", true);
     const answer = client.answerTo(7, 2000);
@@ -105,3 +121,17 @@ describe("connections", function () {
     assert.equal(refused, 2);
   });
 });
+
+/** What a TLS client says first. */
+async function clientHello(): Promise<Buffer> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const client = connectTls({ host: "127.0.0.1", port, servername: "dns.example", ALPNProtocols: ["dot", "h2"] });
+  client.on("error", () => {});
+  const [socket] = (await once(server, "connection")) as [Socket];
+  const [octets] = (await once(socket, "data")) as [Buffer];
+  client.destroy();
+  server.close();
+  return octets;
+}

@@ -103,6 +103,10 @@ export class ScriptedUpstream extends Oracle {
   readonly ports: UpstreamPorts;
   /** Connections accepted since the start. */
   connections = 0;
+  /** A connection is closed after so many milliseconds of rest; 0 is never. */
+  idleMs = 0;
+  /** Called in the moment in which that is done. */
+  onIdle: () => void = () => {};
   readonly #servers: (Server | Http2SecureServer)[];
   readonly #sockets: Set<Socket>;
 
@@ -168,16 +172,24 @@ export class ScriptedUpstream extends Oracle {
     let rest = Buffer.alloc(0);
     let number = 0;
     socket.on("error", () => socket.destroy());
+    socket.setTimeout(this.idleMs, () => {
+      socket.end();
+      this.onIdle();
+    });
     socket.on("data", (data: Buffer) => {
       rest = Buffer.concat([rest, data]);
       const ready: Buffer[] = [];
-      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+      // What comes after the last answer of a connection is not read any more.
+      while (!socket.writableEnded && rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
         const size = rest.readUInt16BE(0);
         const wire = Buffer.from(rest.subarray(2, 2 + size));
         rest = rest.subarray(2 + size);
         const reply = this.ask(wire, transport, ++number, {});
-        if (reply.delayMs === undefined && !reply.close) ready.push(...reply.messages);
-        else after(reply.delayMs ?? 0, () => this.#send(socket, reply));
+        if (reply.delayMs !== undefined) after(reply.delayMs, () => this.#send(socket, reply));
+        else {
+          ready.push(...reply.messages);
+          if (reply.close) this.#send(socket, { messages: ready.splice(0), close: true });
+        }
       }
       if (ready.length > 0) socket.write(frame(...ready));
     });

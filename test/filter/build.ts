@@ -27,6 +27,11 @@ export interface Instance {
 
 /** Compiles the entry, a path from the repository's root. */
 export async function compile(entry: string): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(readFileSync(await compileToFile(entry)));
+}
+
+/** The same for those who are to load it themselves: the module's path. */
+export async function compileToFile(entry: string): Promise<string> {
   const key = createHash("sha256").update(options.join(" "));
   for (const file of [...sourcesIn("filter"), ...sourcesIn(dirname(entry)), "package-lock.json"].sort())
     key.update(file).update(readFileSync(join(root, file)));
@@ -37,7 +42,7 @@ export async function compile(entry: string): Promise<WebAssembly.Module> {
     writeFileSync(`${path}.${process.pid}`, bytes);
     renameSync(`${path}.${process.pid}`, path);
   }
-  return WebAssembly.compile(readFileSync(path));
+  return path;
 }
 
 async function build(entry: string): Promise<Uint8Array> {

@@ -83,12 +83,16 @@ export class Host implements HostState {
     const host = new Host(options);
     const imports = { env: envImports(host), wasi_snapshot_preview1: wasiImports(host) };
     host.vm.start(await WebAssembly.instantiate(module, imports));
-    for (const plugin of options.plugins) {
-      const root = new RootContext(host.vm, plugin, options.vmId ?? "dns", options.vmConfiguration ?? "");
-      if (!root.start()) throw new Error(`the guest refused to start or configure plugin ${plugin.name}`);
-      host.#roots.set(plugin.name, root);
-    }
+    for (const plugin of options.plugins) host.startPlugin(plugin);
     return host;
+  }
+
+  /** Makes a plugin's root context: all of them at first; after a trap, each when it is used next. */
+  startPlugin(plugin: Plugin): void {
+    const { vmId = "dns", vmConfiguration = "" } = this.#options;
+    const root = new RootContext(this.vm, plugin, vmId, vmConfiguration);
+    if (!root.start()) throw new Error(`the guest refused to start or configure plugin ${plugin.name}`);
+    this.#roots.set(plugin.name, root);
   }
 
   private constructor(options: HostOptions) {

@@ -1,6 +1,7 @@
 /**
  * Every proof, in the order in which they are run.
  */
+import { closingUpstream } from "./closing-upstream.ts";
 import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 import { mainJob } from "./main-job.ts";
@@ -19,6 +20,7 @@ export const proofs: Proof[] = [
   push,
   serviceAway,
   upstreamAway,
+  closingUpstream,
   hostile,
   starving,
   memory,

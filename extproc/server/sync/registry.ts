@@ -22,6 +22,9 @@ export interface WorkerStatus extends WorkerIdentity {
 
 interface Worker extends WorkerIdentity {
   acknowledged: number;
+  /** Of its process. */
+  readonly concurrency: number;
+  heardAt: number;
   /** Undefined while connected. */
   endedAt: number | undefined;
   /** Counts the streams of this worker: only the newest speaks for it. */
@@ -30,6 +33,10 @@ interface Worker extends WorkerIdentity {
 
 /** What a stream holds of its worker. */
 export interface Membership {
+  /** False when it was forgotten, or another stream speaks for it. */
+  readonly isKnown: boolean;
+  /** It has said something. */
+  heard(): void;
   acknowledge(sequence: number): void;
   /** The stream ended. */
   leave(): void;
@@ -44,6 +51,8 @@ export interface RegistryOptions {
 }
 
 const MAX_NODES = 10_000;
+/** A worker reports every second. */
+const SILENCE_MS = 3000;
 
 export class WorkerRegistry {
   readonly #options: RegistryOptions;
@@ -69,21 +78,30 @@ export class WorkerRegistry {
       process,
       worker,
       acknowledged: known?.acknowledged ?? 0,
+      concurrency: Math.max(concurrency, 1),
+      heardAt: this.#options.now(),
       endedAt: undefined,
       stream,
     };
     this.#workers.delete(key);
     this.#workers.set(key, joined);
-    this.#displaceWorkers(node, process, concurrency);
+    this.#displaceWorkers();
     this.#changed();
+    const isKnown = () => this.#workers.get(key) === joined;
     return {
+      get isKnown() {
+        return isKnown();
+      },
+      heard: () => {
+        joined.heardAt = this.#options.now();
+      },
       acknowledge: (sequence) => {
-        if (this.#workers.get(key) !== joined || sequence <= joined.acknowledged) return;
+        if (!isKnown() || sequence <= joined.acknowledged) return;
         joined.acknowledged = sequence;
         this.#changed();
       },
       leave: () => {
-        if (this.#workers.get(key) !== joined || joined.endedAt !== undefined) return;
+        if (!isKnown() || joined.endedAt !== undefined) return;
         if (this.#processes.get(node) === process) joined.endedAt = this.#options.now();
         else this.#workers.delete(key);
         this.#changed();
@@ -110,10 +128,10 @@ export class WorkerRegistry {
     return count;
   }
 
-  /** Forgets those whose last verdicts are too old by now. */
+  /** Forgets those whose last verdicts are too old by now, and those that were reloaded. */
   expire(): void {
     const limit = this.#options.now() - this.#options.lastGoodMs;
-    let changed = false;
+    let changed = this.#displaceWorkers();
     for (const [key, { endedAt }] of this.#workers) {
       if (endedAt === undefined || endedAt > limit) continue;
       this.#workers.delete(key);
@@ -164,17 +182,35 @@ export class WorkerRegistry {
     }
   }
 
-  /** A process has so many workers: with more, the first that ended was reloaded and is gone. */
-  #displaceWorkers(node: string, process: string, concurrency: number): void {
-    const ended: [string, number][] = [];
-    let count = 0;
+  /**
+   * A process has so many workers: with more, the first that ended was reloaded and is gone. So is one that fell silent:
+   * a VM that trapped says nothing more, but Envoy 1.40 keeps a worker's first VM and its stream.
+   */
+  #displaceWorkers(): boolean {
+    const processes = new Map<string, [key: string, worker: Worker][]>();
     for (const [key, worker] of this.#workers) {
-      if (worker.node !== node || worker.process !== process) continue;
-      count++;
-      if (worker.endedAt !== undefined) ended.push([key, worker.endedAt]);
+      const name = `${worker.process}/${worker.node}`;
+      const others = processes.get(name);
+      if (others === undefined) processes.set(name, [[key, worker]]);
+      else others.push([key, worker]);
     }
-    ended.sort((a, b) => a[1] - b[1]);
-    for (const [key] of ended.slice(0, Math.max(0, count - Math.max(concurrency, 1)))) this.#workers.delete(key);
+    let changed = false;
+    for (const workers of processes.values()) {
+      const excess = workers.length - (workers.at(-1)?.[1].concurrency ?? workers.length);
+      if (excess <= 0) continue;
+      for (const [key] of this.#goneFirst(workers).slice(0, excess)) changed = this.#workers.delete(key);
+    }
+    return changed;
+  }
+
+  /** Those that ended or fell silent, the longest ago first. */
+  #goneFirst(workers: [key: string, worker: Worker][]): [key: string, since: number][] {
+    const limit = this.#options.now() - SILENCE_MS;
+    const gone = workers.flatMap(([key, { endedAt, heardAt }]): [string, number][] => {
+      if (endedAt !== undefined) return [[key, endedAt]];
+      return heardAt <= limit ? [[key, heardAt]] : [];
+    });
+    return gone.sort((a, b) => a[1] - b[1]);
   }
 
   #changed(): void {

@@ -97,6 +97,10 @@ export class SyncService implements StreamOwner {
     else this.#draining.delete(identity.node);
   }
 
+  heard(stream: WorkerStream): void {
+    this.#members.get(stream)?.membership.heard();
+  }
+
   acknowledged(stream: WorkerStream, sequence: number): void {
     // Nobody has a revision that was never sent; who says so must not be taken for up to date later.
     const newest = this.#dependencies.revision()?.sequence ?? 0;
@@ -133,6 +137,7 @@ export class SyncService implements StreamOwner {
 
   #beat(): void {
     this.#dependencies.registry.expire();
+    for (const [stream, { membership }] of [...this.#members]) if (!membership.isKnown) stream.end();
     const sequence = this.#dependencies.revision()?.sequence;
     // Without a policy the service is as good as away, and silent.
     if (sequence === undefined) return;

@@ -17,6 +17,8 @@ export interface StreamOwner {
   /** False refuses the stream. */
   admit(hello: Hello__Output): boolean;
   joined(stream: WorkerStream, hello: Hello__Output): void;
+  /** A message came after Hello. */
+  heard(stream: WorkerStream): void;
   acknowledged(stream: WorkerStream, sequence: number): void;
   /** Calls `done` when the report is counted. */
   reported(stream: WorkerStream, report: Report__Output, done: () => void): void;
@@ -87,6 +89,7 @@ export class WorkerStream {
 
   #read({ hello, ack, report }: WorkerMessage__Output): void {
     if (this.#state === "ended") return;
+    if (this.#state === "joined") this.#owner.heard(this);
     if (this.#state === "new") {
       if (hello) this.#join(hello);
       else this.refuse(status.INVALID_ARGUMENT, "expected Hello first, got another message");

@@ -39,6 +39,21 @@ describe("the registry of workers", () => {
     assert.deepEqual(names(), ["n/p/a", "n/p/b", "n/p/c"]);
   });
 
+  it("forgets one that fell silent when there are more than there can be", () => {
+    const a = join("a");
+    const b = join("b");
+    now = 2000;
+    b.heard();
+    const c = join("c");
+    now = 2999;
+    assert.deepEqual(names(), ["n/p/a", "n/p/b", "n/p/c"]);
+    now = 3000;
+    assert.deepEqual(names(), ["n/p/b", "n/p/c"]);
+    assert.deepEqual([a.isKnown, b.isKnown, c.isKnown], [false, true, true]);
+    now = 9000;
+    assert.deepEqual(names(), ["n/p/b", "n/p/c"], "as many as there can be may be silent");
+  });
+
   it("keeps one that may still answer while there is room for it", () => {
     join("a").leave();
     join("b");

@@ -1,0 +1,129 @@
+/**
+ * The built filter between hands: clients over TCP, and a policy service and upstreams that say what the test says, when
+ * the test says it.
+ */
+import { fileURLToPath } from "node:url";
+import packet from "dns-packet";
+import protobuf from "protobufjs";
+import { type Answer, decodeAnswer, encodeQuestion } from "../../e2e/dns.ts";
+import { answerFrom, parseZone } from "../../e2e/records.ts";
+import type { GrpcStream, HttpCall } from "../../host/callouts.ts";
+import type { Connection } from "../../host/connection.ts";
+import { decodeTcp, encodeTcp } from "../../host/framing.ts";
+import { Host } from "../../host/host.ts";
+import { filterWasm } from "../../host/wasm.ts";
+
+const root = new protobuf.Root();
+root.loadSync(fileURLToPath(new URL("../../../protos/sync.proto", import.meta.url)), { keepCase: true });
+const type = (name: string) => root.lookupType(`dns.mesh.v1.${name}`);
+const [Verdict, WorkerMessage, ServiceMessage] = [type("Verdict"), type("WorkerMessage"), type("ServiceMessage")];
+const encode = (of: protobuf.Type, message: object): Uint8Array => of.encode(of.fromObject(message)).finish();
+
+export const TCP = { name: "tcp", configuration: "role=stream\ntransport=tcp\nlistener=tcp" };
+export const PIPE = { name: "pipe", configuration: "role=pipe\nlistener=dns_pipe", allowOnHeadersStopIteration: true };
+const CLUSTER = "up/public/1";
+const PROTOBUF: [string, string][] = [["content-type", "application/x-protobuf"]];
+
+export interface VerdictParts {
+  revision?: number;
+  subject?: number;
+  /** Of the block of clients; the client alone by default. */
+  prefix?: number;
+  denied?: boolean;
+  /** For every name; for the one that was asked by default. */
+  wide?: boolean;
+}
+
+export interface Report {
+  number: number;
+  events: unknown[];
+  dropped_events: number;
+}
+
+export class FlowLab {
+  readonly host: Host;
+
+  static async open(settings: Record<string, number>, plugins = [TCP, PIPE]): Promise<FlowLab> {
+    const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+    const vmConfiguration = ["node=lab", "concurrency=1", ...lines].join("\n");
+    return new FlowLab(await Host.load(filterWasm, { vmConfiguration, plugins }));
+  }
+
+  private constructor(host: Host) {
+    this.host = host;
+  }
+
+  // ---- clients
+
+  connect(address: string): Connection {
+    return this.host.connect("tcp", { properties: { "source.address": `${address}:4000` } });
+  }
+
+  /** Asks over a connection that is open. */
+  ask(connection: Connection, ...names: string[]): void {
+    connection.send(encodeTcp(...names.map((name) => encodeQuestion(name, { edns: 1232 }))));
+  }
+
+  answers(connection: Connection): Answer[] {
+    return decodeTcp(connection.take()).map(decodeAnswer);
+  }
+
+  // ---- the policy service
+
+  get sync(): GrpcStream {
+    return this.host.grpcStream("policy_service");
+  }
+
+  revise(sequence: number): void {
+    const upstreams = [{ id: 1, name: "public", protocol: 0, servers: [{ cluster: CLUSTER, name: "public" }] }];
+    this.tell({ revision: { sequence, hash: sequence, upstreams } });
+  }
+
+  tell(message: object): void {
+    this.sync.receive(encode(ServiceMessage, message));
+  }
+
+  /** Reports that came since the last time. */
+  reports(): Report[] {
+    const messages = this.sync.takeAll().map((bytes) => WorkerMessage.toObject(WorkerMessage.decode(bytes), LOSSY));
+    return messages.flatMap(({ report }) => (report ? [report as Report] : []));
+  }
+
+  get decisions(): HttpCall[] {
+    return this.host.httpCalls("dns_policy");
+  }
+
+  /** The name that a decision is about. */
+  nameOf(call: HttpCall): string {
+    const path = new URL(call.header(":path") ?? "", "http://policy");
+    const query = packet.decode(Buffer.from(path.searchParams.get("dns") ?? "", "base64url"));
+    return query.questions?.[0]?.name ?? "";
+  }
+
+  decide(call: HttpCall, parts: VerdictParts = {}): void {
+    call.respond(200, PROTOBUF, this.verdict(call, parts));
+  }
+
+  verdict(call: HttpCall, parts: VerdictParts): Uint8Array {
+    const { revision = 1, subject = 1, prefix = 32, denied = false, wide = false } = parts;
+    const labels = this.nameOf(call).split(".").length;
+    const client = { subject, tenant: `tenant${subject}`, prefix };
+    const scope = wide ? { labels: 0, extent: 2 } : { labels, extent: 0 };
+    const action = denied ? { deny: { rcode: 3, ede_code: 15, ttl: 30 } } : { forward: { upstream: 1, view: 1 } };
+    return encode(Verdict, { revision, client, scope, ...action });
+  }
+
+  // ---- upstreams
+
+  get pipes(): GrpcStream[] {
+    return this.host.grpcStreams("dns_pipe");
+  }
+
+  /** Answers what came by a pipe. */
+  serve(pipe: GrpcStream): void {
+    const zone = parseZone("*.example 300 A 192.0.2.1");
+    for (const query of pipe.takeAll()) pipe.receive(answerFrom(zone, packet.decode(Buffer.from(query))));
+  }
+}
+
+const LOSSY = { longs: Number, defaults: true, oneofs: true } as const;

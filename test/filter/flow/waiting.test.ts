@@ -1,0 +1,265 @@
+/**
+ * Queries that wait: for decisions, within limits; for revisions; for upstreams. And the reports of what became of them.
+ */
+import { strict as assert } from "node:assert";
+import { describeAnswer } from "../../e2e/dns.ts";
+import type { HttpCall } from "../../host/callouts.ts";
+import type { Connection } from "../../host/connection.ts";
+import { FlowLab, PIPE, TCP, type VerdictParts } from "./lab.ts";
+
+const NOT_READY = "SERVFAIL; ede 14";
+const DENIED = "NXDOMAIN; ede 15";
+
+describe("the flow", () => {
+  let lab: FlowLab;
+  let client: Connection;
+  /** Of revision 1, with one client that is known, by this verdict of its first question. */
+  async function open(
+    settings: Record<string, number> = {},
+    parts: VerdictParts = {},
+    plugins = [TCP, PIPE],
+  ): Promise<void> {
+    lab = await FlowLab.open(settings, plugins);
+    client = lab.connect("192.0.2.1");
+    lab.ask(client, "first.example");
+    lab.revise(1);
+    lab.decide(decision(), parts);
+    for (const pipe of lab.pipes) lab.serve(pipe);
+    assert.equal(lab.answers(client).length, 1);
+    lab.sync.takeAll();
+  }
+
+  /** The only decision that is waited for. */
+  function decision(): HttpCall {
+    const [call, ...others] = lab.decisions;
+    assert.ok(call && others.length === 0, `expected one decision, got ${lab.decisions.length}`);
+    return call;
+  }
+
+  const names = (prefix: string, count: number) => Array.from({ length: count }, (_, n) => `${prefix}${n}.example`);
+  const told = (connection = client) => lab.answers(connection).map(describeAnswer);
+
+  describe("asks for decisions", () => {
+    it("once, whoever of the same client asks the same", async () => {
+      await open();
+      const other = lab.connect("192.0.2.1");
+      lab.ask(client, "same.example", "same.example", "SAME.example");
+      lab.ask(other, "same.example");
+      lab.decide(decision(), { denied: true });
+      assert.deepEqual([told(), told(other)], [[DENIED, DENIED, DENIED], [DENIED]]);
+    });
+
+    it("16 at a time for a client, and in the end all", async () => {
+      await open();
+      lab.ask(client, ...names("a", 40));
+      for (let answered = 0; answered < 40; answered++) {
+        assert.equal(lab.decisions.length, Math.min(16, 40 - answered));
+        lab.decide(lab.decisions[0] as HttpCall, { denied: true });
+      }
+      assert.deepEqual(told(), Array(40).fill(DENIED));
+    });
+
+    it("64 at a time for a tenant, which another does not notice, and in the end all", async () => {
+      await open({}, { prefix: 8 });
+      const clients = names("", 8).map((_, n) => lab.connect(`192.0.3.${n}`));
+      for (const [n, each] of clients.entries()) lab.ask(each, ...names(`client${n}-`, 16));
+      assert.equal(lab.decisions.length, 64);
+      const other = lab.connect("198.51.100.1");
+      lab.ask(other, "other.example");
+      lab.decide(lab.decisions[64] as HttpCall, { subject: 2, denied: true });
+      assert.deepEqual(told(other), [DENIED]);
+      for (let round = 0; lab.decisions.length > 0; round++) {
+        assert.ok(lab.decisions.length <= 64 && round < 10);
+        for (const call of lab.decisions) lab.decide(call, { denied: true, prefix: 8 });
+        lab.host.advance(50);
+      }
+      for (const each of clients) assert.deepEqual(told(each), Array(16).fill(DENIED));
+    });
+
+    it("512 at a time in a worker", async () => {
+      await open();
+      for (let n = 0; n < 40; n++) lab.ask(lab.connect(`198.51.100.${n}`), ...names(`client${n}-`, 16));
+      assert.equal(lab.decisions.length, 512);
+    });
+
+    it("and takes for one only a 200 with a Verdict: all else is a failure, which nobody is to keep", async () => {
+      await open();
+      const type: [string, string][] = [["content-type", "application/x-protobuf"]];
+      const answers: [what: string, respond: (call: HttpCall) => void][] = [
+        ["another status", (call) => call.respond(500, type, lab.verdict(call, { denied: true }))],
+        ["another type", (call) => call.respond(200, [["content-type", "text/plain"]], lab.verdict(call, {}))],
+        ["no body", (call) => call.respond(200, type)],
+        ["half a body", (call) => call.respond(200, type, lab.verdict(call, {}).subarray(0, -1))],
+        ["no message", (call) => call.respond(200, type, "this is no protobuf message")],
+        ["none in time", () => lab.host.advance(250)],
+        ["Envoy's own 503", (call) => call.unavailable()],
+        ["a reset", (call) => call.reset()],
+      ];
+      for (const [what, respond] of answers) {
+        lab.ask(client, "again.example");
+        respond(decision());
+        const [answer] = lab.answers(client);
+        assert.equal(answer && describeAnswer(answer), NOT_READY, what);
+        assert.deepEqual(answer?.authorities, [], what);
+      }
+      assert.equal(lab.pipes.flatMap((pipe) => pipe.sent).length, 0, "nothing has left");
+      lab.ask(client, "again.example");
+      lab.decide(decision(), { denied: true });
+      assert.deepEqual(told(), [DENIED]);
+    });
+  });
+
+  describe("with a policy that changes", () => {
+    it("judges again twice, and then gives up", async () => {
+      await open();
+      lab.ask(client, "old.example");
+      lab.revise(2);
+      for (let times = 0; times < 3; times++) lab.decide(decision(), { revision: 1, denied: true });
+      assert.deepEqual(told(), [NOT_READY]);
+    });
+
+    it("obeys no verdict of an older revision", async () => {
+      await open();
+      lab.ask(client, "old.example");
+      lab.revise(2);
+      lab.decide(decision(), { revision: 1 });
+      lab.decide(decision(), { revision: 2, denied: true });
+      assert.deepEqual(told(), [DENIED]);
+    });
+
+    it("waits for the revision that a verdict is ahead of, for a second", async () => {
+      await open();
+      lab.ask(client, "early.example");
+      lab.decide(decision(), { revision: 2 });
+      assert.deepEqual(told(), []);
+      lab.revise(2);
+      lab.decide(decision(), { revision: 2, denied: true });
+      assert.deepEqual(told(), [DENIED]);
+      lab.ask(client, "early.example.net");
+      lab.decide(decision(), { revision: 3 });
+      lab.host.advance(1100);
+      assert.deepEqual(told(), [NOT_READY]);
+    });
+
+    it("does not go back to an older revision", async () => {
+      await open();
+      lab.revise(3);
+      lab.sync.takeAll();
+      lab.revise(2);
+      assert.deepEqual(lab.sync.takeAll(), [], "it is not acknowledged");
+      lab.ask(client, "back.example");
+      lab.decide(decision(), { revision: 3, denied: true });
+      assert.deepEqual(told(), [DENIED]);
+    });
+  });
+
+  describe("asks an upstream server", () => {
+    it("a thousand questions on a connection, over four at most", async () => {
+      await open({ pending_per_client: 10_000, stream_in_flight: 10_000 }, { wide: true });
+      lab.ask(client, ...names("a", 1000));
+      assert.equal(lab.pipes.length, 1);
+      lab.ask(client, ...names("b", 3001));
+      assert.deepEqual(
+        lab.pipes.map(({ sent }) => sent.length),
+        [1000, 1000, 1000, 1000],
+      );
+      assert.deepEqual(told(), ["SERVFAIL; ede 22"]);
+      for (const pipe of lab.pipes) lab.serve(pipe);
+      lab.host.advance(1000);
+      assert.equal(told().filter((answer) => answer.startsWith("NOERROR")).length, 4000);
+    });
+
+    it("over another connection when one has answered nothing for as long as a try may take", async () => {
+      await open({}, { wide: true });
+      const [silent] = lab.pipes;
+      // It has answered before.
+      lab.host.advance(1);
+      lab.ask(client, "silent.example");
+      lab.host.advance(1600);
+      assert.equal(silent?.cancelled, true);
+      const [pipe] = lab.pipes;
+      assert.ok(pipe);
+      lab.serve(pipe);
+      assert.deepEqual(told(), ["NOERROR; silent.example A 192.0.2.1"]);
+    });
+
+    it("again when it closed after it had answered, as often as that is", async () => {
+      await open({}, { wide: true });
+      lab.ask(client, "closing.example");
+      for (let times = 0; times < 10; times++) {
+        const [pipe] = lab.pipes;
+        assert.equal(pipe?.sent.length, 1);
+        lab.ask(client, `other${times}.example`);
+        const [, other] = pipe.sent.splice(0, 2);
+        pipe.sent.push(other as Uint8Array);
+        lab.serve(pipe);
+        pipe.close(2);
+      }
+      assert.equal(told().length, 10);
+      for (const pipe of lab.pipes) lab.serve(pipe);
+      assert.deepEqual(told(), ["NOERROR; closing.example A 192.0.2.1"]);
+    });
+  });
+
+  it("goes on when a plugin comes later, as after a trap", async () => {
+    await open({}, {}, [TCP]);
+    lab.host.startPlugin(PIPE);
+    lab.ask(client, "next.example");
+    lab.decide(decision());
+    const [pipe, ...others] = lab.pipes;
+    assert.ok(pipe && others.length === 0);
+    lab.serve(pipe);
+    assert.deepEqual(told(), ["NOERROR; next.example A 192.0.2.1"]);
+    lab.revise(2);
+    assert.equal(lab.sync.takeAll().length, 1, "the revision is acknowledged");
+    lab.host.advance(1000);
+    assert.ok(lab.reports().length > 0);
+  });
+
+  it("counts a thousand tenants by their names, and all others as one", async () => {
+    await open();
+    for (let subject = 2; subject <= 1010; subject++) {
+      const other = lab.connect(`198.51.${100 + (subject >> 8)}.${subject & 255}`);
+      lab.ask(other, "www.example");
+      lab.decide(decision(), { subject, denied: true });
+      assert.deepEqual(told(other), [DENIED]);
+      other.close();
+    }
+    lab.host.advance(1000);
+    const tenants = new Map<string, number>();
+    for (const { name, value } of lab.host.metrics.all) {
+      const tenant = /^dns\.queries\..*tenant\.([^.]+)/.exec(name)?.[1];
+      if (tenant) tenants.set(tenant, (tenants.get(tenant) ?? 0) + Number(value));
+    }
+    assert.equal(tenants.size, 1001);
+    assert.equal(tenants.get("other"), 10);
+    assert.equal(tenants.get("tenant1000"), 1);
+  });
+
+  describe("reports", () => {
+    it("no more than four times without being heard, and says what it dropped", async () => {
+      await open({}, { wide: true, denied: true });
+      const pass = (seconds: number) => {
+        for (let second = 0; second < seconds; second++) {
+          lab.tell({ heartbeat: { sequence: 1 } });
+          lab.ask(client, ...names(`second${second}-`, 90));
+          lab.host.advance(1000);
+          lab.answers(client);
+        }
+      };
+      pass(40);
+      const reports = lab.reports();
+      assert.deepEqual(
+        reports.map(({ number }) => number),
+        [1, 2, 3, 4],
+      );
+      lab.tell({ report_ack: { number: 4 } });
+      pass(1);
+      const [next] = lab.reports();
+      assert.equal(next?.number, 5);
+      const sent = [...reports, next].reduce((sum, report) => sum + (report?.events.length ?? 0), 0);
+      assert.ok(next && next.dropped_events > 0);
+      assert.equal(sent + next.dropped_events, 1 + 41 * 90, "every denial is told of, or counted");
+    });
+  });
+});
