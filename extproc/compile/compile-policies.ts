@@ -4,7 +4,7 @@
 import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS } from "../compiled/layout.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
-import { type DnsPolicy, EDE_CODES, type Response, type Rule } from "../resources/schema.ts";
+import { EDE_CODES, type Policy, type Response, type Rule, TIERS, tierOf } from "../resources/schema.ts";
 import type { StringPool } from "./string-pool.ts";
 import type { TrieBuilder } from "./trie-builder.ts";
 import { WordList } from "./word-list.ts";
@@ -17,13 +17,10 @@ const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
 /** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
 const DEFAULT_DENIAL_TTL = 30;
 
-/** The only tier so far. */
-const TENANT_TIER = 0;
-
 const EVERY_NAME = [new NamePattern([], "every")];
 
 export function compilePolicies(
-  policies: readonly DnsPolicy[],
+  policies: readonly Policy[],
   strings: StringPool,
   trie: TrieBuilder,
   lists: WordList,
@@ -31,9 +28,10 @@ export function compilePolicies(
   const policyRecords = new WordList();
   const ruleRecords = new WordList();
   let ruleCount = 0;
-  for (const [number, { metadata, spec }] of policies.entries()) {
+  for (const [number, policy] of policies.entries()) {
+    const { metadata, spec } = policy;
     const root = trie.addRoot();
-    policyRecords.push(strings.intern(metadata.name), TENANT_TIER, root, ruleCount);
+    policyRecords.push(strings.intern(metadata.name), TIERS.indexOf(tierOf(policy)), root, ruleCount);
     for (const rule of spec.rules) {
       addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
       const types = rule.match.types ?? [];

@@ -3,7 +3,7 @@
  */
 import { SECTIONS, type SectionName } from "../compiled/layout.ts";
 import type { CompiledPolicy, CompiledTables } from "../compiled/snapshot.ts";
-import { type DnsPolicy, EDE_CODES, type Tenant, type Upstream } from "../resources/schema.ts";
+import { EDE_CODES, type Policy, type Tenant, TIERS, tierOf, type Upstream } from "../resources/schema.ts";
 import { shortHash } from "./canonical.ts";
 import { compileClients } from "./compile-clients.ts";
 import { compileDenial, compilePolicies } from "./compile-policies.ts";
@@ -25,7 +25,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const compiledPolicies = compilePolicies(policies, strings, trie, lists);
   const zones = new WordList();
   const tenantRecords = new WordList();
-  const order = policyOrder(policies);
+  const order = policyOrder(policies, tenants);
   const zoneCompiler = new ZoneCompiler(upstreamResources, upstreams, zones);
   for (const tenant of tenants) {
     const own = order.get(tenant.metadata.name) ?? [];
@@ -76,16 +76,12 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   );
 }
 
-/** Policies of each tenant in the order in which they are asked. */
-function policyOrder(policies: readonly DnsPolicy[]): Map<string, number[]> {
-  const order = new Map<string, number[]>();
-  const byPriority = [...policies.entries()].sort(([, a], [, b]) => a.spec.priority - b.spec.priority);
-  for (const [number, { spec }] of byPriority) {
-    for (const tenant of spec.subject.tenants) {
-      const numbers = order.get(tenant);
-      if (numbers === undefined) order.set(tenant, [number]);
-      else numbers.push(number);
-    }
+/** Policies of each tenant in the order in which they are asked: by tier, then by priority. */
+function policyOrder(policies: readonly Policy[], tenants: readonly Tenant[]): Map<string, number[]> {
+  const order = new Map<string, number[]>(tenants.map(({ metadata }) => [metadata.name, []]));
+  const rank = (policy: Policy) => TIERS.indexOf(tierOf(policy)) * 1024 + policy.spec.priority;
+  for (const [number, { spec }] of [...policies.entries()].sort(([, a], [, b]) => rank(a) - rank(b))) {
+    for (const tenant of spec.subject.tenants ?? order.keys()) order.get(tenant)?.push(number);
   }
   return order;
 }

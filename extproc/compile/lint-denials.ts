@@ -18,7 +18,7 @@ import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { CompiledPolicy } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
-import type { DnsPolicy, Rule } from "../resources/schema.ts";
+import type { Policy, Rule } from "../resources/schema.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 
 const NXDOMAIN = 3;
@@ -28,7 +28,7 @@ const TYPE_A = 1;
 const ANY_LABEL = Uint8Array.of(0);
 
 interface NumberedRule {
-  readonly policy: Located<DnsPolicy>;
+  readonly policy: Located<Policy>;
   readonly index: number;
   readonly rule: Rule;
 }
@@ -61,8 +61,8 @@ class Linter {
   readonly #rules: readonly NumberedRule[];
   readonly #deniesNames: (rule: number) => boolean;
   readonly #findings: Findings;
-  readonly #firstRule = new Map<Located<DnsPolicy>, number>();
-  readonly #byPolicy: readonly Located<DnsPolicy>[];
+  readonly #firstRule = new Map<Located<Policy>, number>();
+  readonly #byPolicy: readonly Located<Policy>[];
   readonly #warned = new Set<string>();
 
   constructor(
@@ -115,7 +115,8 @@ class Linter {
     const key = `${accept} ${deny}`;
     if (by === undefined || against === undefined || this.#warned.has(key)) return;
     this.#warned.add(key);
-    const culprit = `DnsPolicy ${against.policy.resource.metadata.name}, rule ${against.rule.name}`;
+    const { kind, metadata } = against.policy.resource;
+    const culprit = `${kind} ${metadata.name}, rule ${against.rule.name}`;
     const message = `expected nothing accepted below a name that is denied with NXDOMAIN, got ${accepted} below ${denied} (${culprit}): resolvers take it for denied too (RFC 8020); NODATA does not spread`;
     this.#findings.warn(by.policy, ["spec", "rules", by.index, "match", "names", position], message);
   }

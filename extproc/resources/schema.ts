@@ -190,18 +190,39 @@ const rule = z
     }
   });
 
-const policySpec = z
+/** Rules are known by their names within a policy. */
+function checkRuleNames({ rules }: { readonly rules: readonly { readonly name: string }[] }, context: z.RefinementCtx) {
+  const names = new Map<string, number>();
+  for (const [index, { name }] of rules.entries()) {
+    const first = names.get(name);
+    if (first === undefined) names.set(name, index);
+    else fail(context, ["rules", index, "name"], `expected a name of its own, got that of spec.rules[${first}]`);
+  }
+}
+
+const priority = z.int().min(0).max(1000);
+
+/** Without tenants it speaks of every tenant there is. */
+const clusterPolicySpec = z
   .strictObject({
-    priority: z.int().min(0).max(1000),
-    subject: z.strictObject({ tenants: list(resourceName) }),
+    tier: z.enum(["Admin", "Baseline"]),
+    priority,
+    subject: z.strictObject({ tenants: list(resourceName).optional() }),
     rules: list(rule),
   })
+  .superRefine(checkRuleNames);
+
+/** What a tenant may say of itself: between the two tiers of ClusterDnsPolicy, and of nobody else. */
+const policySpec = z
+  .strictObject({ priority, subject: z.strictObject({ tenants: list(resourceName) }), rules: list(rule) })
   .superRefine((spec, context) => {
-    const names = new Map<string, number>();
-    for (const [index, { name }] of spec.rules.entries()) {
-      const first = names.get(name);
-      if (first === undefined) names.set(name, index);
-      else fail(context, ["rules", index, "name"], `expected a name of its own, got that of spec.rules[${first}]`);
+    checkRuleNames(spec, context);
+    if (spec.subject.tenants.length > 1) {
+      fail(
+        context,
+        ["subject", "tenants"],
+        `expected one tenant, of which a DnsPolicy alone may speak, got ${spec.subject.tenants.length} (a ClusterDnsPolicy speaks of several)`,
+      );
     }
   });
 
@@ -217,6 +238,7 @@ function resource<K extends string, S extends z.ZodType>(kind: K, spec: S) {
 
 export const tenantSchema = resource("Tenant", tenantSpec);
 export const upstreamSchema = resource("Upstream", upstreamSpec);
+export const clusterPolicySchema = resource("ClusterDnsPolicy", clusterPolicySpec);
 export const policySchema = resource("DnsPolicy", policySpec);
 export const settingsSchema = resource("Settings", settingsSpec).superRefine((settings, context) => {
   if (settings.metadata.name !== SETTINGS_NAME) {
@@ -233,15 +255,26 @@ export type Response = z.output<typeof response>;
 export type Rule = z.output<typeof rule>;
 export type Tenant = z.output<typeof tenantSchema>;
 export type Upstream = z.output<typeof upstreamSchema>;
+export type ClusterDnsPolicy = z.output<typeof clusterPolicySchema>;
 export type DnsPolicy = z.output<typeof policySchema>;
+export type Policy = ClusterDnsPolicy | DnsPolicy;
 export type Settings = z.output<typeof settingsSchema>;
-export type Resource = Tenant | Upstream | DnsPolicy | Settings;
+export type Resource = Tenant | Upstream | Policy | Settings;
 export type Kind = Resource["kind"];
 
 /** Every kind that people may write, in the order in which sets are listed. */
 export const SCHEMAS = {
+  ClusterDnsPolicy: clusterPolicySchema,
   DnsPolicy: policySchema,
   Settings: settingsSchema,
   Tenant: tenantSchema,
   Upstream: upstreamSchema,
 } as const;
+
+/** In the order in which they are asked. */
+export const TIERS = ["Admin", "Tenant", "Baseline"] as const;
+export type Tier = (typeof TIERS)[number];
+
+export function tierOf(policy: Policy): Tier {
+  return policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier;
+}

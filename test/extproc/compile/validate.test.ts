@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { documents, policy, problemsOf, tenant, upstream, warningsOf } from "./compile-text.ts";
+import { documents, policy, problemsOf, tenant, tierPolicy, upstream, warningsOf } from "./compile-text.ts";
 
 const deny = { name: "deny", match: { names: ["*.com"] }, action: "Deny" };
 const P = "spiffe://d.example/ns/web/sa/api";
@@ -38,8 +38,18 @@ describe("a policy set as a whole", () => {
     ],
     [
       "equal priorities for one tenant",
-      documents(tenant("t", {}), tenant("s", {}), policy("p", 5, ["s", "t"], [deny]), policy("q", 5, ["t"], [deny])),
-      /spec.priority: expected a priority of its own for tenant t, got 5, which DnsPolicy p has/,
+      documents(tenant("t", {}), tenant("s", {}), policy("p", 5, ["t"], [deny]), policy("q", 5, ["t"], [deny])),
+      /document 4, line 54, spec.priority: expected a priority of its own in tier Tenant for tenant t, got 5, which DnsPolicy p \(test.yaml, document 3, line 27\) has/,
+    ],
+    [
+      "equal priorities for one of several tenants",
+      documents(
+        tenant("t", {}),
+        tenant("s", {}),
+        policy("p", 5, ["s", "t"], [deny]),
+        tierPolicy("q", "Baseline", { priority: 5, subject: {}, rules: [deny] }),
+      ),
+      /ClusterDnsPolicy p .* has/,
     ],
     [
       "two tenants of one block",
@@ -84,6 +94,8 @@ describe("a policy set as a whole", () => {
       tenant("c", { upstream: "u", match: [{ cidrs: ["10.0.0.0/9"] }, { cidrs: ["10.0.0.0/9"], paths: ["/c"] }] }),
       policy("p", 5, ["a"], [deny]),
       policy("q", 5, ["b", "c"], [deny]),
+      tierPolicy("r", "Baseline", { priority: 5, subject: { tenants: ["a"] }, rules: [deny] }),
+      tierPolicy("s", "Admin", { priority: 5, subject: {}, rules: [deny] }),
     );
     assert.deepEqual(warningsOf(text), []);
   });
@@ -137,6 +149,18 @@ describe("a policy set as a whole", () => {
   for (const [name, text, reason] of warned) {
     it(`warns of ${name}`, () => assert.match(warningsOf(text).join("\n"), reason));
   }
+
+  it("warns of a policy named like one of the cluster's", () => {
+    const text = documents(
+      tenant("a", {}),
+      policy("p", 1, ["a"], [deny]),
+      tierPolicy("p", "Admin", { priority: 1, subject: {}, rules: [deny] }),
+    );
+    assert.match(
+      warningsOf(text).join("\n"),
+      /document 2, line 15, metadata.name: .* ClusterDnsPolicy p \(test.yaml, document 3, line 42\)/,
+    );
+  });
 
   it("does not warn of NODATA, nor of an accepted name with its ancestors", () => {
     const rules = [{ name: "ok", match: { names: ["x.com", "*.x.com"] }, action: "Accept" }, deny];

@@ -2,7 +2,7 @@
  * Random policy sets and questions out of few names, blocks and principals, so that they meet often.
  */
 import fc from "fast-check";
-import { documents, policy, tenant, upstream } from "../compile/compile-text.ts";
+import { documents, type TierName, tenant, tierPolicy, upstream } from "../compile/compile-text.ts";
 import type { PlainRequest } from "./reference.ts";
 
 export const LABELS = ["a", "b", "c", "com", "x-y", "_dns"];
@@ -124,32 +124,38 @@ const tenantSpec = fc
     requires && spec.match.some((one) => one.principals) ? { ...spec, requires } : spec,
   );
 
+const policySpec = fc.record({
+  tier: fc.constantFrom<TierName>("Admin", "Tenant", "Baseline"),
+  subject: fc.uniqueArray(fc.nat(TENANTS.length - 1), { minLength: 1 }),
+  rules: fc.array(rule, { minLength: 1, maxLength: 5 }),
+});
+
 /** A set as YAML; not always a valid one. */
 export const policySet: fc.Arbitrary<string> = fc
   .record({
     tenants: fc.array(tenantSpec, { minLength: 1, maxLength: TENANTS.length }),
-    policies: fc.array(
-      fc.record({
-        subject: fc.uniqueArray(fc.nat(TENANTS.length - 1), { minLength: 1 }),
-        rules: fc.array(rule, { minLength: 1, maxLength: 5 }),
-      }),
-      { maxLength: 4 },
-    ),
+    policies: fc.array(policySpec, { maxLength: 5 }),
   })
   .map(({ tenants, policies }) =>
     documents(
       ...UPSTREAMS.map((one, index) => upstream(one, { ecs: index === 1 })),
       ...tenants.map((spec, index) => tenant(`t${index}`, spec)),
-      ...policies.map(({ subject, rules }, index) =>
-        policy(
-          `p${index}`,
-          (index * 7) % 5,
-          [...new Set(subject.map((number) => `t${number % tenants.length}`))],
-          rules.map((one, position) => ({ name: `r${position}`, ...one })),
-        ),
+      ...policies.map(({ tier, subject, rules }, index) =>
+        tierPolicy(`p${index}`, tier, {
+          priority: (index * 7) % 5,
+          subject: { tenants: tenantsOf(tier, subject, tenants.length) },
+          rules: rules.map((one, position) => ({ name: `r${position}`, ...one })),
+        }),
       ),
     ),
   );
+
+/** Undefined: all of them. */
+function tenantsOf(tier: TierName, subject: readonly number[], count: number): string[] | undefined {
+  const named = [...new Set(subject.map((number) => `t${number % count}`))];
+  if (tier === "Tenant") return named.slice(0, 1);
+  return subject.length === TENANTS.length ? undefined : named;
+}
 
 export const request: fc.Arbitrary<PlainRequest> = fc.record(
   {

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { fnv1a } from "../../../extproc/compiled/hash.ts";
 import { Extent } from "../../../extproc/compiled/messages.ts";
 import { decide, MalformedRequest } from "../../../extproc/decide/decide.ts";
-import { addressOf, ask, documents, policy, snapshotOf, tenant, upstream } from "../compile/compile-text.ts";
+import {
+  addressOf,
+  ask,
+  documents,
+  policy,
+  snapshotOf,
+  tenant,
+  tierPolicy,
+  upstream,
+} from "../compile/compile-text.ts";
 
 const PRINCIPAL = "spiffe://d.example/ns/web/sa/api";
 
@@ -147,6 +156,44 @@ describe("decide: names and rules", () => {
     }
     const address = new Uint8Array(5);
     assert.throws(() => decide(snapshot, { ...request, address, qname: Uint8Array.of(0) }), MalformedRequest);
+  });
+});
+
+describe("decide: tiers", () => {
+  const t = tenant("t", { match: everyone, upstream: "public" });
+  const set = (...policies: object[]) => snapshotOf(documents(upstream("public"), t, ...policies));
+  const rule = (name: string, action: string, ...names: string[]) => ({ name, action, match: { names } });
+  const decided = (snapshot: ReturnType<typeof set>, name: string) => {
+    const verdict = ask(snapshot, { name });
+    return `${"deny" in verdict ? "deny" : "forward"} ${verdict.policy}/${verdict.rule}`;
+  };
+
+  it("are asked in order: a tenant lifts nothing that an admin denied, and the baseline is asked last", () => {
+    const snapshot = set(
+      tierPolicy("first", "Admin", {
+        priority: 9,
+        subject: { tenants: ["t"] },
+        rules: [rule("deny", "Deny", "*.com"), rule("own", "Pass", "*.org"), rule("late", "Deny", "*.org")],
+      }),
+      tierPolicy("own", "Tenant", {
+        priority: 1,
+        subject: { tenants: ["t"] },
+        rules: [rule("ok", "Accept", "*.com", "a.org"), rule("up", "Pass", "b.org")],
+      }),
+      tierPolicy("last", "Baseline", { priority: 0, subject: {}, rules: [rule("deny", "Deny", "*")] }),
+    );
+    assert.equal(decided(snapshot, "x.com"), "deny first/deny");
+    assert.equal(decided(snapshot, "a.org"), "forward own/ok");
+    assert.equal(decided(snapshot, "b.org"), "deny last/deny");
+    assert.equal(decided(snapshot, "c.net"), "deny last/deny");
+  });
+
+  it("leave the rest of a tier after a Pass, the policies after it too", () => {
+    const of = (name: string, priority: number, ...rules: object[]) =>
+      tierPolicy(name, "Admin", { priority, subject: {}, rules });
+    const snapshot = set(of("a", 1, rule("pass", "Pass", "*.com")), of("b", 2, rule("deny", "Deny", "*")));
+    assert.equal(decided(snapshot, "x.com"), "forward /");
+    assert.equal(decided(snapshot, "x.org"), "deny b/deny");
   });
 });
 

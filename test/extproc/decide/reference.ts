@@ -6,7 +6,7 @@ import ipaddr from "ipaddr.js";
 import type { NamePattern } from "../../../extproc/resources/name-pattern.ts";
 import type { Network } from "../../../extproc/resources/network.ts";
 import type { PrincipalPattern } from "../../../extproc/resources/principal.ts";
-import type { DnsPolicy, MatchEntry, Resource, Tenant } from "../../../extproc/resources/schema.ts";
+import type { MatchEntry, Policy, Resource, Rule, Tenant } from "../../../extproc/resources/schema.ts";
 
 export interface PlainRequest {
   readonly address: string;
@@ -32,10 +32,9 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
   if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5" };
   const policies = resources
-    .filter((one) => one.kind === "DnsPolicy")
-    .filter((one) => one.spec.subject.tenants.includes(tenant.metadata.name))
-    .sort((a, b) => a.spec.priority - b.spec.priority);
-  const decisive = firstRule(policies, request);
+    .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
+    .filter(({ spec }) => spec.subject.tenants?.includes(tenant.metadata.name) ?? true);
+  const decisive = decidingRule(policies, request);
   if (decisive?.rule.action === "Deny") {
     const { policy, rule } = decisive;
     const code = rule.response?.code ?? (rule.match.types ? "NODATA" : "NXDOMAIN");
@@ -47,17 +46,37 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   return { ...judged, action: upstream === undefined ? "deny 5" : `forward ${upstream}` };
 }
 
-function firstRule(policies: readonly DnsPolicy[], { labels, qtype }: PlainRequest) {
-  for (const policy of policies) {
-    for (const rule of policy.spec.rules) {
-      const { names, types } = rule.match;
-      if (names !== undefined && !names.some((pattern) => matchesName(pattern, labels))) continue;
-      if (types !== undefined && !types.includes(qtype)) continue;
-      // There is one tier: what passes it is decided by nobody.
-      return rule.action === "Pass" ? undefined : { policy, rule };
-    }
+interface Decisive {
+  readonly policy: Policy;
+  readonly rule: Rule;
+}
+
+/** Tier after tier; in a tier by priority, in a policy rule after rule; a Pass goes on with the next tier. */
+function decidingRule(policies: readonly Policy[], request: PlainRequest): Decisive | undefined {
+  for (const tier of ["Admin", "Tenant", "Baseline"]) {
+    const found = decidingRuleOf(
+      policies
+        .filter((policy) => (policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier) === tier)
+        .toSorted((a, b) => a.spec.priority - b.spec.priority),
+      request,
+    );
+    if (found !== undefined && found.rule.action !== "Pass") return found;
   }
   return undefined;
+}
+
+function decidingRuleOf(policies: readonly Policy[], request: PlainRequest): Decisive | undefined {
+  for (const policy of policies) {
+    for (const rule of policy.spec.rules) if (matches(rule, request)) return { policy, rule };
+  }
+  return undefined;
+}
+
+function matches({ match: { names, types } }: Rule, { labels, qtype }: PlainRequest): boolean {
+  return (
+    (names === undefined || names.some((pattern) => matchesName(pattern, labels))) &&
+    (types === undefined || types.includes(qtype))
+  );
 }
 
 function textOf(pattern: NamePattern): string[] {

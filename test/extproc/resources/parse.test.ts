@@ -54,7 +54,7 @@ spec:
     [
       "an unknown kind",
       `${HEAD}kind: Tennant\n`,
-      /kind: expected one of DnsPolicy, Settings, Tenant, Upstream, got "Tennant"/,
+      /kind: expected one of ClusterDnsPolicy, DnsPolicy, Settings, Tenant, Upstream, got "Tennant"/,
     ],
     ["a kind out of the prototype", `${HEAD}kind: toString\n`, /kind: expected one of/],
     ["a text", "hello\n", /expected a resource .*got "hello"/],
@@ -90,6 +90,26 @@ spec:
       "two rules of one name",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Pass}, {name: r, match: {names: [a]}, action: Pass}]}\n`,
       /spec.rules\[1\].name: expected a name of its own, got that of spec.rules\[0\]/,
+    ],
+    [
+      "a policy of a tenant that speaks of two",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t, s]}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /line 4, spec.subject.tenants: expected one tenant, of which a DnsPolicy alone may speak, got 2/,
+    ],
+    [
+      "a policy of a tenant that speaks of all",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.subject.tenants: expected a list, got nothing/,
+    ],
+    [
+      "a tier for a policy of a tenant",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {tier: Admin, priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.tier: expected .*, got the unknown field "tier"/,
+    ],
+    [
+      "a tenant's tier for a policy of the cluster",
+      `${HEAD}kind: ClusterDnsPolicy\nmetadata: {name: p}\nspec: {tier: Tenant, priority: 1, subject: {}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.tier: expected one of Admin, Baseline, got "Tenant"/,
     ],
     [
       "a principal that is required of nobody",
