@@ -31,9 +31,15 @@ export function compilePolicies(
   for (const [number, policy] of policies.entries()) {
     const { metadata, spec } = policy;
     const root = trie.addRoot();
-    policyRecords.push(strings.intern(metadata.name), TIERS.indexOf(tierOf(policy)), root, ruleCount);
+    policyRecords.push(
+      strings.intern(metadata.name),
+      TIERS.indexOf(tierOf(policy)),
+      root,
+      ruleCount,
+      spec.mode === "Audit" ? 1 : 0,
+    );
     for (const rule of spec.rules) {
-      addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
+      if (rule.mode !== "Disabled") addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
       const types = rule.match.types ?? [];
       const denial = compileDenial(
         rule.response,
@@ -51,6 +57,7 @@ export function compilePolicies(
         denial.ttl,
         lists.append(types),
         types.length,
+        rule.mode === "Audit" ? 1 : 0,
       );
       ruleCount++;
     }

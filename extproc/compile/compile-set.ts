@@ -81,6 +81,7 @@ function policyOrder(policies: readonly Policy[], tenants: readonly Tenant[]): M
   const order = new Map<string, number[]>(tenants.map(({ metadata }) => [metadata.name, []]));
   const rank = (policy: Policy) => TIERS.indexOf(tierOf(policy)) * 1024 + policy.spec.priority;
   for (const [number, { spec }] of [...policies.entries()].sort(([, a], [, b]) => rank(a) - rank(b))) {
+    if (spec.mode === "Disabled") continue;
     for (const tenant of spec.subject.tenants ?? order.keys()) order.get(tenant)?.push(number);
   }
   return order;

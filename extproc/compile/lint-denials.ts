@@ -125,6 +125,6 @@ class Linter {
     const wire = Buffer.concat([...labels.flatMap((label) => [Uint8Array.of(label.length), label]), Uint8Array.of(0)]);
     const question = readQuestion(wire);
     if (question === undefined) return undefined;
-    return judge(this.#sections, start, count, question, type, new ScopeBuilder())?.rule;
+    return judge(this.#sections, start, count, question, { qtype: type }, new ScopeBuilder()).match?.rule;
   }
 }

@@ -48,7 +48,8 @@ function checkPriorities(policies: readonly LocatedPolicy[], tenants: ReadonlySe
   // (tier, priority, tenant) -> the policies that have it.
   const taken = new Map<string, LocatedPolicy[]>();
   for (const policy of policies) {
-    const { subject, priority } = policy.resource.spec;
+    const { subject, priority, mode } = policy.resource.spec;
+    if (mode === "Disabled") continue;
     const tier = tierOf(policy.resource);
     const clashes = new Set<LocatedPolicy>();
     for (const tenant of subject.tenants ?? tenants) {

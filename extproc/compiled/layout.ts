@@ -49,13 +49,14 @@ export const EDGE_HASH = 2;
 export const EDGE_LABEL = 3; // offset in bytes
 export const EDGE_LABEL_LENGTH = 4;
 
-export const POLICY_WORDS = 4;
+export const POLICY_WORDS = 5;
 export const POLICY_NAME = 0;
 export const POLICY_TIER = 1;
 export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
+export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 9;
+export const RULE_WORDS = 10;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -65,7 +66,9 @@ export const RULE_EDE_TEXT = 5;
 export const RULE_TTL = 6;
 export const RULE_TYPES = 7; // start in lists
 export const RULE_TYPES_COUNT = 8; // 0: all types
+export const RULE_AUDIT = 9; // 1: it is recorded, and has no word
 
+/** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;
 export const ACTION_DENY = 1;
 export const ACTION_PASS = 2;
@@ -111,6 +114,8 @@ export const NO_TENANT = -1;
 
 /** A scope names at most so many labels that it does not cover. */
 export const MAX_EXCEPT = 64;
+/** A verdict names at most so many rules in mode Audit. */
+export const MAX_AUDITS = 8;
 /** A scope names at most so many types. */
 export const MAX_SCOPE_TYPES = 64;
 

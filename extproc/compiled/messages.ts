@@ -49,12 +49,23 @@ export interface Deny {
   readonly soa_labels: number;
 }
 
+/** RuleAction of verdict.proto. */
+export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2 } as const;
+export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
+
+export interface AuditMessage {
+  readonly policy: string;
+  readonly rule: string;
+  readonly action: RuleAction;
+}
+
 interface Judged {
   readonly revision: number;
   readonly client: VerdictClient;
   readonly scope: VerdictScope;
   readonly policy: string;
   readonly rule: string;
+  readonly audits: readonly AuditMessage[];
 }
 
 export type Verdict = Judged & ({ readonly forward: Forward } | { readonly deny: Deny });

@@ -3,15 +3,18 @@
  */
 import {
   ACTION_PASS,
+  MAX_AUDITS,
   NODE_BELOW,
   NODE_BELOW_COUNT,
   NODE_EXACT,
   NODE_EXACT_COUNT,
   NODE_WORDS,
+  POLICY_AUDIT,
   POLICY_ROOT,
   POLICY_TIER,
   POLICY_WORDS,
   RULE_ACTION,
+  RULE_AUDIT,
   RULE_TYPES,
   RULE_TYPES_COUNT,
   RULE_WORDS,
@@ -27,19 +30,32 @@ export interface Match {
   readonly base: number;
 }
 
+export interface Judgement {
+  /** The rule that decides, an Accept or a Deny; undefined where none does. */
+  readonly match: Match | undefined;
+  /** Rules in mode Audit that matched before, in order. */
+  readonly audits: readonly number[];
+}
+
+/** What is asked, besides the name. */
+export interface Circumstances {
+  readonly qtype: number;
+}
+
 /** Walks are synchronous: one scratch path serves them all. */
 const path = new NamePath();
 
-/** The rule that decides, an Accept or a Deny; undefined where none does. `start` and `count` are a run in lists. */
+/** `start` and `count` are a run of policies in lists. */
 export function judge(
   sections: Sections,
   start: number,
   count: number,
   question: Question,
-  qtype: number,
+  asked: Circumstances,
   scope: ScopeBuilder,
-): Match | undefined {
+): Judgement {
   const { lists, policies, rules } = sections;
+  const audits: number[] = [];
   let passedTier = -1;
   for (let index = start; index < start + count; index++) {
     const policy = (lists[index] ?? 0) * POLICY_WORDS;
@@ -47,72 +63,82 @@ export function judge(
     if (tier === passedTier) continue;
     path.walk(sections, policies[policy + POLICY_ROOT] ?? 0, question);
     scope.narrow(sections, question, path);
-    const match = firstMatch(sections, question, qtype);
-    excludeTypesBefore(sections, question, match?.rule ?? 0xffffffff, scope);
-    if (match === undefined) continue;
-    const rule = match.rule * RULE_WORDS;
-    const types = rules[rule + RULE_TYPES_COUNT] ?? 0;
-    if (types > 0) {
-      const first = rules[rule + RULE_TYPES] ?? 0;
-      scope.includeTypes([...lists.subarray(first, first + types)]);
-    }
-    if (rules[rule + RULE_ACTION] !== ACTION_PASS) return match;
-    passedTier = tier;
-  }
-  return undefined;
-}
-
-/** Calls back with each run of rules along the path: of everything below an ancestor, then of the name itself. */
-function eachCandidateRun(
-  sections: Sections,
-  question: Question,
-  visit: (start: number, count: number, base: number) => void,
-): void {
-  const { nodes } = sections;
-  for (let depth = 0; depth <= path.depth; depth++) {
-    const node = (path.nodes[depth] ?? 0) * NODE_WORDS;
-    if (depth < question.labels) {
-      visit(nodes[node + NODE_BELOW] ?? 0, nodes[node + NODE_BELOW_COUNT] ?? 0, depth);
-    } else {
-      visit(nodes[node + NODE_EXACT] ?? 0, nodes[node + NODE_EXACT_COUNT] ?? 0, Math.max(0, depth - 1));
-    }
-  }
-}
-
-function firstMatch(sections: Sections, question: Question, qtype: number): Match | undefined {
-  const { lists } = sections;
-  let best = 0xffffffff;
-  let base = 0;
-  eachCandidateRun(sections, question, (start, count, runBase) => {
-    for (let index = start; index < start + count; index++) {
-      const rule = lists[index] ?? 0;
-      if (rule > best) return;
-      if (rule === best || coversType(sections, rule, qtype)) {
-        best = rule;
-        base = runBase;
-        return;
+    const wholly = policies[policy + POLICY_AUDIT] === 1;
+    // Of what a policy would have done, the first that matches is told: it would have ended there.
+    let audited = false;
+    const candidates = new Candidates(sections, question);
+    for (let match = candidates.next(); match !== undefined && !(wholly && audited); match = candidates.next()) {
+      const rule = match.rule * RULE_WORDS;
+      const audit = wholly || rules[rule + RULE_AUDIT] === 1;
+      if ((audit && audited) || !applies(sections, rule, asked, scope)) continue;
+      if (audit) {
+        audited = true;
+        if (audits.length < MAX_AUDITS) audits.push(match.rule);
+        continue;
       }
+      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits };
+      passedTier = tier;
+      break;
     }
-  });
-  return best === 0xffffffff ? undefined : { rule: best, base };
+  }
+  return { match: undefined, audits };
 }
 
-/** Rules before the one that matched were passed by for their types alone. */
-function excludeTypesBefore(sections: Sections, question: Question, end: number, scope: ScopeBuilder): void {
-  const { lists, rules } = sections;
-  eachCandidateRun(sections, question, (start, count) => {
-    for (let index = start; index < start + count; index++) {
-      const rule = lists[index] ?? 0;
-      if (rule >= end) return;
-      const first = rules[rule * RULE_WORDS + RULE_TYPES] ?? 0;
-      scope.excludeTypes(lists.subarray(first, first + (rules[rule * RULE_WORDS + RULE_TYPES_COUNT] ?? 0)));
+/** Whether the rule, whose names match, matches; the scope learns what else would have been judged otherwise. */
+function applies({ lists, rules }: Sections, rule: number, { qtype }: Circumstances, scope: ScopeBuilder): boolean {
+  const first = rules[rule + RULE_TYPES] ?? 0;
+  const types = lists.subarray(first, first + (rules[rule + RULE_TYPES_COUNT] ?? 0));
+  if (types.length > 0) {
+    if (!types.includes(qtype)) {
+      scope.excludeTypes(types);
+      return false;
     }
-  });
+    scope.includeTypes([...types]);
+  }
+  return true;
 }
 
-function coversType({ lists, rules }: Sections, rule: number, qtype: number): boolean {
-  const count = rules[rule * RULE_WORDS + RULE_TYPES_COUNT] ?? 0;
-  if (count === 0) return true;
-  const start = rules[rule * RULE_WORDS + RULE_TYPES] ?? 0;
-  return lists.subarray(start, start + count).includes(qtype);
+/** Rules whose names match, in order: the runs along the path, merged. */
+class Candidates {
+  readonly #lists: Uint32Array;
+  /** For each run that is not empty: where it goes on, where it ends, and the labels of its base. */
+  readonly #at: number[] = [];
+  readonly #end: number[] = [];
+  readonly #base: number[] = [];
+
+  /** Of everything below an ancestor, and of the name itself. */
+  constructor({ nodes, lists }: Sections, question: Question) {
+    this.#lists = lists;
+    for (let depth = 0; depth <= path.depth; depth++) {
+      const node = (path.nodes[depth] ?? 0) * NODE_WORDS;
+      if (depth < question.labels) this.#add(nodes[node + NODE_BELOW], nodes[node + NODE_BELOW_COUNT], depth);
+      else this.#add(nodes[node + NODE_EXACT], nodes[node + NODE_EXACT_COUNT], Math.max(0, depth - 1));
+    }
+  }
+
+  #add(start = 0, count = 0, base = 0): void {
+    if (count === 0) return;
+    this.#at.push(start);
+    this.#end.push(start + count);
+    this.#base.push(base);
+  }
+
+  next(): Match | undefined {
+    let rule = 0xffffffff;
+    let base = 0;
+    for (let run = 0; run < this.#at.length; run++) {
+      const at = this.#at[run] ?? 0;
+      if (at === this.#end[run]) continue;
+      const head = this.#lists[at] ?? 0;
+      if (head > rule) continue;
+      rule = head;
+      base = this.#base[run] ?? 0;
+    }
+    if (rule === 0xffffffff) return undefined;
+    for (let run = 0; run < this.#at.length; run++) {
+      const at = this.#at[run] ?? 0;
+      if (at !== this.#end[run] && this.#lists[at] === rule) this.#at[run] = at + 1;
+    }
+    return { rule, base };
+  }
 }

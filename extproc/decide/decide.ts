@@ -24,7 +24,7 @@ import {
   TENANT_POLICY_COUNT,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
-import type { Deny, Forward, Verdict, VerdictClient } from "../compiled/messages.ts";
+import type { Deny, Forward, RuleAction, Verdict, VerdictClient } from "../compiled/messages.ts";
 import { readAddress } from "../compiled/networks.ts";
 import { judge, type Match } from "../compiled/policy-walk.ts";
 import { readQuestion } from "../compiled/question.ts";
@@ -58,32 +58,39 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     throw new MalformedRequest(`expected one uncompressed name, got ${request.qname.length} octets that are none`);
   }
   const identity = identify(snapshot, request, address);
-  const { sequence: revision, sections, strings } = snapshot;
+  const { sequence: revision, sections } = snapshot;
   const client = describeClient(snapshot, identity);
   const scope = new ScopeBuilder();
   if (identity.tenant === NO_TENANT) {
     const deny = denyNobody(snapshot, identity);
-    return { revision, client, scope: scope.build(request.qtype), deny, policy: "", rule: "" };
+    return { revision, client, scope: scope.build(request.qtype), deny, policy: "", rule: "", audits: [] };
   }
   const tenant = identity.tenant * TENANT_WORDS;
   const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
   const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
-  const match = judge(sections, start, count, question, request.qtype, scope);
-  let policy = "";
-  let rule = "";
-  if (match !== undefined) {
-    const record = match.rule * RULE_WORDS;
-    rule = strings.get(sections.rules[record + RULE_NAME] ?? 0);
-    const policyRecord = (sections.rules[record + RULE_POLICY] ?? 0) * POLICY_WORDS;
-    policy = strings.get(sections.policies[policyRecord + POLICY_NAME] ?? 0);
-    if (sections.rules[record + RULE_ACTION] !== ACTION_ACCEPT) {
-      const deny = denyByRule(snapshot, match);
-      return { revision, client, scope: scope.build(request.qtype), deny, policy, rule };
-    }
+  const { match, audits: audited } = judge(sections, start, count, question, request, scope);
+  const audits = audited.map((rule) => ({ ...nameRule(snapshot, rule), action: actionOf(snapshot, rule) }));
+  const named = match === undefined ? { policy: "", rule: "" } : nameRule(snapshot, match.rule);
+  if (match !== undefined && actionOf(snapshot, match.rule) !== ACTION_ACCEPT) {
+    const deny = denyByRule(snapshot, match);
+    return { revision, client, scope: scope.build(request.qtype), deny, ...named, audits };
   }
   const forward: Forward | undefined = findForward(sections, identity.tenant, question, scope);
-  const judged = { revision, client, scope: scope.build(request.qtype), policy, rule };
+  const judged = { revision, client, scope: scope.build(request.qtype), ...named, audits };
   return forward === undefined ? { ...judged, deny: NO_UPSTREAM } : { ...judged, forward };
+}
+
+function nameRule({ sections, strings }: Snapshot, rule: number): { readonly policy: string; readonly rule: string } {
+  const record = rule * RULE_WORDS;
+  const policy = (sections.rules[record + RULE_POLICY] ?? 0) * POLICY_WORDS;
+  return {
+    policy: strings.get(sections.policies[policy + POLICY_NAME] ?? 0),
+    rule: strings.get(sections.rules[record + RULE_NAME] ?? 0),
+  };
+}
+
+function actionOf({ sections }: Snapshot, rule: number): RuleAction {
+  return (sections.rules[rule * RULE_WORDS + RULE_ACTION] ?? 0) as RuleAction;
 }
 
 function describeClient({ sections, strings }: Snapshot, identity: Identity): VerdictClient {

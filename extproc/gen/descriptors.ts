@@ -311,7 +311,19 @@ export const descriptors: object = {
           "upstream": {
            "type": "string",
            "id": 15
+          },
+          "audits": {
+           "rule": "repeated",
+           "type": "Audit",
+           "id": 16
           }
+         }
+        },
+        "Audited": {
+         "values": {
+          "UNTOUCHED": 0,
+          "ALLOWED": 1,
+          "WOULD_DENY": 2
          }
         },
         "QueryCounter": {
@@ -343,6 +355,10 @@ export const descriptors: object = {
           "count": {
            "type": "uint64",
            "id": 7
+          },
+          "audited": {
+           "type": "Audited",
+           "id": 8
           }
          }
         },
@@ -404,7 +420,35 @@ export const descriptors: object = {
           "rule": {
            "type": "string",
            "id": 9
+          },
+          "audits": {
+           "rule": "repeated",
+           "type": "Audit",
+           "id": 10
           }
+         }
+        },
+        "Audit": {
+         "fields": {
+          "policy": {
+           "type": "string",
+           "id": 1
+          },
+          "rule": {
+           "type": "string",
+           "id": 2
+          },
+          "action": {
+           "type": "RuleAction",
+           "id": 3
+          }
+         }
+        },
+        "RuleAction": {
+         "values": {
+          "ACCEPT": 0,
+          "DENY": 1,
+          "PASS": 2
          }
         },
         "Client": {

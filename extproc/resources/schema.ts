@@ -169,9 +169,13 @@ const response = z.strictObject({
   ttl: ttl.optional(),
 });
 
+/** Audit: recorded where it would have had a word, and passed by. Disabled: not there. */
+const mode = z.enum(["Enforce", "Audit", "Disabled"]).default("Enforce");
+
 const rule = z
   .strictObject({
     name: ruleName,
+    mode,
     match: z.strictObject({ names: list(pattern).optional(), types: list(recordType).optional() }),
     action: z.enum(["Accept", "Deny", "Pass"]),
     response: response.optional(),
@@ -207,6 +211,7 @@ const clusterPolicySpec = z
   .strictObject({
     tier: z.enum(["Admin", "Baseline"]),
     priority,
+    mode,
     subject: z.strictObject({ tenants: list(resourceName).optional() }),
     rules: list(rule),
   })
@@ -214,7 +219,7 @@ const clusterPolicySpec = z
 
 /** What a tenant may say of itself: between the two tiers of ClusterDnsPolicy, and of nobody else. */
 const policySpec = z
-  .strictObject({ priority, subject: z.strictObject({ tenants: list(resourceName) }), rules: list(rule) })
+  .strictObject({ priority, mode, subject: z.strictObject({ tenants: list(resourceName) }), rules: list(rule) })
   .superRefine((spec, context) => {
     checkRuleNames(spec, context);
     if (spec.subject.tenants.length > 1) {

@@ -24,6 +24,10 @@ export const TRANSPORTS: readonly string[] = ["udp", "tcp", "dot", "doh", "doh3"
 export const OUTCOMES: readonly string[] = ["forwarded", "denied", "rejected", "failed"];
 export const CACHE_RESULTS: readonly string[] = ["none", "hit", "miss", "stale"];
 
+export const AUDITED: readonly string[] = ["untouched", "allowed", "would_deny"];
+/** RuleAction of verdict.proto. */
+export const RULE_ACTIONS: readonly string[] = ["accept", "deny", "pass"];
+
 export function rcodeName(rcode: number): string {
   return RCODES[rcode] ?? EXTENDED_RCODES[rcode] ?? `RCODE${rcode}`;
 }

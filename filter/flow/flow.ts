@@ -18,7 +18,7 @@ import { random64, readLength } from "../host/host";
 import { Standing, Sync, SyncListener } from "../sync/sync";
 import { Upstreams } from "../sync/upstreams";
 import { Events } from "../telemetry/events";
-import { CacheResult, countDecision, countQuery, Outcome } from "../telemetry/telemetry";
+import { Audited, CacheResult, countDecision, countQuery, Outcome } from "../telemetry/telemetry";
 import { Channel, Receiver } from "../transport/channel";
 import { Peer } from "../transport/peer";
 import { Exchange } from "../upstream/exchange";
@@ -26,7 +26,7 @@ import { ExchangeListener, Exchanges } from "../upstream/exchanges";
 import { Upstream } from "../upstream/server";
 import { ClientTable } from "../verdict/clients";
 import { Decisions } from "../verdict/decisions";
-import { Action, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
+import { Action, releaseVerdict, retainVerdict, Verdict, VerdictReader, wouldDeny } from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
 import { NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
@@ -273,6 +273,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** The policy has changed since the query was judged. */
   private rejudge(query: Query): void {
     query.target = 0;
+    query.setAuditedTarget(null);
     if (++query.rejudged > MAX_REJUDGED) this.fail(query, CHANGING);
     else this.judge(query);
   }
@@ -429,6 +430,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
             this.ask(query, this.sync.standing(this.now), subject, key);
             return;
           }
+          if (verdict.auditCount != 0) {
+            lasting = false;
+            if (query.auditedTarget === null) query.setAuditedTarget(retainVerdict(verdict));
+          }
           if (verdict.action == Action.Deny) {
             // The SOA of the target's zone says nothing of this name: it is the parent's.
             this.deny(query, verdict, max(query.question.key.labels, 1) - 1);
@@ -477,8 +482,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const question = query.question;
     const peer = query.peer;
     const type = question.hasQuestion ? question.type : 0;
-    countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, waited);
-    if (verdict !== null && (outcome == Outcome.Denied || verdict.logAll)) {
+    const audited = auditedBy(query);
+    countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
+    if (verdict !== null && (outcome == Outcome.Denied || verdict.logAll || audited != Audited.Untouched)) {
       const upstream = query.upstream;
       this.events.add(
         question,
@@ -486,6 +492,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         query.transport,
         outcome,
         verdict,
+        query.verdict,
+        query.auditedTarget,
         writer.rcode,
         writer.ede,
         waited,
@@ -554,6 +562,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.slots.settled(i);
     }
   }
+}
+
+/** What rules in mode Audit would have made of the query. */
+function auditedBy(query: Query): Audited {
+  const own = query.verdict;
+  const target = query.auditedTarget;
+  if ((own === null || own.auditCount == 0) && target === null) return Audited.Untouched;
+  const denied = (own !== null && wouldDeny(own)) || (target !== null && wouldDeny(target));
+  return denied ? Audited.WouldDeny : Audited.Allowed;
 }
 
 /** Types that only queries have, or that no question can have (RFC 6895, section 3.1), but ANY. */

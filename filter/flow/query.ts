@@ -36,6 +36,8 @@ export class Query extends Waiter {
   answer: Answer | null = null;
   stale: bool = false;
   target: u32 = 0;
+  /** The verdict on a target that rules in mode Audit have met, with a reference: of several the first. */
+  auditedTarget: Verdict | null = null;
   cache: CacheResult = CacheResult.None;
   /** Set while it waits, and is counted for its client and tenant. */
   client: Client | null = null;
@@ -56,8 +58,14 @@ export class Query extends Waiter {
     this.answer = answer;
   }
 
+  setAuditedTarget(verdict: Verdict | null): void {
+    releaseVerdict(this.auditedTarget);
+    this.auditedTarget = verdict;
+  }
+
   clear(): void {
     this.setVerdict(null);
+    this.setAuditedTarget(null);
     this.setAnswer(null);
     this.channel = null;
     this.peer = this.ownPeer;

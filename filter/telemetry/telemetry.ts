@@ -24,6 +24,13 @@ export const enum CacheResult {
   Stale = 3,
 }
 
+/** Audited of protos/sync.proto. */
+export const enum Audited {
+  Untouched = 0,
+  Allowed = 1,
+  WouldDeny = 2,
+}
+
 /** LATENCY_BOUNDS_US of protos/sync.proto. */
 const BOUNDS: StaticArray<u32> = [
   100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000,
@@ -34,7 +41,7 @@ const CELLS: u32 = 8192;
 const MAX_PROBES: u32 = 32;
 const TRANSPORTS: u32 = 5;
 
-/** Combinations of (tenant, transport, type, outcome, rcode, cache result) and how often each came about. */
+/** Combinations of (tenant, transport, type, outcome, rcode, cache result, audited) and how often each came about. */
 const keys = new StaticArray<u64>(CELLS);
 const totals = new StaticArray<u64>(CELLS);
 const reported = new StaticArray<u64>(CELLS);
@@ -53,11 +60,13 @@ export function countQuery(
   outcome: Outcome,
   rcode: u32,
   cache: CacheResult,
+  audited: Audited,
   microseconds: u64,
 ): void {
   // An extended RCODE has 12 bits (RFC 6891, section 6.1.3). The top bit says that the cell is in use.
   const key =
     ((<u64>1) << 63) |
+    ((<u64>audited) << 56) |
     ((<u64>tenantNumber) << 40) |
     ((<u64>countedType(type)) << 24) |
     ((<u64>rcode) << 12) |
@@ -173,6 +182,7 @@ function writeCounter(out: ProtoWriter, key: u64, count: u64): void {
   out.number(5, rcodeOf(key));
   out.number(6, key & 3);
   out.number(7, count);
+  out.number(8, auditedOf(key));
   out.endMessage(start);
 }
 
@@ -208,6 +218,10 @@ function tenantOf(key: u64): u32 {
   return <u32>(key >> 40) & 0xffff;
 }
 
+function auditedOf(key: u64): u32 {
+  return <u32>(key >> 56) & 3;
+}
+
 function rcodeOf(key: u64): u32 {
   return <u32>(key >> 12) & 0xfff;
 }
@@ -220,6 +234,7 @@ const QUERIES: u64 = 1;
 const VERDICTS: u64 = 2;
 const RESPONSES: u64 = 3;
 const CACHE: u64 = 4;
+const AUDITED: u64 = 5;
 
 /** Brings Envoy's counters up to date. */
 export function publishCounters(): void {
@@ -234,6 +249,8 @@ export function publishCounters(): void {
     incrementMetric(metric(VERDICTS, who, <u32>(key >> 2) & 3), count);
     incrementMetric(metric(RESPONSES, who, rcodeOf(key)), count);
     const cache = <u32>key & 3;
+    const audited = auditedOf(key);
+    if (audited != Audited.Untouched) incrementMetric(metric(AUDITED, who, audited), count);
     if (cache != CacheResult.None) incrementMetric(metric(CACHE, who, cache), count);
   }
 }
@@ -248,6 +265,7 @@ function metric(kind: u64, who: u32, value: u32): u32 {
 
 const TRANSPORT_NAMES: StaticArray<string> = ["udp", "tcp", "dot", "doh", "doh3"];
 const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed"];
+const AUDITED_NAMES: StaticArray<string> = ["untouched", "allowed", "would_deny"];
 const CACHE_NAMES: StaticArray<string> = ["none", "hit", "miss", "stale"];
 
 /** A part of a metric's name: Envoy splits names at dots. */
@@ -260,6 +278,7 @@ function metricName(kind: u64, who: u32, value: u32): string {
   if (kind == QUERIES) return "dns.queries.tenant." + name + ".transport." + TRANSPORT_NAMES[value];
   if (kind == VERDICTS) return "dns.verdicts.tenant." + name + ".verdict." + OUTCOME_NAMES[value];
   if (kind == RESPONSES) return "dns.responses.tenant." + name + ".rcode." + rcodeName(value);
+  if (kind == AUDITED) return "dns.audited.tenant." + name + ".audit." + AUDITED_NAMES[value];
   return "dns.cache.tenant." + name + ".result." + CACHE_NAMES[value];
 }
 

@@ -16,7 +16,7 @@ export const enum Extent {
   AtOrBelow = 2,
 }
 
-/** Fixed head of the block; EDE text, policy and rule follow. */
+/** Fixed head of the block; EDE text, policy, rule and audits follow. */
 @unmanaged
 export class Verdict {
   references: u32;
@@ -36,6 +36,9 @@ export class Verdict {
   edeLength: u32;
   policyLength: u32;
   ruleLength: u32;
+  /** Rules in mode Audit: so many AUDIT_HEADs, each with its names behind it. */
+  auditCount: u32;
+  auditsLength: u32;
 }
 
 const HEAD: usize = (offsetof<Verdict>() + 7) & ~7;
@@ -52,6 +55,31 @@ export function ruleAt(verdict: Verdict): usize {
   return policyAt(verdict) + verdict.policyLength;
 }
 
+/** RuleAction of protos/verdict.proto, as far as it is asked here. */
+export const ACTION_DENY: u32 = 1;
+
+/** In front of a policy's and a rule's name in `auditsAt`: action, length of the first, length of the second. */
+export const AUDIT_HEAD: usize = 3;
+
+export function auditsAt(verdict: Verdict): usize {
+  return ruleAt(verdict) + verdict.ruleLength;
+}
+
+/** Where the audit after the one at `at` stands. */
+export function nextAudit(at: usize): usize {
+  return at + AUDIT_HEAD + load<u8>(at, 1) + load<u8>(at, 2);
+}
+
+/** Whether a rule in mode Audit would have denied. */
+export function wouldDeny(verdict: Verdict): bool {
+  let at = auditsAt(verdict);
+  for (let i: u32 = 0; i < verdict.auditCount; i++) {
+    if (load<u8>(at) == ACTION_DENY) return true;
+    at = nextAudit(at);
+  }
+  return false;
+}
+
 export function retainVerdict(verdict: Verdict): Verdict {
   verdict.references += 1;
   return verdict;
@@ -65,6 +93,11 @@ export function releaseVerdict(verdict: Verdict | null): void {
 /** Most types and excepted labels that a scope may list; one with more is refused. */
 export const MAX_LIST: i32 = 256;
 const MAX_TEXT: u32 = 512;
+/** Names of policies and rules have 63 octets at most; what is longer is cut. */
+const MAX_NAME: u32 = 253;
+const MAX_AUDITS: u32 = 8;
+
+const audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
 
 /** Reads the body of a decision. Every field is valid after `read` returned true, until the next call. */
 @final
@@ -98,6 +131,8 @@ export class VerdictReader {
   private soaLabels: u32 = 0;
   private edeText: usize = 0;
   private edeLength: u32 = 0;
+  private auditCount: u32 = 0;
+  private auditsLength: u32 = 0;
 
   /** Whether `body` is a whole Verdict. */
   read(body: usize, length: u32): bool {
@@ -138,12 +173,16 @@ export class VerdictReader {
           rule = reader.bytesAt;
           ruleLength = cutText(rule, reader.bytesLength, MAX_TEXT);
           break;
+        case 10:
+          reader.bytes();
+          this.readAudit(reader.bytesAt, reader.bytesLength);
+          break;
         default:
           reader.skip();
       }
     }
     if (reader.failed || this.broken || this.subject == 0 || this.action == 0 || this.revision == 0) return false;
-    const size = HEAD + this.edeLength + policyLength + ruleLength;
+    const size = HEAD + this.edeLength + policyLength + ruleLength + this.auditsLength;
     const verdict = changetype<Verdict>(heap.alloc(size));
     verdict.references = 1;
     verdict.size = <u32>size;
@@ -163,6 +202,9 @@ export class VerdictReader {
     memory.copy(edeTextAt(verdict), this.edeText, this.edeLength);
     memory.copy(policyAt(verdict), policy, policyLength);
     memory.copy(ruleAt(verdict), rule, ruleLength);
+    verdict.auditCount = this.auditCount;
+    verdict.auditsLength = this.auditsLength;
+    memory.copy(auditsAt(verdict), audits, this.auditsLength);
     this.verdict = verdict;
     return true;
   }
@@ -191,6 +233,8 @@ export class VerdictReader {
     this.ttl = 0;
     this.soaLabels = 0;
     this.edeLength = 0;
+    this.auditCount = 0;
+    this.auditsLength = 0;
     this.broken = false;
   }
 
@@ -271,6 +315,38 @@ export class VerdictReader {
       unchecked((this.types[this.typeCount++] = <u32>list.varint()));
     }
     if (list.failed) this.broken = true;
+  }
+
+  private readAudit(at: usize, length: u32): void {
+    let policy: usize = 0;
+    let policyLength: u32 = 0;
+    let rule: usize = 0;
+    let ruleLength: u32 = 0;
+    let action: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) {
+        reader.bytes();
+        policy = reader.bytesAt;
+        policyLength = cutText(policy, reader.bytesLength, MAX_NAME);
+      } else if (reader.field == 2) {
+        reader.bytes();
+        rule = reader.bytesAt;
+        ruleLength = cutText(rule, reader.bytesLength, MAX_NAME);
+      } else if (reader.field == 3) action = reader.number();
+      else reader.skip();
+    }
+    this.finish();
+    if (action > 255) this.broken = true;
+    if (this.broken || this.auditCount == MAX_AUDITS) return;
+    const to = audits + this.auditsLength;
+    store<u8>(to, <u8>action);
+    store<u8>(to, <u8>policyLength, 1);
+    store<u8>(to, <u8>ruleLength, 2);
+    memory.copy(to + AUDIT_HEAD, policy, policyLength);
+    memory.copy(to + AUDIT_HEAD + policyLength, rule, ruleLength);
+    this.auditsLength += <u32>AUDIT_HEAD + policyLength + ruleLength;
+    this.auditCount++;
   }
 
   private readForward(at: usize, length: u32): void {

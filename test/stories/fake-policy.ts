@@ -40,6 +40,7 @@ interface WireEvent {
   rcode: number;
   ede: number;
   cache: string;
+  audits: { policy: string; rule: string; action: string }[];
 }
 
 export class FakePolicy {
@@ -105,7 +106,13 @@ export class FakePolicy {
       return;
     }
     const type = this.#messages.fromWorker;
-    const read = type.toObject(type.decode(message), { longs: Number, enums: String, defaults: true, oneofs: true });
+    const read = type.toObject(type.decode(message), {
+      longs: Number,
+      enums: String,
+      defaults: true,
+      arrays: true,
+      oneofs: true,
+    });
     if (read.message === "hello") this.#sendRevision(stream);
     else if (read.message === "ack") this.acknowledged = Math.max(this.acknowledged, read.ack.sequence);
     else if (read.message === "report") {
@@ -183,6 +190,7 @@ function readEvent(event: WireEvent): StoryEvent {
     rule: event.rule,
     ede: event.ede === 0 ? undefined : event.ede - 1,
     cache: event.cache,
+    audit: event.audits.map(({ policy, rule, action }) => `${policy}/${rule} ${action.toLowerCase()}`).join(", "),
   };
 }
 

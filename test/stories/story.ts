@@ -76,6 +76,8 @@ const event = z.strictObject({
   rule: z.string().optional(),
   ede: ede.optional(),
   cache: z.enum(["NONE", "HIT", "MISS", "STALE"]).optional(),
+  /** Rules in mode Audit that were met, `policy/rule action`, one after the other; empty for none. */
+  audit: z.string().optional(),
 });
 
 const step = z.union([

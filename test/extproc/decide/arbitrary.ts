@@ -77,6 +77,8 @@ function some<T>(values: readonly T[], maxLength = 2): fc.Arbitrary<T[]> {
   return fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength });
 }
 
+const mode = fc.constantFrom("Enforce", "Enforce", "Audit", "Disabled");
+
 const rule = fc
   .record(
     {
@@ -91,12 +93,14 @@ const rule = fc
       ),
       action: fc.constantFrom("Accept", "Deny", "Deny", "Pass"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED"),
+      mode,
     },
     { requiredKeys: ["match", "action"] },
   )
-  .map(({ match, action, code }) => {
+  .map(({ code, ...rest }) => {
+    const { match, action } = rest;
     const fits = action === "Deny" && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
-    return { match, action, ...(fits ? { response: { code } } : {}) };
+    return { ...rest, ...(fits ? { response: { code } } : {}) };
   });
 
 const entry = fc
@@ -125,6 +129,7 @@ const tenantSpec = fc
   );
 
 const policySpec = fc.record({
+  mode: fc.constantFrom("Enforce", "Enforce", "Enforce", "Audit", "Disabled"),
   tier: fc.constantFrom<TierName>("Admin", "Tenant", "Baseline"),
   subject: fc.uniqueArray(fc.nat(TENANTS.length - 1), { minLength: 1 }),
   rules: fc.array(rule, { minLength: 1, maxLength: 5 }),
@@ -140,9 +145,10 @@ export const policySet: fc.Arbitrary<string> = fc
     documents(
       ...UPSTREAMS.map((one, index) => upstream(one, { ecs: index === 1 })),
       ...tenants.map((spec, index) => tenant(`t${index}`, spec)),
-      ...policies.map(({ tier, subject, rules }, index) =>
+      ...policies.map(({ tier, mode, subject, rules }, index) =>
         tierPolicy(`p${index}`, tier, {
           priority: (index * 7) % 5,
+          mode,
           subject: { tenants: tenantsOf(tier, subject, tenants.length) },
           rules: rules.map((one, position) => ({ name: `r${position}`, ...one })),
         }),

@@ -20,6 +20,8 @@ const SETS = Number(process.env.DECIDE_SETS ?? 200);
 const SEED = Number(process.env.DECIDE_SEED ?? 853);
 const QUESTIONS = 12;
 
+const ACTIONS = ["Accept", "Deny", "Pass"];
+
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);
 
@@ -141,7 +143,8 @@ function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
     "deny" in verdict
       ? `deny ${verdict.deny.rcode}`
       : `forward ${revision.upstreams.find(({ id }) => id === verdict.forward.upstream)?.name}`;
-  return { client, policy: verdict.policy, rule: verdict.rule, action };
+  const audits = verdict.audits.map((one) => `${one.policy}/${one.rule} ${ACTIONS[one.action]}`);
+  return { client, policy: verdict.policy, rule: verdict.rule, action, audits };
 }
 
 /** All that has to be equal inside a scope; blocks of clients may differ where their tables end. */

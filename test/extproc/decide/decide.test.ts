@@ -47,6 +47,7 @@ describe("decide: names and rules", () => {
       deny: { rcode: 3, ede_code: 15, ede_text: "policy p/deny-com", ttl: 30, soa_labels: 1 },
       policy: "p",
       rule: "deny-com",
+      audits: [],
     });
     assert.ok("forward" in ask(snapshot, { name: "com" }));
     assert.equal(ask(snapshot, { name: "com" }).scope.extent, Extent.EXACT);
@@ -194,6 +195,52 @@ describe("decide: tiers", () => {
     const snapshot = set(of("a", 1, rule("pass", "Pass", "*.com")), of("b", 2, rule("deny", "Deny", "*")));
     assert.equal(decided(snapshot, "x.com"), "forward /");
     assert.equal(decided(snapshot, "x.org"), "deny b/deny");
+  });
+});
+
+describe("decide: modes", () => {
+  const audits = (verdict: ReturnType<typeof ask>) =>
+    verdict.audits.map((one) => `${one.policy}/${one.rule} ${one.action}`);
+
+  it("go on past a rule on trial, and tell the first of a policy that would have ended it", () => {
+    const snapshot = withRules(
+      { name: "a", mode: "Audit", match: { names: ["*.com"] }, action: "Deny" },
+      { name: "b", mode: "Audit", match: { names: ["x.com"] }, action: "Accept" },
+      { name: "c", mode: "Disabled", match: { names: ["*"] }, action: "Deny" },
+      { name: "d", match: { names: ["x.com"] }, action: "Deny" },
+      { name: "e", mode: "Audit", match: { names: ["*"] }, action: "Pass" },
+    );
+    const denied = ask(snapshot, { name: "x.com" });
+    assert.ok("deny" in denied && denied.rule === "d");
+    assert.deepEqual(audits(denied), ["p/a 1"]);
+    const passed = ask(snapshot, { name: "y.com" });
+    assert.ok("forward" in passed && passed.rule === "");
+    assert.deepEqual(audits(passed), ["p/a 1"]);
+    assert.deepEqual(audits(ask(snapshot, { name: "y.org" })), ["p/e 2"]);
+  });
+
+  it("take a policy on trial as one: what it would have accepted, it would not have denied", () => {
+    const trial = (mode: string) =>
+      documents(
+        upstream("public"),
+        tenant("t", { match: everyone, upstream: "public" }),
+        tierPolicy("q", "Admin", {
+          priority: 1,
+          mode,
+          subject: {},
+          rules: [
+            { name: "ok", match: { names: ["ok.com"] }, action: "Accept" },
+            { name: "no", match: { names: ["*.com"] }, action: "Deny" },
+          ],
+        }),
+        policy("p", 1, ["t"], [{ name: "no", match: { names: ["ok.com"] }, action: "Deny" }]),
+      );
+    const snapshot = snapshotOf(trial("Audit"));
+    assert.deepEqual(audits(ask(snapshot, { name: "ok.com" })), ["q/ok 0"]);
+    assert.equal(ask(snapshot, { name: "ok.com" }).policy, "p");
+    assert.deepEqual(audits(ask(snapshot, { name: "x.com" })), ["q/no 1"]);
+    const asleep = ask(snapshotOf(trial("Disabled")), { name: "x.com" });
+    assert.deepEqual([audits(asleep), "forward" in asleep], [[], true]);
   });
 });
 

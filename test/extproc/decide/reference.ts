@@ -24,24 +24,33 @@ export interface PlainVerdict {
   readonly policy: string;
   readonly rule: string;
   readonly action: string;
+  /** Rules in mode Audit that matched: `policy/rule action`. */
+  readonly audits: readonly string[];
 }
+
+/** A verdict names no more. */
+const MAX_AUDITS = 8;
 
 export function judgePlainly(resources: readonly Resource[], request: PlainRequest): PlainVerdict {
   const tenants = resources.filter((one) => one.kind === "Tenant");
   const client = whose(tenants, request);
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
-  if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5" };
+  if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5", audits: [] };
   const policies = resources
     .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
     .filter(({ spec }) => spec.subject.tenants?.includes(tenant.metadata.name) ?? true);
-  const decisive = decidingRule(policies, request);
+  const audited: Decisive[] = [];
+  const decisive = decidingRule(policies, request, audited);
+  const audits = audited
+    .slice(0, MAX_AUDITS)
+    .map(({ policy, rule }) => `${policy.metadata.name}/${rule.name} ${rule.action}`);
   if (decisive?.rule.action === "Deny") {
     const { policy, rule } = decisive;
     const code = rule.response?.code ?? (rule.match.types ? "NODATA" : "NXDOMAIN");
     const rcode = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code];
-    return { client, policy: policy.metadata.name, rule: rule.name, action: `deny ${rcode}` };
+    return { client, policy: policy.metadata.name, rule: rule.name, action: `deny ${rcode}`, audits };
   }
-  const judged = { client, policy: decisive?.policy.metadata.name ?? "", rule: decisive?.rule.name ?? "" };
+  const judged = { client, policy: decisive?.policy.metadata.name ?? "", rule: decisive?.rule.name ?? "", audits };
   const upstream = upstreamOf(tenant, request.labels);
   return { ...judged, action: upstream === undefined ? "deny 5" : `forward ${upstream}` };
 }
@@ -52,22 +61,31 @@ interface Decisive {
 }
 
 /** Tier after tier; in a tier by priority, in a policy rule after rule; a Pass goes on with the next tier. */
-function decidingRule(policies: readonly Policy[], request: PlainRequest): Decisive | undefined {
+function decidingRule(policies: readonly Policy[], request: PlainRequest, audited: Decisive[]): Decisive | undefined {
   for (const tier of ["Admin", "Tenant", "Baseline"]) {
     const found = decidingRuleOf(
       policies
         .filter((policy) => (policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier) === tier)
         .toSorted((a, b) => a.spec.priority - b.spec.priority),
       request,
+      audited,
     );
     if (found !== undefined && found.rule.action !== "Pass") return found;
   }
   return undefined;
 }
 
-function decidingRuleOf(policies: readonly Policy[], request: PlainRequest): Decisive | undefined {
+/** What is in mode Audit is written down and has no word: of a policy the first that matches. */
+function decidingRuleOf(policies: readonly Policy[], request: PlainRequest, audited: Decisive[]): Decisive | undefined {
   for (const policy of policies) {
-    for (const rule of policy.spec.rules) if (matches(rule, request)) return { policy, rule };
+    if (policy.spec.mode === "Disabled") continue;
+    const matching = policy.spec.rules.filter((rule) => rule.mode !== "Disabled" && matches(rule, request));
+    const inAudit = (rule: Rule) => policy.spec.mode === "Audit" || rule.mode === "Audit";
+    const rule = matching.find((one) => !inAudit(one));
+    const before = rule === undefined ? matching : matching.slice(0, matching.indexOf(rule));
+    const audit = before.find(inAudit);
+    if (audit !== undefined) audited.push({ policy, rule: audit });
+    if (rule !== undefined) return { policy, rule };
   }
   return undefined;
 }

@@ -130,6 +130,7 @@ describe("decisions", () => {
           deny: { rcode: 5, ede_code: 0, ede_text: "", ttl: 0, soa_labels: 0 },
           policy: "",
           rule: "",
+          audits: [],
         };
       },
     });

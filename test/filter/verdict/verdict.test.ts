@@ -56,6 +56,32 @@ describe("verdicts", () => {
     assert.deepEqual([lab.fields.action, lab.fields.rcode, lab.text(0)], [1n, 0n, ""]);
   });
 
+  it("tell which rules on trial would have done what, eight of them at most", () => {
+    const audits = () => {
+      const octets = lab.room.output(lab.room.call("audits"));
+      const told: string[] = [];
+      for (let at = 0; at < octets.length; ) {
+        const [action = 0, policy = 0, rule = 0] = octets.subarray(at);
+        const text = (from: number, length: number) => octets.subarray(from, from + length).toString();
+        told.push(`${text(at + 3, policy)}/${text(at + 3 + policy, rule)} ${action}`);
+        at += 3 + policy + rule;
+      }
+      return told;
+    };
+    const audit = (policy: string, rule: string, action: number) => ({ policy, rule, action });
+    assert.ok(lab.read(encode({ ...sound, audits: [audit("p", "ok", 0), audit("q", "", 2)] })));
+    assert.deepEqual([audits(), lab.room.call("heldWouldDeny")], [["p/ok 0", "q/ 2"], 0]);
+    assert.ok(
+      lab.read(encode({ ...sound, policy: "x", rule: "y", audits: [audit("p", "ok", 0), audit("p", "no", 1)] })),
+    );
+    assert.deepEqual([audits(), lab.room.call("heldWouldDeny")], [["p/ok 0", "p/no 1"], 1]);
+    assert.ok(lab.read(encode({ ...sound, audits: Array(9).fill(audit("p".repeat(300), "r".repeat(300), 1)) })));
+    assert.deepEqual(audits(), Array(8).fill(`${"p".repeat(253)}/${"r".repeat(253)} 1`));
+    assert.ok(lab.read(encode(sound)));
+    assert.deepEqual(audits(), []);
+    assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x52, 2, 0x0a, 9)])), "an audit that is cut short");
+  });
+
   it("have the last of their actions, where they have two", () => {
     const first = encode(sound);
     assert.ok(lab.read(Buffer.concat([first, encode({ deny: { rcode: 5 } })])));
@@ -121,7 +147,7 @@ describe("verdicts", () => {
     const scope = { labels: 1, extent: 2, except: [1, 2, 3], types: [1, 28, 65], transports: 3, lifetime_ms: 5000 };
     const seeds = [
       encode({ ...sound, scope }),
-      encode({ revision: 9, client: { subject: 1 }, scope, deny, rule: "r" }),
+      encode({ revision: 9, client: { subject: 1 }, scope, deny, rule: "r", audits: [{ policy: "p", rule: "s" }] }),
     ];
     const started = performance.now();
     let verdicts = 0;

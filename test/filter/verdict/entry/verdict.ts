@@ -4,13 +4,16 @@ import { Evidence, internEvidence, Listener, principal, setSpan } from "../../..
 import { Peer } from "../../../../filter/transport/peer";
 import { ClientTable } from "../../../../filter/verdict/clients";
 import {
+  auditsAt,
   edeTextAt,
+  nextAudit,
   policyAt,
   releaseVerdict,
   retainVerdict,
   ruleAt,
   Verdict,
   VerdictReader,
+  wouldDeny,
 } from "../../../../filter/verdict/verdict";
 import { VerdictCache } from "../../../../filter/verdict/verdict-cache";
 import { NameKey, seedNameHashes } from "../../../../filter/wire/name";
@@ -88,6 +91,21 @@ export function text(which: u32): u32 {
   const at = which == 0 ? edeTextAt(verdict) : which == 1 ? policyAt(verdict) : ruleAt(verdict);
   memory.copy(output, at, length);
   return length;
+}
+
+/** The audits as they are kept, at `outputAt`; how many octets. */
+export function audits(): u32 {
+  const verdict = held;
+  if (verdict === null) return 0;
+  let at = auditsAt(verdict);
+  for (let i: u32 = 0; i < verdict.auditCount; i++) at = nextAudit(at);
+  const length = <u32>(at - auditsAt(verdict));
+  memory.copy(output, auditsAt(verdict), length);
+  return length;
+}
+export function heldWouldDeny(): u32 {
+  const verdict = held;
+  return verdict !== null && wouldDeny(verdict) ? 1 : 0;
 }
 
 /** The name at `inputAt` is what the functions below are about. */

@@ -4,6 +4,7 @@ import type { Client as _dns_mesh_v1_Client, Client__Output as _dns_mesh_v1_Clie
 import type { Scope as _dns_mesh_v1_Scope, Scope__Output as _dns_mesh_v1_Scope__Output } from '../../../dns/mesh/v1/Scope.ts';
 import type { Forward as _dns_mesh_v1_Forward, Forward__Output as _dns_mesh_v1_Forward__Output } from '../../../dns/mesh/v1/Forward.ts';
 import type { Deny as _dns_mesh_v1_Deny, Deny__Output as _dns_mesh_v1_Deny__Output } from '../../../dns/mesh/v1/Deny.ts';
+import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Verdict {
@@ -14,6 +15,7 @@ export interface Verdict {
   'deny'?: (_dns_mesh_v1_Deny | null);
   'policy'?: (string);
   'rule'?: (string);
+  'audits'?: (_dns_mesh_v1_Audit)[];
   'action'?: "forward"|"deny";
 }
 
@@ -25,5 +27,6 @@ export interface Verdict__Output {
   'deny'?: (_dns_mesh_v1_Deny__Output | null);
   'policy': (string);
   'rule': (string);
+  'audits': (_dns_mesh_v1_Audit__Output)[];
   'action'?: "forward"|"deny";
 }
