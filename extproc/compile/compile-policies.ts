@@ -4,7 +4,8 @@
 import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS } from "../compiled/layout.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
-import { EDE_CODES, type Policy, type Response, type Rule, TIERS, tierOf } from "../resources/schema.ts";
+import { EDE_CODES, type Policy, type Response, type Rule, TIERS, TRANSPORTS, tierOf } from "../resources/schema.ts";
+import type { ScheduleCompiler } from "./compile-schedules.ts";
 import type { StringPool } from "./string-pool.ts";
 import type { TrieBuilder } from "./trie-builder.ts";
 import { WordList } from "./word-list.ts";
@@ -24,6 +25,7 @@ export function compilePolicies(
   strings: StringPool,
   trie: TrieBuilder,
   lists: WordList,
+  schedules: ScheduleCompiler,
 ): { readonly policies: Uint32Array; readonly rules: Uint32Array; readonly ruleCount: number } {
   const policyRecords = new WordList();
   const ruleRecords = new WordList();
@@ -58,11 +60,18 @@ export function compilePolicies(
         lists.append(types),
         types.length,
         rule.mode === "Audit" ? 1 : 0,
+        transportBits(rule),
+        rule.match.schedule === undefined ? 0 : schedules.add(rule.match.schedule) + 1,
+        Math.round((rule.match.percent ?? 0) * 100),
       );
       ruleCount++;
     }
   }
   return { policies: policyRecords.words(), rules: ruleRecords.words(), ruleCount };
+}
+
+function transportBits({ match }: Rule): number {
+  return (match.transports ?? []).reduce((bits, transport) => bits | (1 << TRANSPORTS.indexOf(transport)), 0);
 }
 
 function addPatterns(trie: TrieBuilder, root: number, patterns: readonly NamePattern[], rule: number): void {

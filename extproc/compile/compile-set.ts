@@ -1,17 +1,23 @@
 /**
  * A valid policy set to its compiled form. Everything is numbered by name, so the same set compiles to the same bytes.
  */
-import { SECTIONS, type SectionName } from "../compiled/layout.ts";
+import { SECTIONS, type SectionName, SUBJECT_FIRST_TENANT } from "../compiled/layout.ts";
 import type { CompiledPolicy, CompiledTables } from "../compiled/snapshot.ts";
 import { EDE_CODES, type Policy, type Tenant, TIERS, tierOf, type Upstream } from "../resources/schema.ts";
 import { shortHash } from "./canonical.ts";
 import { compileClients } from "./compile-clients.ts";
+import { ConditionCompiler } from "./compile-conditions.ts";
 import { compileDenial, compilePolicies } from "./compile-policies.ts";
+import { ScheduleCompiler } from "./compile-schedules.ts";
+import { Intervals } from "./network-builder.ts";
 import type { PolicySet } from "./policy-set.ts";
 import { StringPool } from "./string-pool.ts";
 import { TrieBuilder } from "./trie-builder.ts";
 import { type CompiledUpstreams, compileUpstreams, viewOf } from "./upstreams.ts";
 import { WordList } from "./word-list.ts";
+
+/** The filter counts the decisions of a tenant by a subject's last 12 bits: all of its classes have them in common. */
+const MIN_STRIDE = 4096;
 
 export function compileSet(set: PolicySet): CompiledPolicy {
   const tenants = set.tenants.map(({ resource }) => resource);
@@ -20,22 +26,27 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const strings = new StringPool();
   const trie = new TrieBuilder();
   const lists = new WordList();
-  const clients = compileClients(tenants, strings, trie);
+  const intervals = new Intervals();
+  const clients = compileClients(tenants, strings, trie, intervals);
   const upstreams = compileUpstreams(upstreamResources);
-  const compiledPolicies = compilePolicies(policies, strings, trie, lists);
+  const schedules = new ScheduleCompiler();
+  const compiledPolicies = compilePolicies(policies, strings, trie, lists, schedules);
+  const conditions = new ConditionCompiler(trie, lists, intervals);
   const zones = new WordList();
   const tenantRecords = new WordList();
-  const order = policyOrder(policies, tenants);
+  const order = policyOrder(policies);
   const zoneCompiler = new ZoneCompiler(upstreamResources, upstreams, zones);
   for (const tenant of tenants) {
-    const own = order.get(tenant.metadata.name) ?? [];
+    const own = policiesOf(tenant, order, conditions);
     tenantRecords.push(
       strings.intern(tenant.metadata.name),
       tenant.spec.telemetry.log === "All" ? 1 : 0,
-      lists.append(own),
-      own.length,
+      lists.append(own.policies),
+      own.policies.length / 2,
       tenant.spec.upstream === undefined ? 0 : zoneCompiler.add(tenant, tenant.spec.upstream, undefined) + 1,
       compileForward(tenant, trie, zoneCompiler),
+      lists.append(own.conditions),
+      own.conditions.length,
     );
   }
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));
@@ -44,7 +55,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const { principalRoot, evidence, ...clientSections } = clients;
   const tables: CompiledTables = {
     hash: hashOf(set),
-    evidence,
+    evidence: evidence | conditions.evidence,
     upstreams: upstreams.messages,
     clusters: upstreams.clusters,
     unknownClient: compileDenial(
@@ -54,6 +65,8 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       "unknown client",
     ),
     principalRoot,
+    subjectRoot: conditions.root,
+    subjectStride: Math.max(MIN_STRIDE, 2 ** Math.ceil(Math.log2(SUBJECT_FIRST_TENANT + tenants.length))),
     tenantCount: tenants.length,
     policyCount: policies.length,
     ruleCount: compiledPolicies.ruleCount,
@@ -67,24 +80,39 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       policies: compiledPolicies.policies,
       rules: compiledPolicies.rules,
       tenants: tenantRecords.words(),
+      conditions: conditions.finish(),
+      ...schedules.finish(),
       zones: zones.words(),
       tenantIndex,
       ...clientSections,
+      ...intervals.finish(),
     },
     [bytes, labels],
     tables,
   );
 }
 
-/** Policies of each tenant in the order in which they are asked: by tier, then by priority. */
-function policyOrder(policies: readonly Policy[], tenants: readonly Tenant[]): Map<string, number[]> {
-  const order = new Map<string, number[]>(tenants.map(({ metadata }) => [metadata.name, []]));
+/** Policies in the order in which they are asked, with their numbers: by tier, then by priority. */
+function policyOrder(policies: readonly Policy[]): readonly (readonly [number: number, policy: Policy])[] {
   const rank = (policy: Policy) => TIERS.indexOf(tierOf(policy)) * 1024 + policy.spec.priority;
-  for (const [number, { spec }] of [...policies.entries()].sort(([, a], [, b]) => rank(a) - rank(b))) {
-    if (spec.mode === "Disabled") continue;
-    for (const tenant of spec.subject.tenants ?? order.keys()) order.get(tenant)?.push(number);
+  return [...policies.entries()].sort(([, a], [, b]) => rank(a) - rank(b));
+}
+
+/** What lists have of a tenant: pairs of a policy and its condition + 1, and the conditions, each once. */
+function policiesOf(
+  { metadata }: Tenant,
+  order: readonly (readonly [number: number, policy: Policy])[],
+  compiler: ConditionCompiler,
+): { readonly policies: readonly number[]; readonly conditions: readonly number[] } {
+  const policies: number[] = [];
+  const conditions = new Set<number>();
+  for (const [number, policy] of order) {
+    const bearing = compiler.bearingOn(metadata.name, policy);
+    if (bearing === "none") continue;
+    if (bearing !== "whole") conditions.add(bearing);
+    policies.push(number, bearing === "whole" ? 0 : bearing + 1);
   }
-  return order;
+  return { policies, conditions: [...conditions] };
 }
 
 class ZoneCompiler {

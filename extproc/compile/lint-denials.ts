@@ -4,6 +4,7 @@
  */
 import {
   ACTION_DENY,
+  CONDITION_WORDS,
   RULE_ACTION,
   RULE_RCODE,
   RULE_WORDS,
@@ -13,6 +14,7 @@ import {
   TENANT_WORDS,
   viewSections,
 } from "../compiled/layout.ts";
+import { Transport } from "../compiled/messages.ts";
 import { judge } from "../compiled/policy-walk.ts";
 import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
@@ -49,7 +51,7 @@ export function lintDenials(set: PolicySet, compiled: CompiledPolicy, findings: 
   for (let tenant = 0; tenant < set.tenants.length; tenant++) {
     const start = sections.tenants[tenant * TENANT_WORDS + TENANT_POLICIES] ?? 0;
     const count = sections.tenants[tenant * TENANT_WORDS + TENANT_POLICY_COUNT] ?? 0;
-    const key = sections.lists.subarray(start, start + count).join(" ");
+    const key = sections.lists.subarray(start, start + count * 2).join(" ");
     if (seen.has(key)) continue;
     seen.add(key);
     linter.lint(start, count);
@@ -64,6 +66,8 @@ class Linter {
   readonly #firstRule = new Map<Located<Policy>, number>();
   readonly #byPolicy: readonly Located<Policy>[];
   readonly #warned = new Set<string>();
+  /** There may be a client for which all of them are met. */
+  readonly #everyCondition: ReadonlySet<number>;
 
   constructor(
     sections: Sections,
@@ -78,12 +82,13 @@ class Linter {
     for (const [number, { policy }] of rules.entries()) {
       if (!this.#firstRule.has(policy)) this.#firstRule.set(policy, number);
     }
+    this.#everyCondition = new Set(Array(sections.conditions.length / CONDITION_WORDS).keys());
     this.#byPolicy = [...this.#firstRule.keys()];
   }
 
   lint(start: number, count: number): void {
-    for (const number of this.#sections.lists.subarray(start, start + count)) {
-      const policy = this.#byPolicy[number];
+    for (let at = start; at < start + count * 2; at += 2) {
+      const policy = this.#byPolicy[this.#sections.lists[at] ?? 0];
       if (policy === undefined) continue;
       const first = this.#firstRule.get(policy) ?? 0;
       for (const [index, rule] of policy.resource.spec.rules.entries()) {
@@ -125,6 +130,8 @@ class Linter {
     const wire = Buffer.concat([...labels.flatMap((label) => [Uint8Array.of(label.length), label]), Uint8Array.of(0)]);
     const question = readQuestion(wire);
     if (question === undefined) return undefined;
-    return judge(this.#sections, start, count, question, { qtype: type }, new ScopeBuilder()).match?.rule;
+    const asked = { qtype: type, transport: Transport.UDP, time: 0 };
+    const applicable = { start, count, conditions: this.#everyCondition };
+    return judge(this.#sections, applicable, question, asked, new ScopeBuilder()).match?.rule;
   }
 }

@@ -1,7 +1,11 @@
 /**
  * What policies say of tenants and of each other: whom they speak of, and which of two goes first.
  */
-import { type Policy, tierOf } from "../resources/schema.ts";
+import { MAX_ALTERNATIVES } from "../compiled/layout.ts";
+import type { PrincipalPattern } from "../resources/principal.ts";
+import type { Path } from "../resources/problem.ts";
+import { type Policy, type Tenant, tierOf } from "../resources/schema.ts";
+import { exceptionFor, type Selector } from "./compile-conditions.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 import { expectedOne } from "./validate-references.ts";
 
@@ -10,19 +14,31 @@ type LocatedPolicy = Located<Policy>;
 export function validatePolicies({ tenants, policies }: PolicySet, findings: Findings): void {
   const known = new Set(tenants.map(({ resource }) => resource.metadata.name));
   for (const policy of policies) {
-    checkTenants(policy, known, findings);
+    const { subject, except } = policy.resource.spec;
+    checkTenants(policy, ["spec", "subject", "tenants"], subject.tenants, known, findings);
+    if (except !== undefined && "tenants" in except) {
+      checkTenants(policy, ["spec", "except", "tenants"], except.tenants, known, findings);
+    }
     warnOfTtl(policy, findings);
   }
   checkNames(policies, findings);
   checkPriorities(policies, known, findings);
+  checkChances(policies, known, findings);
+  warnOfHiding(policies, tenants, findings);
 }
 
-function checkTenants(policy: LocatedPolicy, known: ReadonlySet<string>, findings: Findings): void {
+function checkTenants(
+  policy: LocatedPolicy,
+  path: Path,
+  tenants: readonly string[] | undefined,
+  known: ReadonlySet<string>,
+  findings: Findings,
+): void {
   const seen = new Set<string>();
-  for (const [index, tenant] of (policy.resource.spec.subject.tenants ?? []).entries()) {
-    const path = ["spec", "subject", "tenants", index];
-    if (!known.has(tenant)) findings.error(policy, path, expectedOne("Tenant", tenant, known));
-    if (seen.has(tenant)) findings.error(policy, path, `expected each tenant once, got ${tenant} again`);
+  for (const [index, tenant] of (tenants ?? []).entries()) {
+    const place = [...path, index];
+    if (!known.has(tenant)) findings.error(policy, place, expectedOne("Tenant", tenant, known));
+    if (seen.has(tenant)) findings.error(policy, place, `expected each tenant once, got ${tenant} again`);
     seen.add(tenant);
   }
 }
@@ -48,16 +64,15 @@ function checkPriorities(policies: readonly LocatedPolicy[], tenants: ReadonlySe
   // (tier, priority, tenant) -> the policies that have it.
   const taken = new Map<string, LocatedPolicy[]>();
   for (const policy of policies) {
-    const { subject, priority, mode } = policy.resource.spec;
-    if (mode === "Disabled") continue;
+    const { priority } = policy.resource.spec;
     const tier = tierOf(policy.resource);
     const clashes = new Set<LocatedPolicy>();
-    for (const tenant of subject.tenants ?? tenants) {
+    for (const tenant of tenantsOf(policy.resource, tenants)) {
       const key = `${tier} ${priority} ${tenant}`;
       const rivals = taken.get(key);
       if (rivals === undefined) taken.set(key, [policy]);
       else {
-        const other = rivals.find((rival) => rival !== policy);
+        const other = rivals.find((rival) => rival !== policy && mayMeet(tenant, policy.resource, rival.resource));
         if (other !== undefined && !clashes.has(other)) {
           clashes.add(other);
           const message = `expected a priority of its own in tier ${tier} for tenant ${tenant}, got ${priority}, which ${placeOf(other, ["spec", "priority"])} has`;
@@ -66,6 +81,99 @@ function checkPriorities(policies: readonly LocatedPolicy[], tenants: ReadonlySe
         rivals.push(policy);
       }
     }
+  }
+}
+
+/** Tenants of which some client at least may be a subject of the policy. */
+function tenantsOf({ spec }: Policy, tenants: ReadonlySet<string>): readonly string[] {
+  if (spec.mode === "Disabled") return [];
+  return [...new Set(spec.subject.tenants ?? tenants)].filter((tenant) => {
+    const except = exceptionFor(tenant, spec.except);
+    return except === undefined || except.principals !== undefined || except.cidrs !== undefined;
+  });
+}
+
+/** Whether two policies may both speak of one client of this tenant. */
+function mayMeet(tenant: string, a: Policy, b: Policy): boolean {
+  const [one, other] = [a.spec.subject, b.spec.subject];
+  if (one.principals && other.principals && !somePair(one.principals, other.principals, patternsMeet)) return false;
+  if (one.cidrs && other.cidrs && !somePair(one.cidrs, other.cidrs, (x, y) => x.overlaps(y))) return false;
+  return !isWithin(one, exceptionFor(tenant, b.spec.except)) && !isWithin(other, exceptionFor(tenant, a.spec.except));
+}
+
+/** Whether every client of `who` is one of `except`. */
+function isWithin(who: Selector, except: Selector | undefined): boolean {
+  if (except === undefined) return false;
+  const { principals, cidrs } = except;
+  return (
+    (principals === undefined ||
+      (who.principals?.every((inner) => principals.some((outer) => covers(outer, inner))) ?? false)) &&
+    (cidrs === undefined ||
+      (who.cidrs?.every((inner) => cidrs.some((outer) => outer.length <= inner.length && outer.overlaps(inner))) ??
+        false))
+  );
+}
+
+function somePair<T>(a: readonly T[], b: readonly T[], meet: (x: T, y: T) => boolean): boolean {
+  return a.some((x) => b.some((y) => meet(x, y)));
+}
+
+function patternsMeet(a: PrincipalPattern, b: PrincipalPattern): boolean {
+  return (
+    a.segments.length === b.segments.length &&
+    a.segments.every((segment, index) => segment === "*" || b.segments[index] === "*" || segment === b.segments[index])
+  );
+}
+
+function covers(outer: PrincipalPattern, inner: PrincipalPattern): boolean {
+  return (
+    outer.segments.length === inner.segments.length &&
+    outer.segments.every((segment, index) => segment === "*" || segment === inner.segments[index])
+  );
+}
+
+/** A verdict names each rule that may come up by chance. */
+function checkChances(policies: readonly LocatedPolicy[], tenants: ReadonlySet<string>, findings: Findings): void {
+  const counts = new Map<string, number>();
+  for (const policy of policies) {
+    const { mode, rules } = policy.resource.spec;
+    if (mode !== "Enforce") continue;
+    const byChance = rules.filter((rule) => rule.mode === "Enforce" && rule.match.percent !== undefined).length;
+    if (byChance === 0) continue;
+    for (const tenant of tenantsOf(policy.resource, tenants)) {
+      const count = (counts.get(tenant) ?? 0) + byChance;
+      counts.set(tenant, count);
+      if (count <= MAX_ALTERNATIVES || count - byChance > MAX_ALTERNATIVES) continue;
+      const message = `expected at most ${MAX_ALTERNATIVES} rules with percent for one tenant, got ${count} for ${tenant}`;
+      findings.error(policy, ["spec", "rules"], message);
+      break;
+    }
+  }
+}
+
+/** A client may always keep its certificate to itself. */
+function warnOfHiding(
+  policies: readonly LocatedPolicy[],
+  tenants: readonly Located<Tenant>[],
+  findings: Findings,
+): void {
+  const open = new Set(
+    tenants
+      .filter(
+        ({ resource: { spec } }) => spec.requires !== "principal" && spec.match.some((entry) => !entry.principals),
+      )
+      .map(({ resource }) => resource.metadata.name),
+  );
+  for (const policy of policies) {
+    const { subject, except, rules } = policy.resource.spec;
+    const escapes = subject.principals !== undefined && rules.some(({ action }) => action === "Deny");
+    const gains = except?.principals !== undefined && rules.some(({ action }) => action !== "Deny");
+    if (!escapes && !gains) continue;
+    const tenant = tenantsOf(policy.resource, open).find((name) => open.has(name));
+    if (tenant === undefined) continue;
+    const field = escapes ? "subject" : "except";
+    const message = `expected a tenant that requires a principal, got ${tenant}, whose clients may be known by address alone: who does not show its principal ${escapes ? "is not denied" : "is not excepted"} by this policy`;
+    findings.warn(policy, ["spec", field, "principals"], message);
   }
 }
 

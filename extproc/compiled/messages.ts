@@ -57,18 +57,28 @@ export interface AuditMessage {
   readonly policy: string;
   readonly rule: string;
   readonly action: RuleAction;
+  /** Of 10,000; 0 is always. */
+  readonly chance: number;
 }
 
-interface Judged {
-  readonly revision: number;
-  readonly client: VerdictClient;
-  readonly scope: VerdictScope;
+export type Action = { readonly forward: Forward } | { readonly deny: Deny };
+
+/** What is done, and by which rule. */
+export type Outcome = Action & {
   readonly policy: string;
   readonly rule: string;
   readonly audits: readonly AuditMessage[];
-}
+};
 
-export type Verdict = Judged & ({ readonly forward: Forward } | { readonly deny: Deny });
+/** What comes about by chance, of 10,000. */
+export type Alternative = Outcome & { readonly chance: number };
+
+export type Verdict = Outcome & {
+  readonly revision: number;
+  readonly client: VerdictClient;
+  readonly scope: VerdictScope;
+  readonly alternatives: readonly Alternative[];
+};
 
 export interface ServerMessage {
   readonly cluster: string;

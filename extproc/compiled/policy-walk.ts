@@ -15,12 +15,17 @@ import {
   POLICY_WORDS,
   RULE_ACTION,
   RULE_AUDIT,
+  RULE_CHANCE,
+  RULE_SCHEDULE,
+  RULE_TRANSPORTS,
   RULE_TYPES,
   RULE_TYPES_COUNT,
   RULE_WORDS,
   type Sections,
 } from "./layout.ts";
+import type { Transport } from "./messages.ts";
 import type { Question } from "./question.ts";
+import { lookUpSchedule } from "./schedule.ts";
 import type { ScopeBuilder } from "./scope.ts";
 import { NamePath } from "./trie.ts";
 
@@ -35,29 +40,47 @@ export interface Judgement {
   readonly match: Match | undefined;
   /** Rules in mode Audit that matched before, in order. */
   readonly audits: readonly number[];
+  /** Rules before it that decide by chance, in order. */
+  readonly draws: readonly Draw[];
+}
+
+export interface Draw extends Match {
+  /** How many of the audits were met before it. */
+  readonly audits: number;
 }
 
 /** What is asked, besides the name. */
 export interface Circumstances {
   readonly qtype: number;
+  readonly transport: Transport;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** Some of the policies of a tenant: a run of TENANT_POLICIES in lists, and the conditions that the client meets. */
+export interface Applicable {
+  readonly start: number;
+  readonly count: number;
+  readonly conditions: ReadonlySet<number>;
 }
 
 /** Walks are synchronous: one scratch path serves them all. */
 const path = new NamePath();
 
-/** `start` and `count` are a run of policies in lists. */
 export function judge(
   sections: Sections,
-  start: number,
-  count: number,
+  { start, count, conditions }: Applicable,
   question: Question,
   asked: Circumstances,
   scope: ScopeBuilder,
 ): Judgement {
   const { lists, policies, rules } = sections;
   const audits: number[] = [];
+  const draws: Draw[] = [];
   let passedTier = -1;
-  for (let index = start; index < start + count; index++) {
+  for (let index = start; index < start + count * 2; index += 2) {
+    const condition = lists[index + 1] ?? 0;
+    if (condition !== 0 && !conditions.has(condition - 1)) continue;
     const policy = (lists[index] ?? 0) * POLICY_WORDS;
     const tier = policies[policy + POLICY_TIER] ?? 0;
     if (tier === passedTier) continue;
@@ -71,30 +94,49 @@ export function judge(
       const rule = match.rule * RULE_WORDS;
       const audit = wholly || rules[rule + RULE_AUDIT] === 1;
       if ((audit && audited) || !applies(sections, rule, asked, scope)) continue;
+      const chance = rules[rule + RULE_CHANCE] ?? 0;
       if (audit) {
-        audited = true;
+        audited = chance === 0;
         if (audits.length < MAX_AUDITS) audits.push(match.rule);
         continue;
       }
-      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits };
+      if (chance !== 0) {
+        draws.push({ ...match, audits: audits.length });
+        continue;
+      }
+      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits, draws };
       passedTier = tier;
       break;
     }
   }
-  return { match: undefined, audits };
+  return { match: undefined, audits, draws };
 }
 
-/** Whether the rule, whose names match, matches; the scope learns what else would have been judged otherwise. */
-function applies({ lists, rules }: Sections, rule: number, { qtype }: Circumstances, scope: ScopeBuilder): boolean {
+/**
+ * Whether the rule, whose names match, matches; the scope learns what else would have been judged otherwise. What does
+ * not fit in one way is passed by for that alone.
+ */
+function applies(sections: Sections, rule: number, asked: Circumstances, scope: ScopeBuilder): boolean {
+  const { lists, rules } = sections;
+  const transports = rules[rule + RULE_TRANSPORTS] ?? 0;
+  if (transports !== 0 && (transports & (1 << asked.transport)) === 0) {
+    scope.excludeTransports(transports);
+    return false;
+  }
   const first = rules[rule + RULE_TYPES] ?? 0;
   const types = lists.subarray(first, first + (rules[rule + RULE_TYPES_COUNT] ?? 0));
-  if (types.length > 0) {
-    if (!types.includes(qtype)) {
-      scope.excludeTypes(types);
-      return false;
-    }
-    scope.includeTypes([...types]);
+  if (types.length > 0 && !types.includes(asked.qtype)) {
+    scope.excludeTypes(types);
+    return false;
   }
+  const schedule = rules[rule + RULE_SCHEDULE] ?? 0;
+  if (schedule !== 0) {
+    const { within, until } = lookUpSchedule(sections, schedule - 1, asked.time);
+    scope.endAt(until);
+    if (!within) return false;
+  }
+  if (transports !== 0) scope.includeTransports(transports);
+  if (types.length > 0) scope.includeTypes([...types]);
   return true;
 }
 

@@ -27,6 +27,10 @@ export interface CompiledTables {
   readonly unknownClient: DenialRecord;
   /** Roots in the trie of names and principals. */
   readonly principalRoot: number;
+  /** The same for the principals that policies speak of. */
+  readonly subjectRoot: number;
+  /** A power of two above every subject that is a whole tenant. */
+  readonly subjectStride: number;
   readonly tenantCount: number;
   readonly policyCount: number;
   readonly ruleCount: number;

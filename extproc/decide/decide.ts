@@ -10,6 +10,7 @@ import {
   POLICY_NAME,
   POLICY_WORDS,
   RULE_ACTION,
+  RULE_CHANCE,
   RULE_EDE_CODE,
   RULE_EDE_TEXT,
   RULE_NAME,
@@ -24,13 +25,14 @@ import {
   TENANT_POLICY_COUNT,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
-import type { Deny, Forward, RuleAction, Verdict, VerdictClient } from "../compiled/messages.ts";
+import type { Action, AuditMessage, Deny, Forward, RuleAction, Verdict, VerdictClient } from "../compiled/messages.ts";
 import { readAddress } from "../compiled/networks.ts";
 import { judge, type Match } from "../compiled/policy-walk.ts";
 import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import { findForward } from "../compiled/zones.ts";
+import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify } from "./client.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 
@@ -45,6 +47,8 @@ const NO_UPSTREAM: Deny = {
   soa_labels: 0,
 };
 
+const BY_NOBODY = { policy: "", rule: "" };
+
 const PRINCIPAL_REQUIRED = "a client certificate is required from this address";
 
 /** Throws MalformedRequest for an address or a name that is none. */
@@ -58,26 +62,56 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     throw new MalformedRequest(`expected one uncompressed name, got ${request.qname.length} octets that are none`);
   }
   const identity = identify(snapshot, request, address);
+  const own = classify(snapshot, identity, request.principal, address);
   const { sequence: revision, sections } = snapshot;
-  const client = describeClient(snapshot, identity);
+  const client = describeClient(snapshot, identity, own);
   const scope = new ScopeBuilder();
   if (identity.tenant === NO_TENANT) {
     const deny = denyNobody(snapshot, identity);
-    return { revision, client, scope: scope.build(request.qtype), deny, policy: "", rule: "", audits: [] };
+    return { revision, client, scope: scope.build(request), deny, ...BY_NOBODY, audits: [], alternatives: [] };
   }
   const tenant = identity.tenant * TENANT_WORDS;
   const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
   const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
-  const { match, audits: audited } = judge(sections, start, count, question, request, scope);
-  const audits = audited.map((rule) => ({ ...nameRule(snapshot, rule), action: actionOf(snapshot, rule) }));
-  const named = match === undefined ? { policy: "", rule: "" } : nameRule(snapshot, match.rule);
+  const applicable = { start, count, conditions: own.conditions };
+  const { match, audits: audited, draws } = judge(sections, applicable, question, request, scope);
+  const audits = audited.map((rule) => describeAudit(snapshot, rule));
+  const forward = lazy(() => findForward(sections, identity.tenant, question, scope));
+  const alternatives = draws.map((draw) => ({
+    chance: sections.rules[draw.rule * RULE_WORDS + RULE_CHANCE] ?? 0,
+    ...outcomeOf(snapshot, draw, forward),
+    audits: audits.slice(0, draw.audits),
+  }));
+  const outcome = outcomeOf(snapshot, match, forward);
+  return { revision, client, scope: scope.build(request), ...outcome, audits, alternatives };
+}
+
+/** What a rule has done, or what is done where none decides. */
+function outcomeOf(
+  snapshot: Snapshot,
+  match: Match | undefined,
+  forward: () => Forward | undefined,
+): Action & { readonly policy: string; readonly rule: string } {
+  const named = match === undefined ? BY_NOBODY : nameRule(snapshot, match.rule);
   if (match !== undefined && actionOf(snapshot, match.rule) !== ACTION_ACCEPT) {
-    const deny = denyByRule(snapshot, match);
-    return { revision, client, scope: scope.build(request.qtype), deny, ...named, audits };
+    return { deny: denyByRule(snapshot, match), ...named };
   }
-  const forward: Forward | undefined = findForward(sections, identity.tenant, question, scope);
-  const judged = { revision, client, scope: scope.build(request.qtype), ...named, audits };
-  return forward === undefined ? { ...judged, deny: NO_UPSTREAM } : { ...judged, forward };
+  const place = forward();
+  return place === undefined ? { deny: NO_UPSTREAM, ...named } : { forward: place, ...named };
+}
+
+/** Where names go is looked up once, and only if it matters: the look-up narrows the scope. */
+function lazy<T>(find: () => T): () => T {
+  let found: { readonly value: T } | undefined;
+  return () => {
+    found ??= { value: find() };
+    return found.value;
+  };
+}
+
+function describeAudit(snapshot: Snapshot, rule: number): AuditMessage {
+  const chance = snapshot.sections.rules[rule * RULE_WORDS + RULE_CHANCE] ?? 0;
+  return { ...nameRule(snapshot, rule), action: actionOf(snapshot, rule), chance };
 }
 
 function nameRule({ sections, strings }: Snapshot, rule: number): { readonly policy: string; readonly rule: string } {
@@ -93,8 +127,11 @@ function actionOf({ sections }: Snapshot, rule: number): RuleAction {
   return (sections.rules[rule * RULE_WORDS + RULE_ACTION] ?? 0) as RuleAction;
 }
 
-function describeClient({ sections, strings }: Snapshot, identity: Identity): VerdictClient {
-  const { subject, tenant, prefix } = identity;
+function describeClient(
+  { sections, strings }: Snapshot,
+  { tenant }: Identity,
+  { subject, prefix }: ClientClass,
+): VerdictClient {
   if (tenant === NO_TENANT) return { subject, tenant: "", prefix, log_all: false };
   const record = tenant * TENANT_WORDS;
   return {

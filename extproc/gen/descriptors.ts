@@ -425,6 +425,48 @@ export const descriptors: object = {
            "rule": "repeated",
            "type": "Audit",
            "id": 10
+          },
+          "alternatives": {
+           "rule": "repeated",
+           "type": "Alternative",
+           "id": 11
+          }
+         }
+        },
+        "Alternative": {
+         "oneofs": {
+          "action": {
+           "oneof": [
+            "forward",
+            "deny"
+           ]
+          }
+         },
+         "fields": {
+          "chance": {
+           "type": "uint32",
+           "id": 1
+          },
+          "forward": {
+           "type": "Forward",
+           "id": 4
+          },
+          "deny": {
+           "type": "Deny",
+           "id": 5
+          },
+          "policy": {
+           "type": "string",
+           "id": 8
+          },
+          "rule": {
+           "type": "string",
+           "id": 9
+          },
+          "audits": {
+           "rule": "repeated",
+           "type": "Audit",
+           "id": 10
           }
          }
         },
@@ -441,6 +483,10 @@ export const descriptors: object = {
           "action": {
            "type": "RuleAction",
            "id": 3
+          },
+          "chance": {
+           "type": "uint32",
+           "id": 4
           }
          }
         },
@@ -454,7 +500,7 @@ export const descriptors: object = {
         "Client": {
          "fields": {
           "subject": {
-           "type": "uint32",
+           "type": "uint64",
            "id": 1
           },
           "tenant": {

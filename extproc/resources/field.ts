@@ -8,6 +8,7 @@ import { parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
 import { describe } from "./problem.ts";
 import { parseRecordType } from "./record-type.ts";
+import { checkTimeZone, DAY_MINUTES, DAYS, parseTimeOfDay } from "./week.ts";
 
 /** A text that `parse` turns into a value, or into what it expected instead. */
 export function parsed<T>(parse: (text: string) => T | string): z.ZodType<T, string> {
@@ -47,6 +48,28 @@ export const principal = parsed(parsePrincipal);
 export const network = parsed(parseNetwork);
 export const recordType = parsed(parseRecordType);
 export const ttl = parsed(parseTtl);
+export const percent = z
+  .number()
+  .gt(0)
+  .max(100)
+  .refine((value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6, {
+    message: "expected hundredths of a percent at the least, as 0.25",
+  });
+const timeOfDay = parsed(parseTimeOfDay).transform(({ minute }) => minute);
+/** Moments of a week, by the clock on the wall of a time zone. */
+export const schedule = z
+  .strictObject({
+    days: z.array(z.enum(DAYS)).min(1).optional(),
+    between: z.tuple([timeOfDay, timeOfDay]).optional(),
+    timeZone: checked(checkTimeZone).default("UTC"),
+  })
+  .superRefine(({ days, between }, context) => {
+    const add = (path: string[], message: string) => context.addIssue({ code: "custom", message, path });
+    if (!days && !between) add([], "expected days or between, got neither");
+    if (between && (between[0] === between[1] || between[0] === DAY_MINUTES)) {
+      add(["between"], 'expected a beginning and another end, as ["22:00", "06:00"]');
+    }
+  });
 export const serverAddress = parsed(parseServerAddress).transform(({ address }) => address);
 
 /** A name as TLS has it: at least one label, no wildcard. Canonical text. */

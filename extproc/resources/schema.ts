@@ -15,10 +15,12 @@ import {
   network,
   parsed,
   pattern,
+  percent,
   principal,
   recordType,
   resourceName,
   ruleName,
+  schedule,
   serverAddress,
   serverName,
   ttl,
@@ -44,6 +46,13 @@ function list<T extends z.ZodType>(item: T) {
 
 function fail(context: z.RefinementCtx, path: (string | number)[], message: string): void {
   context.addIssue({ code: "custom", message, path });
+}
+
+/** An exception that names nobody would be one of everybody. */
+function atLeastOne<S extends z.ZodType<object>>(schema: S): S {
+  return schema.refine((value) => Object.values(value).some((field) => field !== undefined), {
+    message: "expected who is excepted, got an empty map",
+  });
 }
 
 const matchEntry = z
@@ -172,16 +181,45 @@ const response = z.strictObject({
 /** Audit: recorded where it would have had a word, and passed by. Disabled: not there. */
 const mode = z.enum(["Enforce", "Audit", "Disabled"]).default("Enforce");
 
+/** Names of transports as policies have them, in the order of Transport in verdict.proto. */
+export const TRANSPORTS = ["UDP", "TCP", "DoT", "DoH", "DoH3"] as const;
+
+/** Whoever has one of each that is there. */
+const who = {
+  principals: list(principal).optional(),
+  cidrs: list(network).optional(),
+};
+
+const ruleMatch = z
+  .strictObject({
+    names: list(pattern).optional(),
+    types: list(recordType).optional(),
+    transports: list(z.enum(TRANSPORTS)).optional(),
+    schedule: schedule.optional(),
+    percent: percent.optional(),
+  })
+  .superRefine((match, context) => {
+    if (!match.names && !match.types && !match.transports && !match.schedule) {
+      fail(context, [], 'expected names, types, transports or schedule, got none of them (names: ["*"] is every name)');
+    }
+  });
+
 const rule = z
   .strictObject({
     name: ruleName,
     mode,
-    match: z.strictObject({ names: list(pattern).optional(), types: list(recordType).optional() }),
+    match: ruleMatch,
     action: z.enum(["Accept", "Deny", "Pass"]),
     response: response.optional(),
   })
   .superRefine(({ match, action, response }, context) => {
-    if (!match.names && !match.types) fail(context, ["match"], "expected names or types, got neither");
+    if (match.percent !== undefined && action === "Pass") {
+      fail(
+        context,
+        ["match", "percent"],
+        "expected no percent with action Pass, got one: what chance decides is an Accept or a Deny",
+      );
+    }
     if (response && action !== "Deny") {
       fail(context, ["response"], `expected no response with action ${action}, got a map`);
     }
@@ -212,14 +250,21 @@ const clusterPolicySpec = z
     tier: z.enum(["Admin", "Baseline"]),
     priority,
     mode,
-    subject: z.strictObject({ tenants: list(resourceName).optional() }),
+    subject: z.strictObject({ tenants: list(resourceName).optional(), ...who }),
+    except: atLeastOne(z.strictObject({ tenants: list(resourceName).optional(), ...who })).optional(),
     rules: list(rule),
   })
   .superRefine(checkRuleNames);
 
 /** What a tenant may say of itself: between the two tiers of ClusterDnsPolicy, and of nobody else. */
 const policySpec = z
-  .strictObject({ priority, mode, subject: z.strictObject({ tenants: list(resourceName) }), rules: list(rule) })
+  .strictObject({
+    priority,
+    mode,
+    subject: z.strictObject({ tenants: list(resourceName), ...who }),
+    except: atLeastOne(z.strictObject(who)).optional(),
+    rules: list(rule),
+  })
   .superRefine((spec, context) => {
     checkRuleNames(spec, context);
     if (spec.subject.tenants.length > 1) {

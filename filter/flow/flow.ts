@@ -26,11 +26,12 @@ import { ExchangeListener, Exchanges } from "../upstream/exchanges";
 import { Upstream } from "../upstream/server";
 import { ClientTable } from "../verdict/clients";
 import { Decisions } from "../verdict/decisions";
-import { Action, releaseVerdict, retainVerdict, Verdict, VerdictReader, wouldDeny } from "../verdict/verdict";
+import { Action, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
 import { NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
+import { AuditDraw, draw } from "./chance";
 import { Client, Clients } from "./clients";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
@@ -77,6 +78,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly parking!: Parking;
   private readonly slots!: DecisionSlots;
   private readonly verdictReader: VerdictReader = new VerdictReader();
+  private readonly audits: AuditDraw = new AuditDraw();
   private readonly targetKey: NameKey = new NameKey();
   private readonly pool: Array<Query> = new Array<Query>();
   /** Queries that wait for a revision. */
@@ -174,12 +176,22 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     }
     query.epoch = this.subjects.epoch;
     query.setVerdict(retainVerdict(verdict));
-    if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
-    else this.forward(query, verdict);
+    this.act(query, verdict);
+  }
+
+  private act(query: Query, verdict: Verdict): void {
+    if (verdict.action == Action.Forward) this.forward(query, verdict);
+    else if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
+    else {
+      const drawn = draw(verdict);
+      query.setVerdict(retainVerdict(drawn));
+      if (drawn.action == Action.Forward) this.forward(query, drawn);
+      else this.deny(query, drawn, drawn.soaLabels);
+    }
   }
 
   /** No verdict is known for `key`: the query waits for a decision, or fails. */
-  private ask(query: Query, standing: Standing, subject: u32, key: NameKey): void {
+  private ask(query: Query, standing: Standing, subject: u64, key: NameKey): void {
     if (this.failsafe(query, standing)) return;
     if (++query.decisions > MAX_DECISIONS) {
       this.fail(query, CHANGING);
@@ -424,11 +436,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         if (i >= query.target) {
           const key = this.targetKey;
           key.set(at, length);
-          const verdict = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
+          let verdict = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
           if (verdict === null) {
             query.target = i;
             this.ask(query, this.sync.standing(this.now), subject, key);
             return;
+          }
+          if (verdict.action == Action.Chance) {
+            verdict = draw(verdict);
+            lasting = false;
           }
           if (verdict.auditCount != 0) {
             lasting = false;
@@ -482,7 +498,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const question = query.question;
     const peer = query.peer;
     const type = question.hasQuestion ? question.type : 0;
-    const audited = auditedBy(query);
+    const audits = this.audits;
+    const audited = audits.draw(query.verdict, query.auditedTarget);
     countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
     if (verdict !== null && (outcome == Outcome.Denied || verdict.logAll || audited != Audited.Untouched)) {
       const upstream = query.upstream;
@@ -493,7 +510,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         outcome,
         verdict,
         query.verdict,
+        audits.own,
         query.auditedTarget,
+        audits.target,
         writer.rcode,
         writer.ede,
         waited,
@@ -562,15 +581,6 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.slots.settled(i);
     }
   }
-}
-
-/** What rules in mode Audit would have made of the query. */
-function auditedBy(query: Query): Audited {
-  const own = query.verdict;
-  const target = query.auditedTarget;
-  if ((own === null || own.auditCount == 0) && target === null) return Audited.Untouched;
-  const denied = (own !== null && wouldDeny(own)) || (target !== null && wouldDeny(target));
-  return denied ? Audited.WouldDeny : Audited.Allowed;
 }
 
 /** Types that only queries have, or that no question can have (RFC 6895, section 3.1), but ANY. */

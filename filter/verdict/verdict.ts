@@ -1,5 +1,8 @@
 // What the policy service said: a Verdict of protos/verdict.proto as the filter keeps it. Blocks live outside the
 // garbage collector and count their references: the verdict cache holds one, and every query under way by it.
+//
+// Where chance has a word, the block that is kept only heads a chain of blocks: the alternatives in the order in which
+// they are drawn, and at the end what holds if none comes up. Each is a verdict of its own to the query that drew it.
 
 import { internTenant } from "../telemetry/tenants";
 import { ProtoReader } from "../wire/protobuf";
@@ -8,6 +11,8 @@ import { cutText } from "../wire/text";
 export const enum Action {
   Forward = 1,
   Deny = 2,
+  /** The head of a chain. */
+  Chance = 3,
 }
 
 export const enum Extent {
@@ -21,8 +26,8 @@ export const enum Extent {
 export class Verdict {
   references: u32;
   size: u32;
+  subject: u64;
   action: Action;
-  subject: u32;
   tenant: u32;
   logAll: bool;
   /** Forward: number of the upstream in the revision, and the answers that may be shared. */
@@ -39,6 +44,9 @@ export class Verdict {
   /** Rules in mode Audit: so many AUDIT_HEADs, each with its names behind it. */
   auditCount: u32;
   auditsLength: u32;
+  /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
+  chance: u32;
+  next: Verdict | null;
 }
 
 const HEAD: usize = (offsetof<Verdict>() + 7) & ~7;
@@ -58,8 +66,10 @@ export function ruleAt(verdict: Verdict): usize {
 /** RuleAction of protos/verdict.proto, as far as it is asked here. */
 export const ACTION_DENY: u32 = 1;
 
-/** In front of a policy's and a rule's name in `auditsAt`: action, length of the first, length of the second. */
-export const AUDIT_HEAD: usize = 3;
+/** In front of a policy's and a rule's name in `auditsAt`: action, length of the first, of the second, and chance. */
+export const AUDIT_HEAD: usize = 5;
+/** Chances are of so many. */
+export const CERTAIN: u32 = 10_000;
 
 export function auditsAt(verdict: Verdict): usize {
   return ruleAt(verdict) + verdict.ruleLength;
@@ -70,14 +80,9 @@ export function nextAudit(at: usize): usize {
   return at + AUDIT_HEAD + load<u8>(at, 1) + load<u8>(at, 2);
 }
 
-/** Whether a rule in mode Audit would have denied. */
-export function wouldDeny(verdict: Verdict): bool {
-  let at = auditsAt(verdict);
-  for (let i: u32 = 0; i < verdict.auditCount; i++) {
-    if (load<u8>(at) == ACTION_DENY) return true;
-    at = nextAudit(at);
-  }
-  return false;
+/** Of 10,000; 0 is always. */
+export function auditChance(at: usize): u32 {
+  return load<u16>(at, 3);
 }
 
 export function retainVerdict(verdict: Verdict): Verdict {
@@ -86,8 +91,12 @@ export function retainVerdict(verdict: Verdict): Verdict {
 }
 
 export function releaseVerdict(verdict: Verdict | null): void {
-  if (verdict === null) return;
-  if (--verdict.references == 0) heap.free(changetype<usize>(verdict));
+  let at = verdict;
+  while (at !== null && --at.references == 0) {
+    const next = at.next;
+    heap.free(changetype<usize>(at));
+    at = next;
+  }
 }
 
 /** Most types and excepted labels that a scope may list; one with more is refused. */
@@ -96,8 +105,181 @@ const MAX_TEXT: u32 = 512;
 /** Names of policies and rules have 63 octets at most; what is longer is cut. */
 const MAX_NAME: u32 = 253;
 const MAX_AUDITS: u32 = 8;
+const MAX_ALTERNATIVES: i32 = 16;
 
-const audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
+/** Reads what is done, and by which rule: fields that a Verdict and an Alternative have in common. */
+@final
+class OutcomeReader {
+  broken: bool = false;
+  action: u32 = 0;
+  private upstream: u32 = 0;
+  private view: u64 = 0;
+  private rcode: u32 = 0;
+  private edeCode: u32 = 0;
+  private ttl: u32 = 0;
+  private soaLabels: u32 = 0;
+  private edeText: usize = 0;
+  private edeLength: u32 = 0;
+  private policy: usize = 0;
+  private policyLength: u32 = 0;
+  private rule: usize = 0;
+  private ruleLength: u32 = 0;
+  private auditCount: u32 = 0;
+  private auditsLength: u32 = 0;
+  private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
+  private readonly inner: ProtoReader = new ProtoReader();
+
+  begin(): void {
+    this.broken = false;
+    this.action = 0;
+    this.upstream = 0;
+    this.view = 0;
+    this.rcode = 0;
+    this.edeCode = 0;
+    this.ttl = 0;
+    this.soaLabels = 0;
+    this.edeLength = 0;
+    this.policyLength = 0;
+    this.ruleLength = 0;
+    this.auditCount = 0;
+    this.auditsLength = 0;
+  }
+
+  /** Reads the field that `reader` is at; skips one that is none of these. */
+  field(reader: ProtoReader): void {
+    switch (reader.field) {
+      case 4:
+        reader.bytes();
+        this.readForward(reader.bytesAt, reader.bytesLength);
+        break;
+      case 5:
+        reader.bytes();
+        this.readDeny(reader.bytesAt, reader.bytesLength);
+        break;
+      case 8:
+        reader.bytes();
+        this.policy = reader.bytesAt;
+        this.policyLength = cutText(this.policy, reader.bytesLength, MAX_TEXT);
+        break;
+      case 9:
+        reader.bytes();
+        this.rule = reader.bytesAt;
+        this.ruleLength = cutText(this.rule, reader.bytesLength, MAX_TEXT);
+        break;
+      case 10:
+        reader.bytes();
+        this.readAudit(reader.bytesAt, reader.bytesLength);
+        break;
+      default:
+        reader.skip();
+    }
+  }
+
+  /** The block of what was read, with one reference. */
+  build(): Verdict {
+    const size = HEAD + this.edeLength + this.policyLength + this.ruleLength + this.auditsLength;
+    const verdict = changetype<Verdict>(heap.alloc(size));
+    memory.fill(changetype<usize>(verdict), 0, HEAD);
+    verdict.references = 1;
+    verdict.size = <u32>size;
+    verdict.action = <Action>this.action;
+    verdict.upstream = this.upstream;
+    verdict.view = this.view;
+    verdict.rcode = this.rcode;
+    verdict.edeCode = this.edeCode;
+    verdict.ttl = this.ttl;
+    verdict.soaLabels = this.soaLabels;
+    verdict.edeLength = this.edeLength;
+    verdict.policyLength = this.policyLength;
+    verdict.ruleLength = this.ruleLength;
+    verdict.auditCount = this.auditCount;
+    verdict.auditsLength = this.auditsLength;
+    memory.copy(edeTextAt(verdict), this.edeText, this.edeLength);
+    memory.copy(policyAt(verdict), this.policy, this.policyLength);
+    memory.copy(ruleAt(verdict), this.rule, this.ruleLength);
+    memory.copy(auditsAt(verdict), this.audits, this.auditsLength);
+    return verdict;
+  }
+
+  private finish(): void {
+    if (this.inner.failed) this.broken = true;
+  }
+
+  private readAudit(at: usize, length: u32): void {
+    let policy: usize = 0;
+    let policyLength: u32 = 0;
+    let rule: usize = 0;
+    let ruleLength: u32 = 0;
+    let action: u64 = 0;
+    let chance: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) {
+        reader.bytes();
+        policy = reader.bytesAt;
+        policyLength = cutText(policy, reader.bytesLength, MAX_NAME);
+      } else if (reader.field == 2) {
+        reader.bytes();
+        rule = reader.bytesAt;
+        ruleLength = cutText(rule, reader.bytesLength, MAX_NAME);
+      } else if (reader.field == 3) action = reader.number();
+      else if (reader.field == 4) chance = reader.number();
+      else reader.skip();
+    }
+    this.finish();
+    if (action > 255 || chance > <u64>CERTAIN) this.broken = true;
+    if (this.broken || this.auditCount == MAX_AUDITS) return;
+    const to = this.audits + this.auditsLength;
+    store<u8>(to, <u8>action);
+    store<u8>(to, <u8>policyLength, 1);
+    store<u8>(to, <u8>ruleLength, 2);
+    store<u16>(to, <u16>chance, 3);
+    memory.copy(to + AUDIT_HEAD, policy, policyLength);
+    memory.copy(to + AUDIT_HEAD + policyLength, rule, ruleLength);
+    this.auditsLength += <u32>AUDIT_HEAD + policyLength + ruleLength;
+    this.auditCount++;
+  }
+
+  private readForward(at: usize, length: u32): void {
+    this.action = Action.Forward;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) this.upstream = <u32>reader.number();
+      else if (reader.field == 2) this.view = reader.fixed64();
+      else reader.skip();
+    }
+    this.finish();
+  }
+
+  private readDeny(at: usize, length: u32): void {
+    this.action = Action.Deny;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1:
+          this.rcode = <u32>reader.number();
+          break;
+        case 2:
+          this.edeCode = <u32>reader.number();
+          break;
+        case 3:
+          reader.bytes();
+          this.edeText = reader.bytesAt;
+          this.edeLength = cutText(this.edeText, reader.bytesLength, MAX_TEXT);
+          break;
+        case 4:
+          this.ttl = <u32>reader.number();
+          break;
+        case 5:
+          this.soaLabels = <u32>reader.number();
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    this.finish();
+  }
+}
 
 /** Reads the body of a decision. Every field is valid after `read` returned true, until the next call. */
 @final
@@ -119,29 +301,22 @@ export class VerdictReader {
   private readonly reader: ProtoReader = new ProtoReader();
   private readonly inner: ProtoReader = new ProtoReader();
   private readonly list: ProtoReader = new ProtoReader();
-  private subject: u32 = 0;
+  private readonly outcome: OutcomeReader = new OutcomeReader();
+  private readonly alternative: OutcomeReader = new OutcomeReader();
+  private subject: u64 = 0;
   private tenant: u32 = 0;
   private logAll: bool = false;
-  private action: u32 = 0;
-  private upstream: u32 = 0;
-  private view: u64 = 0;
-  private rcode: u32 = 0;
-  private edeCode: u32 = 0;
-  private ttl: u32 = 0;
-  private soaLabels: u32 = 0;
-  private edeText: usize = 0;
-  private edeLength: u32 = 0;
-  private auditCount: u32 = 0;
-  private auditsLength: u32 = 0;
+  private broken: bool = false;
+  /** Blocks of the alternatives read so far: the first, the last, and how many. */
+  private first: Verdict | null = null;
+  private last: Verdict | null = null;
+  private alternatives: i32 = 0;
 
   /** Whether `body` is a whole Verdict. */
   read(body: usize, length: u32): bool {
     this.clear();
-    let policy: usize = 0;
-    let policyLength: u32 = 0;
-    let rule: usize = 0;
-    let ruleLength: u32 = 0;
     const reader = this.reader.begin(body, length);
+    const outcome = this.outcome;
     while (reader.next()) {
       switch (reader.field) {
         case 1:
@@ -155,61 +330,50 @@ export class VerdictReader {
           reader.bytes();
           this.readScope(reader.bytesAt, reader.bytesLength);
           break;
-        case 4:
+        case 11:
           reader.bytes();
-          this.readForward(reader.bytesAt, reader.bytesLength);
-          break;
-        case 5:
-          reader.bytes();
-          this.readDeny(reader.bytesAt, reader.bytesLength);
-          break;
-        case 8:
-          reader.bytes();
-          policy = reader.bytesAt;
-          policyLength = cutText(policy, reader.bytesLength, MAX_TEXT);
-          break;
-        case 9:
-          reader.bytes();
-          rule = reader.bytesAt;
-          ruleLength = cutText(rule, reader.bytesLength, MAX_TEXT);
-          break;
-        case 10:
-          reader.bytes();
-          this.readAudit(reader.bytesAt, reader.bytesLength);
+          this.readAlternative(reader.bytesAt, reader.bytesLength);
           break;
         default:
-          reader.skip();
+          outcome.field(reader);
       }
     }
-    if (reader.failed || this.broken || this.subject == 0 || this.action == 0 || this.revision == 0) return false;
-    const size = HEAD + this.edeLength + policyLength + ruleLength + this.auditsLength;
-    const verdict = changetype<Verdict>(heap.alloc(size));
-    verdict.references = 1;
-    verdict.size = <u32>size;
-    verdict.action = <Action>this.action;
-    verdict.subject = this.subject;
-    verdict.tenant = this.tenant;
-    verdict.logAll = this.logAll;
-    verdict.upstream = this.upstream;
-    verdict.view = this.view;
-    verdict.rcode = this.rcode;
-    verdict.edeCode = this.edeCode;
-    verdict.ttl = this.ttl;
-    verdict.soaLabels = this.soaLabels;
-    verdict.edeLength = this.edeLength;
-    verdict.policyLength = policyLength;
-    verdict.ruleLength = ruleLength;
-    memory.copy(edeTextAt(verdict), this.edeText, this.edeLength);
-    memory.copy(policyAt(verdict), policy, policyLength);
-    memory.copy(ruleAt(verdict), rule, ruleLength);
-    verdict.auditCount = this.auditCount;
-    verdict.auditsLength = this.auditsLength;
-    memory.copy(auditsAt(verdict), audits, this.auditsLength);
-    this.verdict = verdict;
+    const broken = reader.failed || this.broken || outcome.broken;
+    if (broken || this.subject == 0 || outcome.action == 0 || this.revision == 0) {
+      releaseVerdict(this.first);
+      this.first = null;
+      return false;
+    }
+    this.chainWith(outcome.build());
     return true;
   }
 
-  private broken: bool = false;
+  /** `verdict` is the last block of the chain, or all there is. */
+  private chainWith(verdict: Verdict): void {
+    let head = verdict;
+    const last = this.last;
+    if (this.first !== null && last !== null) {
+      last.next = verdict;
+      head = changetype<Verdict>(heap.alloc(HEAD));
+      memory.fill(changetype<usize>(head), 0, HEAD);
+      head.references = 1;
+      head.size = <u32>HEAD;
+      head.action = Action.Chance;
+      head.next = this.first;
+    }
+    let size: u32 = 0;
+    let at: Verdict | null = head;
+    while (at !== null) {
+      at.subject = this.subject;
+      at.tenant = this.tenant;
+      at.logAll = this.logAll;
+      size += at.size;
+      at = at.next;
+    }
+    head.size = size;
+    this.first = null;
+    this.verdict = head;
+  }
 
   private clear(): void {
     this.revision = 0;
@@ -225,27 +389,44 @@ export class VerdictReader {
     this.subject = 0;
     this.tenant = 0;
     this.logAll = false;
-    this.action = 0;
-    this.upstream = 0;
-    this.view = 0;
-    this.rcode = 0;
-    this.edeCode = 0;
-    this.ttl = 0;
-    this.soaLabels = 0;
-    this.edeLength = 0;
-    this.auditCount = 0;
-    this.auditsLength = 0;
     this.broken = false;
+    this.first = null;
+    this.last = null;
+    this.alternatives = 0;
+    this.outcome.begin();
   }
 
   private finish(): void {
     if (this.inner.failed) this.broken = true;
   }
 
+  private readAlternative(at: usize, length: u32): void {
+    const alternative = this.alternative;
+    alternative.begin();
+    let chance: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) chance = reader.number();
+      else alternative.field(reader);
+    }
+    this.finish();
+    const sound = !alternative.broken && alternative.action != 0 && chance != 0 && chance <= <u64>CERTAIN;
+    if (!sound || this.broken || ++this.alternatives > MAX_ALTERNATIVES) {
+      this.broken = true;
+      return;
+    }
+    const verdict = alternative.build();
+    verdict.chance = <u32>chance;
+    const last = this.last;
+    if (last === null) this.first = verdict;
+    else last.next = verdict;
+    this.last = verdict;
+  }
+
   private readClient(at: usize, length: u32): void {
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
-      if (reader.field == 1) this.subject = <u32>reader.number();
+      if (reader.field == 1) this.subject = reader.number();
       else if (reader.field == 2) {
         reader.bytes();
         this.tenant = internTenant(reader.bytesAt, reader.bytesLength);
@@ -315,77 +496,5 @@ export class VerdictReader {
       unchecked((this.types[this.typeCount++] = <u32>list.varint()));
     }
     if (list.failed) this.broken = true;
-  }
-
-  private readAudit(at: usize, length: u32): void {
-    let policy: usize = 0;
-    let policyLength: u32 = 0;
-    let rule: usize = 0;
-    let ruleLength: u32 = 0;
-    let action: u64 = 0;
-    const reader = this.inner.begin(at, length);
-    while (reader.next()) {
-      if (reader.field == 1) {
-        reader.bytes();
-        policy = reader.bytesAt;
-        policyLength = cutText(policy, reader.bytesLength, MAX_NAME);
-      } else if (reader.field == 2) {
-        reader.bytes();
-        rule = reader.bytesAt;
-        ruleLength = cutText(rule, reader.bytesLength, MAX_NAME);
-      } else if (reader.field == 3) action = reader.number();
-      else reader.skip();
-    }
-    this.finish();
-    if (action > 255) this.broken = true;
-    if (this.broken || this.auditCount == MAX_AUDITS) return;
-    const to = audits + this.auditsLength;
-    store<u8>(to, <u8>action);
-    store<u8>(to, <u8>policyLength, 1);
-    store<u8>(to, <u8>ruleLength, 2);
-    memory.copy(to + AUDIT_HEAD, policy, policyLength);
-    memory.copy(to + AUDIT_HEAD + policyLength, rule, ruleLength);
-    this.auditsLength += <u32>AUDIT_HEAD + policyLength + ruleLength;
-    this.auditCount++;
-  }
-
-  private readForward(at: usize, length: u32): void {
-    this.action = Action.Forward;
-    const reader = this.inner.begin(at, length);
-    while (reader.next()) {
-      if (reader.field == 1) this.upstream = <u32>reader.number();
-      else if (reader.field == 2) this.view = reader.fixed64();
-      else reader.skip();
-    }
-    this.finish();
-  }
-
-  private readDeny(at: usize, length: u32): void {
-    this.action = Action.Deny;
-    const reader = this.inner.begin(at, length);
-    while (reader.next()) {
-      switch (reader.field) {
-        case 1:
-          this.rcode = <u32>reader.number();
-          break;
-        case 2:
-          this.edeCode = <u32>reader.number();
-          break;
-        case 3:
-          reader.bytes();
-          this.edeText = reader.bytesAt;
-          this.edeLength = cutText(this.edeText, reader.bytesLength, MAX_TEXT);
-          break;
-        case 4:
-          this.ttl = <u32>reader.number();
-          break;
-        case 5:
-          this.soaLabels = <u32>reader.number();
-          break;
-        default:
-          reader.skip();
-      }
-    }
-    this.finish();
   }
 }

@@ -78,14 +78,14 @@ export class FakePolicy {
     return upstreams.find(({ servers }) => servers.some((server) => server.cluster === cluster))?.name;
   }
 
-  /** A decision is asked for. */
-  decide(call: HttpCall): void {
+  /** A decision is asked for, at this time in milliseconds since 1970. */
+  decide(call: HttpCall, time: number): void {
     if (this.state === "stopped") return;
     if (this.state === "killed" || !this.#snapshot) {
       call.unavailable();
       return;
     }
-    const verdict = decide(this.#snapshot, readDecision(call));
+    const verdict = decide(this.#snapshot, { ...readDecision(call), time });
     this.decisions++;
     const body = this.#messages.verdict.encode(this.#messages.verdict.fromObject(verdict)).finish();
     call.respond(200, [["content-type", "application/x-protobuf"]], this.corrupt?.(body) ?? body);
@@ -158,7 +158,7 @@ export class FakePolicy {
   }
 }
 
-function readDecision(call: HttpCall): DecisionRequest {
+function readDecision(call: HttpCall): Omit<DecisionRequest, "time"> {
   const path = new URL(call.header(":path") ?? "", "http://policy");
   const query = packet.decode(Buffer.from(path.searchParams.get("dns") ?? "", "base64url"));
   const wire = Buffer.from(path.searchParams.get("dns") ?? "", "base64url");

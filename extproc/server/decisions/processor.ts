@@ -7,6 +7,7 @@ import type { Snapshot } from "../../compiled/snapshot.ts";
 import { type DecisionRequest, MalformedRequest } from "../../decide/request.ts";
 import type { ProcessingRequest__Output } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingRequest.ts";
 import type { ProcessingResponse } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingResponse.ts";
+import type { Clock } from "../clock.ts";
 import { readDecisionRequest } from "./read-request.ts";
 import { answerFailure, answerVerdict } from "./responses.ts";
 
@@ -25,6 +26,7 @@ export interface ProcessorDependencies {
   /** The policy in force; undefined while there is none. */
   readonly policy: () => Snapshot | undefined;
   readonly decide: Decide;
+  readonly clock: Clock;
 }
 
 export class Processor {
@@ -39,7 +41,7 @@ export class Processor {
     try {
       const headers = message.request_headers?.headers?.headers;
       if (headers === undefined) throw new MalformedRequest("expected request headers, got another message");
-      const request = readDecisionRequest(headers);
+      const request = readDecisionRequest(headers, this.#dependencies.clock.now());
       const snapshot = this.#dependencies.policy();
       if (snapshot === undefined) {
         return { response: answerFailure(503, "there is no policy yet"), outcome: "no_policy" };

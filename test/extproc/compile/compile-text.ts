@@ -53,6 +53,7 @@ export function ask(snapshot: Snapshot, { from = "127.0.0.1", name = "www.exampl
     transport: 0,
     qname: wireOf(name),
     qtype: 1,
+    time: 0,
     ...rest,
   });
 }

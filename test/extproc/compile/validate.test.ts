@@ -4,6 +4,13 @@ import { documents, policy, problemsOf, tenant, tierPolicy, upstream, warningsOf
 const deny = { name: "deny", match: { names: ["*.com"] }, action: "Deny" };
 const P = "spiffe://d.example/ns/web/sa/api";
 
+const byChance = { match: { names: ["a"], percent: 1 }, action: "Deny" };
+
+/** A policy of the cluster for some clients of tenant t. */
+function some(name: string, who: object, rules: readonly object[] = [deny], except?: object): object {
+  return tierPolicy(name, "Baseline", { priority: 5, subject: { tenants: ["t"], ...who }, except, rules });
+}
+
 describe("a policy set as a whole", () => {
   const refused: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
     [
@@ -50,6 +57,38 @@ describe("a policy set as a whole", () => {
         tierPolicy("q", "Baseline", { priority: 5, subject: {}, rules: [deny] }),
       ),
       /ClusterDnsPolicy p .* has/,
+    ],
+    [
+      "equal priorities for some clients of a tenant",
+      documents(
+        tenant("t", {}),
+        some("p", { cidrs: ["10.0.0.0/8"], principals: ["spiffe://d.example/ns/*/sa/api"] }),
+        some("q", { cidrs: ["10.1.0.0/16", "11.0.0.0/8"], principals: ["spiffe://d.example/ns/web/sa/*"] }),
+      ),
+      /for tenant t, got 5, which ClusterDnsPolicy p \(test.yaml, document 2, line 19\) has/,
+    ],
+    [
+      "more rules by chance than a verdict names",
+      documents(
+        tenant("t", {}),
+        some(
+          "p",
+          {},
+          Array.from({ length: 9 }, (_, index) => ({ ...byChance, name: `r${index}` })),
+        ),
+        policy(
+          "q",
+          1,
+          ["t"],
+          Array.from({ length: 8 }, (_, index) => ({ ...byChance, name: `r${index}` })),
+        ),
+      ),
+      /spec.rules: expected at most 16 rules with percent for one tenant, got 17 for t/,
+    ],
+    [
+      "an exception for no tenant",
+      documents(tenant("t", {}), some("p", {}, [deny], { tenants: ["s"] })),
+      /spec.except.tenants\[0\]: expected an existing Tenant \(t\), got "s"/,
     ],
     [
       "two tenants of one block",
@@ -100,6 +139,22 @@ describe("a policy set as a whole", () => {
     assert.deepEqual(warningsOf(text), []);
   });
 
+  it("takes equal priorities of policies that have no client in common", () => {
+    const t = { upstream: "u", match: [{ principals: [P] }] };
+    const sets: readonly (readonly object[])[] = [
+      [some("p", { cidrs: ["10.0.0.0/8"] }), some("q", { cidrs: ["11.0.0.0/8", "fd00::/8"] })],
+      [
+        some("p", { principals: ["spiffe://d.example/a/*"] }),
+        some("q", { principals: ["spiffe://d.example/b/*", "spiffe://d.example/*"] }),
+      ],
+      [some("p", { cidrs: ["10.1.0.0/16"] }), some("q", {}, [deny], { cidrs: ["10.0.0.0/8"] })],
+      [some("p", { principals: [P] }), some("q", {}, [deny], { principals: ["spiffe://d.example/ns/*/sa/*"] })],
+      [some("p", {}), some("q", {}, [deny], { tenants: ["t"] })],
+      [some("p", {}), tierPolicy("q", "Baseline", { mode: "Disabled", priority: 5, subject: {}, rules: [deny] })],
+    ];
+    for (const set of sets) assert.deepEqual(problemsOf(documents(upstream("u"), tenant("t", t), ...set)), []);
+  });
+
   const warned: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
     [
       "a principal that is better not shown",
@@ -121,6 +176,11 @@ describe("a policy set as a whole", () => {
         tenant("b", { match: [{ cidrs: ["10.1.0.0/16"] }] }),
       ),
       /got 10.1.0.0\/16 of Tenant b: its clients from 10.0.0.0\/8 are denied/,
+    ],
+    [
+      "a denial that a client escapes by hiding its principal",
+      documents(tenant("t", { match: [{ cidrs: ["10.0.0.0/8"] }] }), some("p", { principals: [P] })),
+      /spec.subject.principals: .* got t, whose clients may be known by address alone: who does not show/,
     ],
     ["a tenant without an upstream", documents(tenant("a", {})), /spec: expected an upstream, got none/],
     [

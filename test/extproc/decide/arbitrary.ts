@@ -77,6 +77,49 @@ function some<T>(values: readonly T[], maxLength = 2): fc.Arbitrary<T[]> {
   return fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength });
 }
 
+const TRANSPORTS = ["UDP", "TCP", "DoT", "DoH", "DoH3"];
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"];
+const WINDOWS = [
+  ["08:00", "18:00"],
+  ["22:00", "06:00"],
+  ["00:00", "24:00"],
+  ["02:30", "02:31"],
+  ["01:30", "00:15"],
+];
+
+const schedule = fc
+  .record(
+    { days: some(DAYS, 5), between: fc.constantFrom(...WINDOWS), timeZone: fc.constantFrom(...ZONES) },
+    { requiredKeys: [] },
+  )
+  .filter(({ days, between }) => days !== undefined || between !== undefined);
+
+/** Clocks are put forward and back at 1:00 UTC on the last Sundays of March and October, in Berlin. */
+const CHANGES = [Date.UTC(2026, 2, 29, 1), Date.UTC(2026, 9, 25, 1), Date.UTC(2026, 2, 8, 7), Date.UTC(2026, 3, 4, 15)];
+const HOUR = 3_600_000;
+const time = fc.oneof(
+  { weight: 3, arbitrary: fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2030, 0, 1) }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...CHANGES), fc.integer({ min: -3 * HOUR, max: 3 * HOUR }))
+      .map(([at, by]) => at + by),
+  },
+);
+
+/** Further ways in which a rule matches; few rules have one. */
+const circumstances = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      { transports: some(TRANSPORTS, 3), schedule, percent: fc.constantFrom(0.01, 25, 100) },
+      { requiredKeys: [] },
+    ),
+  },
+);
+
 const mode = fc.constantFrom("Enforce", "Enforce", "Audit", "Disabled");
 
 const rule = fc
@@ -94,13 +137,16 @@ const rule = fc
       action: fc.constantFrom("Accept", "Deny", "Deny", "Pass"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED"),
       mode,
+      circumstances,
     },
-    { requiredKeys: ["match", "action"] },
+    { requiredKeys: ["match", "action", "circumstances"] },
   )
-  .map(({ code, ...rest }) => {
-    const { match, action } = rest;
+  .map(({ code, match: named, circumstances: further, ...rest }) => {
+    const { action } = rest;
+    const { percent, ...others } = further as { percent?: number };
+    const match = { ...named, ...others, ...(percent !== undefined && action !== "Pass" ? { percent } : {}) };
     const fits = action === "Deny" && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
-    return { ...rest, ...(fits ? { response: { code } } : {}) };
+    return { ...rest, match, ...(fits ? { response: { code } } : {}) };
   });
 
 const entry = fc
@@ -128,7 +174,14 @@ const tenantSpec = fc
     requires && spec.match.some((one) => one.principals) ? { ...spec, requires } : spec,
   );
 
+const who = fc.record({ principals: some(PRINCIPALS), cidrs: some(CIDRS, 3) }, { requiredKeys: [] });
+
 const policySpec = fc.record({
+  narrowed: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: who }),
+  except: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.tuple(who, fc.option(some(TENANTS), { nil: undefined })) },
+  ),
   mode: fc.constantFrom("Enforce", "Enforce", "Enforce", "Audit", "Disabled"),
   tier: fc.constantFrom<TierName>("Admin", "Tenant", "Baseline"),
   subject: fc.uniqueArray(fc.nat(TENANTS.length - 1), { minLength: 1 }),
@@ -145,16 +198,27 @@ export const policySet: fc.Arbitrary<string> = fc
     documents(
       ...UPSTREAMS.map((one, index) => upstream(one, { ecs: index === 1 })),
       ...tenants.map((spec, index) => tenant(`t${index}`, spec)),
-      ...policies.map(({ tier, mode, subject, rules }, index) =>
+      ...policies.map(({ tier, mode, subject, narrowed, except, rules }, index) =>
         tierPolicy(`p${index}`, tier, {
           priority: (index * 7) % 5,
           mode,
-          subject: { tenants: tenantsOf(tier, subject, tenants.length) },
+          subject: { tenants: tenantsOf(tier, subject, tenants.length), ...narrowed },
+          except: exceptOf(tier, except, tenants.length),
           rules: rules.map((one, position) => ({ name: `r${position}`, ...one })),
         }),
       ),
     ),
   );
+
+type Except = readonly [who: object, tenants: readonly string[] | undefined];
+
+function exceptOf(tier: TierName, except: Except | undefined, count: number): object | undefined {
+  if (except === undefined) return undefined;
+  const [named, tenants] = except;
+  const known = tier === "Tenant" ? undefined : tenants?.filter((name) => Number(name.slice(1)) < count);
+  const whole = { ...named, ...(known !== undefined && known.length > 0 ? { tenants: known } : {}) };
+  return Object.keys(whole).length > 0 ? whole : undefined;
+}
 
 /** Undefined: all of them. */
 function tenantsOf(tier: TierName, subject: readonly number[], count: number): string[] | undefined {
@@ -171,6 +235,8 @@ export const request: fc.Arbitrary<PlainRequest> = fc.record(
     path: fc.constantFrom("/one", "/two", "/three"),
     labels: fc.array(fc.constantFrom(...LABELS, "zz"), { maxLength: 5 }),
     qtype: fc.constantFrom(...TYPES, 99),
+    transport: fc.nat(4),
+    time,
   },
-  { requiredKeys: ["address", "labels", "qtype"] },
+  { requiredKeys: ["address", "labels", "qtype", "transport", "time"] },
 );

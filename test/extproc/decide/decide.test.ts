@@ -48,6 +48,7 @@ describe("decide: names and rules", () => {
       policy: "p",
       rule: "deny-com",
       audits: [],
+      alternatives: [],
     });
     assert.ok("forward" in ask(snapshot, { name: "com" }));
     assert.equal(ask(snapshot, { name: "com" }).scope.extent, Extent.EXACT);
@@ -150,7 +151,7 @@ describe("decide: names and rules", () => {
 
   it("refuses what no worker sends", () => {
     const snapshot = withRules({ name: "r", match: { names: ["*"] }, action: "Deny" });
-    const request = { address: addressOf("10.0.0.1"), listener: "l", transport: 0, qtype: 1 } as const;
+    const request = { address: addressOf("10.0.0.1"), listener: "l", transport: 0, qtype: 1, time: 0 } as const;
     const names = [[], [1], [1, 97], [0, 0], [64, 0], [192, 12], Array(256).fill(0), [1, 97, 0, 0]];
     for (const name of names) {
       assert.throws(() => decide(snapshot, { ...request, qname: Uint8Array.from(name) }), MalformedRequest);
@@ -241,6 +242,154 @@ describe("decide: modes", () => {
     assert.deepEqual(audits(ask(snapshot, { name: "x.com" })), ["q/no 1"]);
     const asleep = ask(snapshotOf(trial("Disabled")), { name: "x.com" });
     assert.deepEqual([audits(asleep), "forward" in asleep], [[], true]);
+  });
+});
+
+describe("decide: circumstances", () => {
+  const NOON = Date.UTC(2026, 0, 5, 12); // a Monday
+  const MINUTE = 60_000;
+
+  it("ask for a transport, and say for which a verdict holds", () => {
+    const snapshot = withRules(
+      { name: "dot", match: { names: ["*.com"], transports: ["DoT", "DoH"] }, action: "Accept" },
+      { name: "rest", match: { names: ["*.com"] }, action: "Deny" },
+    );
+    const accepted = ask(snapshot, { name: "x.com", transport: 3 });
+    assert.deepEqual([accepted.rule, accepted.scope.transports], ["dot", 0b01100]);
+    const denied = ask(snapshot, { name: "x.com", transport: 0 });
+    assert.deepEqual([denied.rule, denied.scope.transports], ["rest", 0b10011]);
+    assert.equal(ask(snapshot, { name: "x.org", transport: 0 }).scope.transports, 0);
+  });
+
+  const scheduled = (schedule: object) =>
+    withRules({ name: "r", match: { names: ["*.com"], schedule }, action: "Deny" });
+  const at = (snapshot: ReturnType<typeof scheduled>, time: number) => {
+    const verdict = ask(snapshot, { name: "x.com", time });
+    assert.equal(verdict.scope.extent, Extent.BELOW, "a schedule narrows no names");
+    return [verdict.rule === "r", verdict.scope.lifetime_ms / MINUTE];
+  };
+
+  it("ask for a time, and hold until it is over", () => {
+    const office = scheduled({ days: ["Mon", "Tue"], between: ["08:00", "18:00"], timeZone: "UTC" });
+    assert.deepEqual(at(office, NOON), [true, 360]);
+    assert.deepEqual(at(office, NOON - 4 * 60 * MINUTE - 1), [false, 1 / MINUTE]);
+    assert.deepEqual(at(office, NOON + 6 * 60 * MINUTE - 1), [true, 1 / MINUTE]);
+    assert.deepEqual(at(office, NOON + 6 * 60 * MINUTE), [false, 14 * 60]);
+    // Wednesday: nothing changes for more than a day.
+    assert.deepEqual(at(office, NOON + 48 * 60 * MINUTE), [false, 24 * 60]);
+    assert.equal(ask(office, { name: "x.org", time: NOON }).scope.lifetime_ms, 0);
+  });
+
+  it("take a night for the day on which it begins", () => {
+    const night = scheduled({ days: ["Mon"], between: ["22:00", "06:00"] });
+    assert.deepEqual(at(night, NOON), [false, 600]);
+    assert.deepEqual(at(night, NOON + 15 * 60 * MINUTE), [true, 180]);
+    assert.deepEqual(at(night, NOON - 11 * 60 * MINUTE), [false, 21 * 60]);
+  });
+
+  it("go by the clock on the wall, which is put forward and back", () => {
+    const berlin = scheduled({ between: ["08:00", "18:00"], timeZone: "Europe/Berlin" });
+    assert.deepEqual(at(berlin, NOON), [true, 300]);
+    assert.deepEqual(at(berlin, Date.UTC(2026, 6, 6, 6)), [true, 600]);
+    // The night in which 2:00 becomes 3:00: the verdict ends there, whatever the window.
+    assert.deepEqual(at(berlin, Date.UTC(2026, 2, 29, 0)), [false, 60]);
+    assert.deepEqual(at(berlin, Date.UTC(2026, 2, 29, 1)), [false, 300]);
+  });
+
+  it("leave to chance what has a percentage, and go on", () => {
+    const snapshot = withRules(
+      { name: "trial", mode: "Audit", match: { names: ["*.com"], percent: 50 }, action: "Deny" },
+      { name: "some", match: { names: ["*.com"], percent: 0.5 }, action: "Deny", response: { code: "REFUSED" } },
+      { name: "more", match: { names: ["x.com"], percent: 100 }, action: "Accept" },
+      { name: "rest", match: { names: ["*.com"] }, action: "Deny" },
+    );
+    const verdict = ask(snapshot, { name: "x.com" });
+    assert.deepEqual([verdict.rule, "deny" in verdict], ["rest", true]);
+    const told = verdict.alternatives.map((one) => [one.chance, one.rule, "deny" in one, one.audits.length]);
+    assert.deepEqual(told, [
+      [50, "some", true, 1],
+      [10_000, "more", false, 1],
+    ]);
+    assert.deepEqual(verdict.audits, [{ policy: "p", rule: "trial", action: 1, chance: 5000 }]);
+    const below = ask(snapshot, { name: "y.com" });
+    assert.deepEqual([below.scope.extent, below.scope.labels], [Extent.BELOW, 1], "a percentage narrows no names");
+  });
+});
+
+describe("decide: whom a policy speaks of", () => {
+  const deny = [{ name: "r", match: { names: ["*"] }, action: "Deny" }];
+  const set = (subject: object, except?: object) =>
+    snapshotOf(
+      documents(
+        upstream("public"),
+        tenant("t", { match: [{ cidrs: ["10.0.0.0/8", "fd00::/8"] }], upstream: "public" }),
+        tenant("s", { match: [{ cidrs: ["11.0.0.0/8"] }], upstream: "public" }),
+        tierPolicy("p", "Admin", { priority: 1, subject, except, rules: deny }),
+      ),
+    );
+  const who = (snapshot: ReturnType<typeof set>, asked: Parameters<typeof ask>[1]) => {
+    const verdict = ask(snapshot, asked);
+    const { subject, tenant: name, prefix } = verdict.client;
+    return `${name}/${prefix} ${"deny" in verdict ? "deny" : "forward"} ${Math.floor(subject / 4096)} ${subject % 4096}`;
+  };
+
+  it("may be some blocks: they are a subject of their own, and the client's block ends with them (traps 1)", () => {
+    const snapshot = set({ tenants: ["t"], cidrs: ["10.1.0.0/16", "fd00:1::/32"] });
+    assert.equal(who(snapshot, { from: "10.1.2.3" }), "t/16 deny 1 4");
+    assert.equal(who(snapshot, { from: "10.2.2.3" }), "t/15 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.128.2.3" }), "t/9 forward 0 4");
+    assert.equal(who(snapshot, { from: "11.1.2.3" }), "s/8 forward 0 3");
+    assert.equal(who(snapshot, { from: "fd00:1::1" }), "t/32 deny 1 4");
+    assert.equal(who(snapshot, { from: "::ffff:10.1.2.3" }), "t/112 deny 1 4");
+    assert.equal(snapshot.revision.evidence, 0);
+  });
+
+  it("may be some principals: then it matters who shows which", () => {
+    const snapshot = set({ principals: ["spiffe://d.example/ns/*/sa/api"] });
+    assert.equal(snapshot.revision.evidence, 1);
+    assert.equal(who(snapshot, { from: "10.1.2.3", principal: PRINCIPAL }), "t/8 deny 1 4");
+    assert.equal(who(snapshot, { from: "11.1.2.3", principal: PRINCIPAL }), "s/8 deny 1 3");
+    assert.equal(who(snapshot, { from: "10.1.2.3", principal: `${PRINCIPAL}2` }), "t/8 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.1.2.3" }), "t/8 forward 0 4");
+  });
+
+  it("asks for all fields at once, and leaves out whom all fields of the exception have", () => {
+    const snapshot = set(
+      { principals: ["spiffe://d.example/ns/*/sa/api"], cidrs: ["10.1.0.0/16", "11.0.0.0/8"] },
+      { tenants: ["t"], cidrs: ["10.1.2.0/24"] },
+    );
+    assert.equal(who(snapshot, { from: "10.1.1.1", principal: PRINCIPAL }), "t/23 deny 1 4");
+    assert.equal(who(snapshot, { from: "10.1.2.1", principal: PRINCIPAL }), "t/24 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.3.0.0", principal: PRINCIPAL }), "t/15 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.1.1.1" }), "t/8 forward 0 4");
+    assert.equal(who(snapshot, { from: "11.0.0.1", principal: PRINCIPAL }), "s/8 deny 1 3");
+  });
+
+  it("may be all tenants but some", () => {
+    const snapshot = set({}, { tenants: ["t"] });
+    assert.equal(who(snapshot, { from: "10.1.1.1" }), "t/8 forward 0 4");
+    assert.equal(who(snapshot, { from: "11.1.1.1" }), "s/8 deny 0 3");
+  });
+
+  it("tells a hundred conditions of one tenant apart", () => {
+    const blocks = Array.from({ length: 100 }, (_, index) => `10.${index}.0.0/16`);
+    const snapshot = snapshotOf(
+      documents(
+        upstream("public"),
+        tenant("t", { match: [{ cidrs: ["10.0.0.0/8"] }], upstream: "public" }),
+        ...blocks.map((block, index) =>
+          tierPolicy(`p${index}`, "Admin", { priority: index, subject: { cidrs: [block] }, rules: deny }),
+        ),
+      ),
+    );
+    const subjects = new Set<number>();
+    for (let index = 0; index <= 100; index++) {
+      const { client, policy: by } = ask(snapshot, { from: `10.${index}.2.3` });
+      assert.equal(by, index === 100 ? "" : `p${index}`);
+      assert.ok(Number.isSafeInteger(client.subject) && client.subject % 4096 === 3);
+      subjects.add(client.subject);
+    }
+    assert.equal(subjects.size, 101);
   });
 });
 

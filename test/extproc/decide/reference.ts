@@ -17,6 +17,10 @@ export interface PlainRequest {
   /** Leftmost first, lower case. */
   readonly labels: readonly string[];
   readonly qtype: number;
+  /** Transport of verdict.proto. */
+  readonly transport: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
 }
 
 export interface PlainVerdict {
@@ -24,8 +28,10 @@ export interface PlainVerdict {
   readonly policy: string;
   readonly rule: string;
   readonly action: string;
-  /** Rules in mode Audit that matched: `policy/rule action`. */
+  /** Rules in mode Audit that matched: `policy/rule action percent`. */
   readonly audits: readonly string[];
+  /** What comes about by chance instead, with the percentage in front of it. */
+  readonly alternatives: readonly string[];
 }
 
 /** A verdict names no more. */
@@ -35,24 +41,47 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const tenants = resources.filter((one) => one.kind === "Tenant");
   const client = whose(tenants, request);
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
-  if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5", audits: [] };
+  if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5", audits: [], alternatives: [] };
   const policies = resources
     .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
-    .filter(({ spec }) => spec.subject.tenants?.includes(tenant.metadata.name) ?? true);
+    .filter((policy) => speaksOf(policy, tenant.metadata.name, request));
   const audited: Decisive[] = [];
-  const decisive = decidingRule(policies, request, audited);
+  const draws: Draw[] = [];
+  const decisive = decidingRule(policies, request, audited, draws);
+  const upstream = upstreamOf(tenant, request.labels);
   const audits = audited
     .slice(0, MAX_AUDITS)
-    .map(({ policy, rule }) => `${policy.metadata.name}/${rule.name} ${rule.action}`);
-  if (decisive?.rule.action === "Deny") {
-    const { policy, rule } = decisive;
-    const code = rule.response?.code ?? (rule.match.types ? "NODATA" : "NXDOMAIN");
-    const rcode = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code];
-    return { client, policy: policy.metadata.name, rule: rule.name, action: `deny ${rcode}`, audits };
-  }
-  const judged = { client, policy: decisive?.policy.metadata.name ?? "", rule: decisive?.rule.name ?? "", audits };
-  const upstream = upstreamOf(tenant, request.labels);
-  return { ...judged, action: upstream === undefined ? "deny 5" : `forward ${upstream}` };
+    .map((one) => `${nameOf(one)} ${one.rule.action} ${one.rule.match.percent ?? 0}`);
+  return {
+    client,
+    policy: decisive?.policy.metadata.name ?? "",
+    rule: decisive?.rule.name ?? "",
+    action: actionOf(decisive?.rule, upstream),
+    audits,
+    alternatives: draws.map(
+      (draw) =>
+        `${draw.rule.match.percent}% ${nameOf(draw)} ${actionOf(draw.rule, upstream)} [${audits.slice(0, draw.audits)}]`,
+    ),
+  };
+}
+
+function nameOf({ policy, rule }: Decisive): string {
+  return `${policy.metadata.name}/${rule.name}`;
+}
+
+function actionOf(rule: Rule | undefined, upstream: string | undefined): string {
+  if (rule?.action !== "Deny") return upstream === undefined ? "deny 5" : `forward ${upstream}`;
+  const code = rule.response?.code ?? (rule.match.types ? "NODATA" : "NXDOMAIN");
+  return `deny ${{ NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code]}`;
+}
+
+function speaksOf({ spec: { subject, except } }: Policy, tenant: string, request: PlainRequest): boolean {
+  const isOneOf = (who: NonNullable<Policy["spec"]["except"]> & { tenants?: readonly string[] | undefined }) =>
+    (who.tenants === undefined || who.tenants.includes(tenant)) &&
+    (who.principals === undefined ||
+      who.principals.some((pattern) => specificity(pattern, request.principal) !== undefined)) &&
+    (who.cidrs === undefined || longestBlock(who.cidrs, request.address) !== undefined);
+  return isOneOf(subject) && !(except !== undefined && isOneOf(except));
 }
 
 interface Decisive {
@@ -60,8 +89,18 @@ interface Decisive {
   readonly rule: Rule;
 }
 
+interface Draw extends Decisive {
+  /** Audits that were met before it. */
+  readonly audits: number;
+}
+
 /** Tier after tier; in a tier by priority, in a policy rule after rule; a Pass goes on with the next tier. */
-function decidingRule(policies: readonly Policy[], request: PlainRequest, audited: Decisive[]): Decisive | undefined {
+function decidingRule(
+  policies: readonly Policy[],
+  request: PlainRequest,
+  audited: Decisive[],
+  draws: Draw[],
+): Decisive | undefined {
   for (const tier of ["Admin", "Tenant", "Baseline"]) {
     const found = decidingRuleOf(
       policies
@@ -69,33 +108,74 @@ function decidingRule(policies: readonly Policy[], request: PlainRequest, audite
         .toSorted((a, b) => a.spec.priority - b.spec.priority),
       request,
       audited,
+      draws,
     );
     if (found !== undefined && found.rule.action !== "Pass") return found;
   }
   return undefined;
 }
 
-/** What is in mode Audit is written down and has no word: of a policy the first that matches. */
-function decidingRuleOf(policies: readonly Policy[], request: PlainRequest, audited: Decisive[]): Decisive | undefined {
+function decidingRuleOf(
+  policies: readonly Policy[],
+  request: PlainRequest,
+  audited: Decisive[],
+  draws: Draw[],
+): Decisive | undefined {
   for (const policy of policies) {
     if (policy.spec.mode === "Disabled") continue;
-    const matching = policy.spec.rules.filter((rule) => rule.mode !== "Disabled" && matches(rule, request));
-    const inAudit = (rule: Rule) => policy.spec.mode === "Audit" || rule.mode === "Audit";
-    const rule = matching.find((one) => !inAudit(one));
-    const before = rule === undefined ? matching : matching.slice(0, matching.indexOf(rule));
-    const audit = before.find(inAudit);
-    if (audit !== undefined) audited.push({ policy, rule: audit });
-    if (rule !== undefined) return { policy, rule };
+    // What is in mode Audit is written down and has no word: of a policy up to the first that would surely have ended it.
+    let ended = false;
+    for (const rule of policy.spec.rules) {
+      if (rule.mode === "Disabled" || !matches(rule, request)) continue;
+      const percent = rule.match.percent;
+      if (policy.spec.mode === "Audit" || rule.mode === "Audit") {
+        if (!ended) audited.push({ policy, rule });
+        ended ||= percent === undefined;
+      } else if (percent === undefined) {
+        return { policy, rule };
+      } else {
+        draws.push({ policy, rule, audits: Math.min(audited.length, MAX_AUDITS) });
+      }
+    }
   }
   return undefined;
 }
 
-function matches({ match: { names, types } }: Rule, { labels, qtype }: PlainRequest): boolean {
+function matches({ match }: Rule, { labels, qtype, transport, time }: PlainRequest): boolean {
+  const { names, types, transports, schedule } = match;
+  const over = ["UDP", "TCP", "DoT", "DoH", "DoH3"][transport];
   return (
     (names === undefined || names.some((pattern) => matchesName(pattern, labels))) &&
-    (types === undefined || types.includes(qtype))
+    (types === undefined || types.includes(qtype)) &&
+    (transports === undefined || transports.some((one) => one === over)) &&
+    (schedule === undefined || isWithin(schedule, time))
   );
 }
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** By the clock on the wall; a window over midnight is of the day on which it begins. */
+function isWithin({ days, between, timeZone }: NonNullable<Rule["match"]["schedule"]>, time: number): boolean {
+  const format =
+    formats.get(timeZone) ??
+    new Intl.DateTimeFormat("en-US", {
+      timeZone,
+      weekday: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+    });
+  formats.set(timeZone, format);
+  const [day = "", hour = "", minute = ""] = format.format(time).split(/[ ,:]+/);
+  const now = Number(hour) * 60 + Number(minute);
+  const [start, end] = between ?? [0, 24 * 60];
+  const yesterday = WEEK[(WEEK.indexOf(day) + 6) % 7];
+  const on = (which: string | undefined) => days === undefined || days.some((one) => one === which);
+  if (start < end) return on(day) && now >= start && now < end;
+  return (on(day) && now >= start) || (on(yesterday) && now < end);
+}
+
+const WEEK = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 function textOf(pattern: NamePattern): string[] {
   return pattern.labels.map((label) => Buffer.from(label).toString("latin1"));

@@ -112,6 +112,71 @@ spec:
       /spec.tier: expected one of Admin, Baseline, got "Tenant"/,
     ],
     [
+      "a match of nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {percent: 5}, action: Deny}]}\n`,
+      /rules\[0\].match: expected names, types, transports or schedule, got none/,
+    ],
+    [
+      "a transport of another name",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {transports: [QUIC]}, action: Deny}]}\n`,
+      /transports\[0\]: expected one of UDP, TCP, DoT, DoH, DoH3, got "QUIC"/,
+    ],
+    [
+      "a schedule of no time",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {timeZone: UTC}}, action: Deny}]}\n`,
+      /match.schedule: expected days or between, got neither/,
+    ],
+    [
+      "a time of day that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {between: [8:00, "24:01"]}}, action: Deny}]}\n`,
+      /between\[0\]: expected a time of day as 08:30, up to 24:00, got "8:00"/,
+    ],
+    [
+      "a window without a length",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {between: ["08:00", "08:00"]}}, action: Deny}]}\n`,
+      /schedule.between: expected a beginning and another end/,
+    ],
+    [
+      "a time zone that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {days: [Mon], timeZone: Europe/Bonn}}, action: Deny}]}\n`,
+      /timeZone: expected a time zone as Europe.Berlin or UTC, got "Europe.Bonn"/,
+    ],
+    [
+      "a day of another language",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {days: [Mo]}}, action: Deny}]}\n`,
+      /days\[0\]: expected one of Sun, Mon, .*, got "Mo"/,
+    ],
+    [
+      "a percentage of nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 0}, action: Deny}]}\n`,
+      /match.percent: expected .*0.*, got 0/,
+    ],
+    [
+      "a percentage of more than all",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 101}, action: Deny}]}\n`,
+      /match.percent: expected 100 or less, got 101/,
+    ],
+    [
+      "a percentage too fine",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 0.001}, action: Deny}]}\n`,
+      /match.percent: expected hundredths of a percent/,
+    ],
+    [
+      "a Pass by chance",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 5}, action: Pass}]}\n`,
+      /match.percent: expected no percent with action Pass/,
+    ],
+    [
+      "an exception of nobody",
+      `${HEAD}kind: ClusterDnsPolicy\nmetadata: {name: p}\nspec: {tier: Admin, priority: 1, subject: {}, except: {}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.except: expected who is excepted, got an empty map/,
+    ],
+    [
+      "an exception of tenants by a tenant",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, except: {tenants: [s]}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.except.tenants: expected .*, got the unknown field "tenants"/,
+    ],
+    [
       "a principal that is required of nobody",
       `${HEAD}kind: Tenant\nmetadata: {name: t}\nspec: {match: [{cidrs: [10.0.0.0/8]}], requires: principal}\n`,
       /spec.requires: expected an entry of spec.match with principals/,

@@ -63,23 +63,61 @@ describe("verdicts", () => {
       for (let at = 0; at < octets.length; ) {
         const [action = 0, policy = 0, rule = 0] = octets.subarray(at);
         const text = (from: number, length: number) => octets.subarray(from, from + length).toString();
-        told.push(`${text(at + 3, policy)}/${text(at + 3 + policy, rule)} ${action}`);
-        at += 3 + policy + rule;
+        const chance = octets.readUInt16LE(at + 3);
+        told.push(`${text(at + 5, policy)}/${text(at + 5 + policy, rule)} ${action}${chance ? ` ${chance}` : ""}`);
+        at += 5 + policy + rule;
       }
       return told;
     };
     const audit = (policy: string, rule: string, action: number) => ({ policy, rule, action });
     assert.ok(lab.read(encode({ ...sound, audits: [audit("p", "ok", 0), audit("q", "", 2)] })));
-    assert.deepEqual([audits(), lab.room.call("heldWouldDeny")], [["p/ok 0", "q/ 2"], 0]);
-    assert.ok(
-      lab.read(encode({ ...sound, policy: "x", rule: "y", audits: [audit("p", "ok", 0), audit("p", "no", 1)] })),
-    );
-    assert.deepEqual([audits(), lab.room.call("heldWouldDeny")], [["p/ok 0", "p/no 1"], 1]);
+    assert.deepEqual(audits(), ["p/ok 0", "q/ 2"]);
+    const third = { ...audit("p", "no", 1), chance: 10_000 };
+    assert.ok(lab.read(encode({ ...sound, policy: "x", rule: "y", audits: [audit("p", "ok", 0), third] })));
+    assert.deepEqual(audits(), ["p/ok 0", "p/no 1 10000"]);
+    assert.ok(!lab.read(encode({ ...sound, audits: [{ ...third, chance: 10_001 }] })), "more than certain");
     assert.ok(lab.read(encode({ ...sound, audits: Array(9).fill(audit("p".repeat(300), "r".repeat(300), 1)) })));
     assert.deepEqual(audits(), Array(8).fill(`${"p".repeat(253)}/${"r".repeat(253)} 1`));
     assert.ok(lab.read(encode(sound)));
     assert.deepEqual(audits(), []);
     assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x52, 2, 0x0a, 9)])), "an audit that is cut short");
+  });
+
+  it("have a chain of blocks where chance has a word", () => {
+    const deny = { rcode: 5, ede_text: "by chance" };
+    const one = { chance: 100, deny, policy: "p", rule: "one", audits: [{ policy: "a", rule: "b" }] };
+    const two = { chance: 10_000, forward: { upstream: 9, view: 5 }, rule: "two" };
+    const chained = () => [0, 1, 2, 3, 4].map((index) => lab.room.call("chained", index));
+    for (let times = 0; times < 1000; times++) {
+      assert.ok(lab.read(encode({ ...sound, client: { subject: 7 }, alternatives: [one, two], rule: "last" })));
+    }
+    assert.deepEqual(chained(), [3, (100 << 16) | 2, (10_000 << 16) | 1, 1, -1]);
+    assert.deepEqual([number("subject"), lab.text(2)], [7, ""]);
+    const memory = lab.room.memorySize;
+    lab.room.call("holdNext");
+    assert.deepEqual([number("subject"), number("rcode"), lab.text(0)], [7, 5, "by chance"]);
+    lab.room.call("holdNext");
+    assert.deepEqual([number("subject"), number("upstream"), lab.text(2)], [7, 9, "two"]);
+    lab.room.call("holdNext");
+    assert.deepEqual([number("subject"), lab.text(2)], [7, "last"]);
+    for (const wrong of [
+      { ...one, chance: 0 },
+      { ...one, chance: 10_001 },
+      { chance: 1, rule: "does nothing" },
+    ]) {
+      for (let times = 0; times < 1000; times++) {
+        assert.ok(!lab.read(encode({ ...sound, alternatives: [two, wrong, one] })), JSON.stringify(wrong));
+      }
+    }
+    assert.ok(lab.read(encode({ ...sound, alternatives: Array(16).fill(one) })));
+    assert.ok(!lab.read(encode({ ...sound, alternatives: Array(17).fill(one) })));
+    assert.ok(!lab.read(encode({ ...sound, alternatives: [one], forward: undefined })), "the last has no action");
+    assert.equal(lab.room.memorySize, memory);
+  });
+
+  it("have subjects of more than 32 bits", () => {
+    assert.ok(lab.read(encode({ ...sound, client: { subject: 2 ** 53 - 1 } })));
+    assert.equal(lab.fields.subject, 2n ** 53n - 1n);
   });
 
   it("have the last of their actions, where they have two", () => {
@@ -148,6 +186,13 @@ describe("verdicts", () => {
     const seeds = [
       encode({ ...sound, scope }),
       encode({ revision: 9, client: { subject: 1 }, scope, deny, rule: "r", audits: [{ policy: "p", rule: "s" }] }),
+      encode({
+        ...sound,
+        alternatives: [
+          { chance: 9, deny, rule: "r" },
+          { chance: 9, forward: { upstream: 1 } },
+        ],
+      }),
     ];
     const started = performance.now();
     let verdicts = 0;

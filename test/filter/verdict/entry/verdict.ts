@@ -13,7 +13,6 @@ import {
   ruleAt,
   Verdict,
   VerdictReader,
-  wouldDeny,
 } from "../../../../filter/verdict/verdict";
 import { VerdictCache } from "../../../../filter/verdict/verdict-cache";
 import { NameKey, seedNameHashes } from "../../../../filter/wire/name";
@@ -103,9 +102,20 @@ export function audits(): u32 {
   memory.copy(output, auditsAt(verdict), length);
   return length;
 }
-export function heldWouldDeny(): u32 {
-  const verdict = held;
-  return verdict !== null && wouldDeny(verdict) ? 1 : 0;
+/** Of the chain that is held, block `index`: its chance in the upper half, its action in the lower; -1 beyond. */
+export function chained(index: u32): i32 {
+  let at = held;
+  for (let i: u32 = 0; i < index && at !== null; i++) at = at.next;
+  return at === null ? -1 : <i32>((at.chance << 16) | <u32>at.action);
+}
+/** Holds the next block of the chain instead of the head. */
+export function holdNext(): void {
+  const head = held;
+  if (head === null) return;
+  const next: Verdict | null = head.next;
+  if (next !== null) retainVerdict(next);
+  held = next;
+  releaseVerdict(head);
 }
 
 /** The name at `inputAt` is what the functions below are about. */
@@ -161,7 +171,7 @@ export function putClient(prefix: u32, subject: u32, tenant: u32): void {
 /** The peer's subject; with `forgetting`, it is looked up and not remembered from before. */
 export function findClient(forgetting: u32): u32 {
   if (forgetting) peer.subjectEpoch = 0;
-  return clients.find(peer);
+  return <u32>clients.find(peer);
 }
 export function peerTenant(): u32 {
   return peer.tenant;

@@ -6,10 +6,12 @@ export interface Audit {
   'policy'?: (string);
   'rule'?: (string);
   'action'?: (_dns_mesh_v1_RuleAction);
+  'chance'?: (number);
 }
 
 export interface Audit__Output {
   'policy': (string);
   'rule': (string);
   'action': (_dns_mesh_v1_RuleAction__Output);
+  'chance': (number);
 }

@@ -5,6 +5,7 @@ import type { Scope as _dns_mesh_v1_Scope, Scope__Output as _dns_mesh_v1_Scope__
 import type { Forward as _dns_mesh_v1_Forward, Forward__Output as _dns_mesh_v1_Forward__Output } from '../../../dns/mesh/v1/Forward.ts';
 import type { Deny as _dns_mesh_v1_Deny, Deny__Output as _dns_mesh_v1_Deny__Output } from '../../../dns/mesh/v1/Deny.ts';
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
+import type { Alternative as _dns_mesh_v1_Alternative, Alternative__Output as _dns_mesh_v1_Alternative__Output } from '../../../dns/mesh/v1/Alternative.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Verdict {
@@ -16,6 +17,7 @@ export interface Verdict {
   'policy'?: (string);
   'rule'?: (string);
   'audits'?: (_dns_mesh_v1_Audit)[];
+  'alternatives'?: (_dns_mesh_v1_Alternative)[];
   'action'?: "forward"|"deny";
 }
 
@@ -28,5 +30,6 @@ export interface Verdict__Output {
   'policy': (string);
   'rule': (string);
   'audits': (_dns_mesh_v1_Audit__Output)[];
+  'alternatives': (_dns_mesh_v1_Alternative__Output)[];
   'action'?: "forward"|"deny";
 }
