@@ -2,6 +2,7 @@
  * Policies and rules as records, each policy with a trie of the names that its rules speak of.
  */
 import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS } from "../compiled/layout.ts";
+import { DenyForm } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
 import { EDE_CODES, type Policy, type Response, type Rule, TIERS, TRANSPORTS, tierOf } from "../resources/schema.ts";
@@ -17,6 +18,9 @@ const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
 
 /** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
 const DEFAULT_DENIAL_TTL = 30;
+
+const TYPE_A = 1;
+const TYPE_AAAA = 28;
 
 const EVERY_NAME = [new NamePattern([], "every")];
 
@@ -63,6 +67,9 @@ export function compilePolicies(
         transportBits(rule),
         rule.match.schedule === undefined ? 0 : schedules.add(rule.match.schedule) + 1,
         Math.round((rule.match.percent ?? 0) * 100),
+        denial.form,
+        lists.append(denial.records.flatMap(({ type, data }) => [type, strings.intern(data)])),
+        denial.records.length,
       );
       ruleCount++;
     }
@@ -87,6 +94,17 @@ function defaultCode({ match }: Rule): keyof typeof RCODES {
   return match.types ? "NODATA" : "NXDOMAIN";
 }
 
+/** Over all but UDP a truncated denial is one like any other. */
+function lookOf(
+  response: Response | undefined,
+  code: keyof typeof RCODES,
+): { readonly form: DenyForm; readonly rcode: number } {
+  if (response?.addresses) return { form: DenyForm.RECORDS, rcode: 0 };
+  if (response?.code === "Drop") return { form: DenyForm.DROP, rcode: RCODES[code] };
+  if (response?.code === "Truncate") return { form: DenyForm.TRUNCATE, rcode: RCODES[code] };
+  return { form: DenyForm.RCODE, rcode: RCODES[response?.code ?? code] };
+}
+
 export function compileDenial(
   response: Response | undefined,
   code: keyof typeof RCODES,
@@ -94,10 +112,17 @@ export function compileDenial(
   edeText: string,
 ): DenialRecord {
   const ede = response?.ede;
-  const rcode = RCODES[response?.code ?? code];
+  const { form, rcode } = lookOf(response, code);
+  const records = (response?.addresses ?? []).map((octets) => ({
+    type: octets.length === 4 ? TYPE_A : TYPE_AAAA,
+    data: Buffer.from(octets).toString("base64"),
+  }));
+  const usual = form === DenyForm.RECORDS ? EDE_CODES.ForgedAnswer : edeCode;
   return {
     rcode,
-    edeCode: ede === undefined ? edeCode : typeof ede === "string" ? EDE_CODES[ede] : ede.code,
+    form,
+    records,
+    edeCode: ede === undefined ? usual : typeof ede === "string" ? EDE_CODES[ede] : ede.code,
     edeText: typeof ede === "object" ? (ede.text ?? edeText) : edeText,
     ttl: rcode === RCODES.REFUSED ? 0 : (response?.ttl ?? DEFAULT_DENIAL_TTL),
   };

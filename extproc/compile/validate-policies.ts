@@ -186,8 +186,9 @@ function placeOf({ resource, origin }: LocatedPolicy, path: readonly (string | n
 
 function warnOfTtl(policy: LocatedPolicy, findings: Findings): void {
   for (const [index, { response }] of policy.resource.spec.rules.entries()) {
-    if (response?.code !== "REFUSED" || response.ttl === undefined) continue;
-    const message = "expected no ttl with REFUSED, which clients do not cache: it has no effect";
+    const code = response?.code;
+    if ((code !== "REFUSED" && code !== "Drop") || response?.ttl === undefined) continue;
+    const message = `expected no ttl with ${code}, which clients do not cache: it has no effect`;
     findings.warn(policy, ["spec", "rules", index, "response", "ttl"], message);
   }
 }

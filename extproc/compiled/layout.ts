@@ -59,7 +59,7 @@ export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 13;
+export const RULE_WORDS = 16;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -73,6 +73,9 @@ export const RULE_AUDIT = 9; // 1: it is recorded, and has no word
 export const RULE_TRANSPORTS = 10; // bits 1 << Transport; 0: all
 export const RULE_SCHEDULE = 11; // schedule + 1; 0: always
 export const RULE_CHANCE = 12; // of 10,000; 0: without chance
+export const RULE_FORM = 13; // Deny.Form of verdict.proto
+export const RULE_RECORDS = 14; // start in lists: pairs of a type and a string, its RDATA in base64
+export const RULE_RECORD_COUNT = 15;
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;

@@ -47,6 +47,17 @@ export interface Deny {
   readonly ede_text: string;
   readonly ttl: number;
   readonly soa_labels: number;
+  readonly form: DenyForm;
+  readonly records: readonly RecordMessage[];
+}
+
+export const DenyForm = { RCODE: 0, DROP: 1, TRUNCATE: 2, RECORDS: 3 } as const;
+export type DenyForm = (typeof DenyForm)[keyof typeof DenyForm];
+
+export interface RecordMessage {
+  readonly type: number;
+  /** Octets in base64, as protobufjs takes them. */
+  readonly data: string;
 }
 
 /** RuleAction of verdict.proto. */

@@ -6,7 +6,7 @@
  * in within a millisecond. A Snapshot is never changed; a new policy is a new Snapshot.
  */
 import { type Directory, type Sections, viewSections } from "./layout.ts";
-import type { ClusterDefinition, RevisionMessage, UpstreamMessage } from "./messages.ts";
+import type { ClusterDefinition, DenyForm, RecordMessage, RevisionMessage, UpstreamMessage } from "./messages.ts";
 import { StringTable } from "./strings.ts";
 
 /** The answer to clients that are no tenant's. */
@@ -15,6 +15,8 @@ export interface DenialRecord {
   readonly edeCode: number;
   readonly edeText: string;
   readonly ttl: number;
+  readonly form: DenyForm;
+  readonly records: readonly RecordMessage[];
 }
 
 export interface CompiledTables {

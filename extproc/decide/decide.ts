@@ -13,9 +13,12 @@ import {
   RULE_CHANCE,
   RULE_EDE_CODE,
   RULE_EDE_TEXT,
+  RULE_FORM,
   RULE_NAME,
   RULE_POLICY,
   RULE_RCODE,
+  RULE_RECORD_COUNT,
+  RULE_RECORDS,
   RULE_TTL,
   RULE_WORDS,
   SUBJECT_UNIDENTIFIED,
@@ -25,12 +28,23 @@ import {
   TENANT_POLICY_COUNT,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
-import type { Action, AuditMessage, Deny, Forward, RuleAction, Verdict, VerdictClient } from "../compiled/messages.ts";
+import {
+  type Action,
+  type AuditMessage,
+  type Deny,
+  DenyForm,
+  type Forward,
+  type RecordMessage,
+  type RuleAction,
+  type Verdict,
+  type VerdictClient,
+} from "../compiled/messages.ts";
 import { readAddress } from "../compiled/networks.ts";
 import { judge, type Match } from "../compiled/policy-walk.ts";
 import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
+import type { StringTable } from "../compiled/strings.ts";
 import { findForward } from "../compiled/zones.ts";
 import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify } from "./client.ts";
@@ -45,6 +59,8 @@ const NO_UPSTREAM: Deny = {
   ede_text: "no upstream for this name",
   ttl: 0,
   soa_labels: 0,
+  form: DenyForm.RCODE,
+  records: [],
 };
 
 const BY_NOBODY = { policy: "", rule: "" };
@@ -144,12 +160,12 @@ function describeClient(
 
 /** Clients without the principal that their address asks for get the unknown client's answer, with its own reason. */
 function denyNobody({ tables }: Snapshot, { subject }: Identity): Deny {
-  const { rcode, edeCode, edeText, ttl } = tables.unknownClient;
+  const { rcode, edeCode, edeText, ttl, form, records } = tables.unknownClient;
   const ede_text = subject === SUBJECT_UNIDENTIFIED ? PRINCIPAL_REQUIRED : edeText;
-  return { rcode, ede_code: edeCode, ede_text, ttl, soa_labels: 0 };
+  return { rcode, ede_code: edeCode, ede_text, ttl, soa_labels: 0, form, records };
 }
 
-function denyByRule({ sections: { rules }, strings }: Snapshot, match: Match): Deny {
+function denyByRule({ sections: { rules, lists }, strings }: Snapshot, match: Match): Deny {
   const rule = match.rule * RULE_WORDS;
   return {
     rcode: rules[rule + RULE_RCODE] ?? 0,
@@ -157,5 +173,15 @@ function denyByRule({ sections: { rules }, strings }: Snapshot, match: Match): D
     ede_text: strings.get(rules[rule + RULE_EDE_TEXT] ?? 0),
     ttl: rules[rule + RULE_TTL] ?? 0,
     soa_labels: match.base,
+    form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
+    records: readRecords(lists, rules[rule + RULE_RECORDS] ?? 0, rules[rule + RULE_RECORD_COUNT] ?? 0, strings),
   };
+}
+
+function readRecords(lists: Uint32Array, start: number, count: number, strings: StringTable): RecordMessage[] {
+  const records: RecordMessage[] = [];
+  for (let at = start; at < start + count * 2; at += 2) {
+    records.push({ type: lists[at] ?? 0, data: strings.get(lists[at + 1] ?? 0) });
+  }
+  return records;
 }

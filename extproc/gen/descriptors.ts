@@ -593,6 +593,37 @@ export const descriptors: object = {
           "soa_labels": {
            "type": "uint32",
            "id": 5
+          },
+          "form": {
+           "type": "Form",
+           "id": 6
+          },
+          "records": {
+           "rule": "repeated",
+           "type": "Record",
+           "id": 7
+          }
+         },
+         "nested": {
+          "Form": {
+           "values": {
+            "RCODE": 0,
+            "DROP": 1,
+            "TRUNCATE": 2,
+            "RECORDS": 3
+           }
+          }
+         }
+        },
+        "Record": {
+         "fields": {
+          "type": {
+           "type": "uint32",
+           "id": 1
+          },
+          "data": {
+           "type": "bytes",
+           "id": 2
           }
          }
         },

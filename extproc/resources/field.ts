@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { parseTtl } from "./duration.ts";
 import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
-import { parseNetwork, parseServerAddress } from "./network.ts";
+import { parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
 import { describe } from "./problem.ts";
 import { parseRecordType } from "./record-type.ts";
@@ -70,6 +70,8 @@ export const schedule = z
       add(["between"], 'expected a beginning and another end, as ["22:00", "06:00"]');
     }
   });
+/** An address as an answer has it: 4 or 16 octets. */
+export const address = parsed(parseAddress);
 export const serverAddress = parsed(parseServerAddress).transform(({ address }) => address);
 
 /** A name as TLS has it: at least one label, no wildcard. Canonical text. */

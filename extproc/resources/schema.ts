@@ -9,6 +9,7 @@ import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
 import {
+  address,
   extraText,
   httpPath,
   metadata,
@@ -38,7 +39,7 @@ const MAX_COMBINATIONS = 10_000;
 const DEFAULT_PORTS = { DoT: 853, TCP: 53, DoH: 443, DoH3: 443 } as const;
 
 /** INFO-CODEs of RFC 8914, section 4, that a policy has reason to give. */
-export const EDE_CODES = { Blocked: 15, Censored: 16, Filtered: 17, Prohibited: 18 } as const;
+export const EDE_CODES = { ForgedAnswer: 4, Blocked: 15, Censored: 16, Filtered: 17, Prohibited: 18 } as const;
 
 function list<T extends z.ZodType>(item: T) {
   return z.array(item).min(1);
@@ -167,16 +168,26 @@ const upstreamSpec = z
     return { protocol: spec.protocol, servers, ca: spec.tls?.ca ?? "", ecs: spec.ecs };
   });
 
-const response = z.strictObject({
-  code: z.enum(["NXDOMAIN", "NODATA", "REFUSED"]).optional(),
-  ede: z
-    .union([
-      z.enum(["Blocked", "Filtered", "Prohibited", "Censored"]),
-      z.strictObject({ code: z.int().min(0).max(65_535), text: extraText.optional() }),
-    ])
-    .optional(),
-  ttl: ttl.optional(),
-});
+/** What a response carries over UDP without being cut. */
+const MAX_ADDRESSES = 16;
+
+const response = z
+  .strictObject({
+    code: z.enum(["NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate"]).optional(),
+    addresses: list(address).max(MAX_ADDRESSES).optional(),
+    ede: z
+      .union([
+        z.enum(["Blocked", "Filtered", "Prohibited", "Censored", "ForgedAnswer"]),
+        z.strictObject({ code: z.int().min(0).max(65_535), text: extraText.optional() }),
+      ])
+      .optional(),
+    ttl: ttl.optional(),
+  })
+  .superRefine(({ code, addresses, ede }, context) => {
+    if (addresses && code) fail(context, ["code"], `expected no code beside addresses, got ${code}`);
+    if (ede !== undefined && code === "Drop")
+      fail(context, ["ede"], "expected no ede with Drop, which answers nothing, got one");
+  });
 
 /** Audit: recorded where it would have had a word, and passed by. Disabled: not there. */
 const mode = z.enum(["Enforce", "Audit", "Disabled"]).default("Enforce");

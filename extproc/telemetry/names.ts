@@ -18,7 +18,11 @@ const RCODES: readonly string[] = [
   "NOTZONE",
   "DSOTYPENI",
 ];
-const EXTENDED_RCODES: Readonly<Record<number, string>> = { 16: "BADVERS", 23: "BADCOOKIE" };
+const EXTENDED_RCODES: Readonly<Record<number, string>> = {
+  16: "BADVERS",
+  23: "BADCOOKIE",
+  4095: "NONE",
+};
 
 export const TRANSPORTS: readonly string[] = ["udp", "tcp", "dot", "doh", "doh3"];
 export const OUTCOMES: readonly string[] = ["forwarded", "denied", "rejected", "failed"];

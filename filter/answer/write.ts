@@ -2,7 +2,7 @@
 // used for all of them, since an answer leaves before the next one is made.
 
 import { Transport } from "../transport/transport";
-import { edeTextAt, Verdict } from "../verdict/verdict";
+import { edeTextAt, Form, RECORD_HEAD, recordsAt, Verdict } from "../verdict/verdict";
 import { copyLower } from "../wire/name";
 import { Question } from "../wire/question";
 import {
@@ -137,12 +137,22 @@ export class AnswerWriter {
   }
 
   /**
-   * A denial by a rule: with an SOA, so that it may be kept (RFC 2308), unless it refuses. The SOA's owner has
-   * `soaLabels` labels of the question's name.
+   * A denial by a rule, as the rule wants it to look: with an SOA, so that it may be kept (RFC 2308), unless it refuses.
+   * The SOA's owner has `soaLabels` labels of the question's name.
    */
   denial(question: Question, transport: Transport, verdict: Verdict, soaLabels: u32): void {
+    if (verdict.form == Form.Truncate && transport == Transport.Udp) {
+      this.begin(question, transport, Rcode.NOERROR, Flag.RA | Flag.TC);
+      this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
+      this.finish();
+      return;
+    }
     this.begin(question, transport, verdict.rcode, Flag.RA);
-    if (verdict.rcode == Rcode.NXDOMAIN || verdict.rcode == Rcode.NOERROR) {
+    const records = verdict.recordCount == 0 ? 0 : this.records(question, verdict);
+    if (records != 0) {
+      this.setCounts(records, 0);
+      this.ttl = verdict.ttl;
+    } else if (verdict.rcode == Rcode.NXDOMAIN || verdict.rcode == Rcode.NOERROR) {
       const key = question.key;
       const labels = min(soaLabels, key.labels);
       this.soa(key.suffixAt(labels), key.suffixLength(labels), verdict.ttl);
@@ -151,6 +161,36 @@ export class AnswerWriter {
     }
     this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
     this.finish();
+  }
+
+  /** Nothing is sent. */
+  nothing(): void {
+    this.writer.clear();
+    this.rcode = Rcode.NONE;
+    this.ttl = 0;
+    this.ede = Ede.None;
+  }
+
+  /** Writes the verdict's records of the type that was asked; how many. */
+  private records(question: Question, verdict: Verdict): u32 {
+    const writer = this.writer;
+    let at = recordsAt(verdict);
+    let count: u32 = 0;
+    for (let i: u32 = 0; i < verdict.recordCount; i++) {
+      const type = <u32>load<u16>(at);
+      const size = <u32>load<u16>(at, 2);
+      if (type == question.type) {
+        writer.name(question.key.at, question.key.length);
+        writer.u16(type);
+        writer.u16(CLASS_IN);
+        writer.u32(verdict.ttl);
+        writer.u16(size);
+        writer.octets(at + RECORD_HEAD, size);
+        count++;
+      }
+      at += RECORD_HEAD + size;
+    }
+    return count;
   }
 
   /** An answer that has nothing but an RCODE and a reason, and is never kept. */

@@ -26,7 +26,7 @@ import { ExchangeListener, Exchanges } from "../upstream/exchanges";
 import { Upstream } from "../upstream/server";
 import { ClientTable } from "../verdict/clients";
 import { Decisions } from "../verdict/decisions";
-import { Action, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
+import { Action, Form, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
 import { NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
@@ -471,7 +471,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   // ---- ends --------------------------------------------------------------------------------------------------------
 
   private deny(query: Query, verdict: Verdict, soaLabels: u32): void {
-    this.writer.denial(query.question, query.transport, verdict, soaLabels);
+    if (verdict.form == Form.Drop) this.writer.nothing();
+    else this.writer.denial(query.question, query.transport, verdict, soaLabels);
     this.send(query, Outcome.Denied, verdict);
   }
 
@@ -486,13 +487,14 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.send(query, Outcome.Failed, query.verdict);
   }
 
-  /** Sends what the writer holds, counts it, and is done with the query. */
+  /** Sends what the writer holds, if anything, counts it, and is done with the query. */
   private send(query: Query, outcome: Outcome, verdict: Verdict | null): void {
     const channel = query.channel;
     const writer = this.writer;
     const waited = this.now - query.receivedAt;
     if (channel !== null && channel.open) {
-      if (waited > <u64>this.settings.patienceMilliseconds * 1000) channel.drop(query.ticket);
+      const late = waited > <u64>this.settings.patienceMilliseconds * 1000;
+      if (late || writer.length == 0) channel.drop(query.ticket);
       else channel.send(query.ticket, writer.at, writer.length, writer.ttl);
     }
     const question = query.question;

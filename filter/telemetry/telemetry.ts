@@ -296,6 +296,8 @@ function rcodeName(rcode: u32): string {
       return "NOTIMP";
     case Rcode.REFUSED:
       return "REFUSED";
+    case Rcode.NONE:
+      return "NONE";
     default:
       return rcode.toString();
   }

@@ -15,13 +15,21 @@ export const enum Action {
   Chance = 3,
 }
 
+/** Deny.Form of protos/verdict.proto. */
+export const enum Form {
+  Rcode = 0,
+  Drop = 1,
+  Truncate = 2,
+  Records = 3,
+}
+
 export const enum Extent {
   Exact = 0,
   Below = 1,
   AtOrBelow = 2,
 }
 
-/** Fixed head of the block; EDE text, policy, rule and audits follow. */
+/** Fixed head of the block; EDE text, policy, rule, audits and records follow. */
 @unmanaged
 export class Verdict {
   references: u32;
@@ -38,12 +46,16 @@ export class Verdict {
   edeCode: u32;
   ttl: u32;
   soaLabels: u32;
+  form: Form;
   edeLength: u32;
   policyLength: u32;
   ruleLength: u32;
   /** Rules in mode Audit: so many AUDIT_HEADs, each with its names behind it. */
   auditCount: u32;
   auditsLength: u32;
+  /** Records of the answer: so many RECORD_HEADs, each with its data behind it. */
+  recordCount: u32;
+  recordsLength: u32;
   /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
   chance: u32;
   next: Verdict | null;
@@ -80,6 +92,13 @@ export function nextAudit(at: usize): usize {
   return at + AUDIT_HEAD + load<u8>(at, 1) + load<u8>(at, 2);
 }
 
+/** In front of a record's data in `recordsAt`: type, and length of the data. */
+export const RECORD_HEAD: usize = 4;
+
+export function recordsAt(verdict: Verdict): usize {
+  return auditsAt(verdict) + verdict.auditsLength;
+}
+
 /** Of 10,000; 0 is always. */
 export function auditChance(at: usize): u32 {
   return load<u16>(at, 3);
@@ -106,6 +125,8 @@ const MAX_TEXT: u32 = 512;
 const MAX_NAME: u32 = 253;
 const MAX_AUDITS: u32 = 8;
 const MAX_ALTERNATIVES: i32 = 16;
+const MAX_RECORDS: u32 = 64;
+const MAX_RECORDS_LENGTH: u32 = 4096;
 
 /** Reads what is done, and by which rule: fields that a Verdict and an Alternative have in common. */
 @final
@@ -118,6 +139,7 @@ class OutcomeReader {
   private edeCode: u32 = 0;
   private ttl: u32 = 0;
   private soaLabels: u32 = 0;
+  private form: Form = Form.Rcode;
   private edeText: usize = 0;
   private edeLength: u32 = 0;
   private policy: usize = 0;
@@ -127,7 +149,11 @@ class OutcomeReader {
   private auditCount: u32 = 0;
   private auditsLength: u32 = 0;
   private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
+  private recordCount: u32 = 0;
+  private recordsLength: u32 = 0;
+  private readonly records: usize = heap.alloc(MAX_RECORDS * <u32>RECORD_HEAD + MAX_RECORDS_LENGTH);
   private readonly inner: ProtoReader = new ProtoReader();
+  private readonly innermost: ProtoReader = new ProtoReader();
 
   begin(): void {
     this.broken = false;
@@ -138,6 +164,9 @@ class OutcomeReader {
     this.edeCode = 0;
     this.ttl = 0;
     this.soaLabels = 0;
+    this.form = Form.Rcode;
+    this.recordCount = 0;
+    this.recordsLength = 0;
     this.edeLength = 0;
     this.policyLength = 0;
     this.ruleLength = 0;
@@ -177,7 +206,7 @@ class OutcomeReader {
 
   /** The block of what was read, with one reference. */
   build(): Verdict {
-    const size = HEAD + this.edeLength + this.policyLength + this.ruleLength + this.auditsLength;
+    const size = HEAD + this.edeLength + this.policyLength + this.ruleLength + this.auditsLength + this.recordsLength;
     const verdict = changetype<Verdict>(heap.alloc(size));
     memory.fill(changetype<usize>(verdict), 0, HEAD);
     verdict.references = 1;
@@ -189,6 +218,9 @@ class OutcomeReader {
     verdict.edeCode = this.edeCode;
     verdict.ttl = this.ttl;
     verdict.soaLabels = this.soaLabels;
+    verdict.form = this.form;
+    verdict.recordCount = this.recordCount;
+    verdict.recordsLength = this.recordsLength;
     verdict.edeLength = this.edeLength;
     verdict.policyLength = this.policyLength;
     verdict.ruleLength = this.ruleLength;
@@ -198,6 +230,7 @@ class OutcomeReader {
     memory.copy(policyAt(verdict), this.policy, this.policyLength);
     memory.copy(ruleAt(verdict), this.rule, this.ruleLength);
     memory.copy(auditsAt(verdict), this.audits, this.auditsLength);
+    memory.copy(recordsAt(verdict), this.records, this.recordsLength);
     return verdict;
   }
 
@@ -240,6 +273,34 @@ class OutcomeReader {
     this.auditCount++;
   }
 
+  private readRecord(at: usize, length: u32): void {
+    let type: u64 = 0;
+    let data: usize = 0;
+    let dataLength: u32 = 0;
+    const reader = this.innermost.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) type = reader.number();
+      else if (reader.field == 2) {
+        reader.bytes();
+        data = reader.bytesAt;
+        dataLength = reader.bytesLength;
+      } else reader.skip();
+    }
+    const size = <u32>RECORD_HEAD + dataLength;
+    const room = MAX_RECORDS * <u32>RECORD_HEAD + MAX_RECORDS_LENGTH - this.recordsLength;
+    const fits = dataLength <= MAX_RECORDS_LENGTH && size <= room && this.recordCount < MAX_RECORDS;
+    if (reader.failed || type == 0 || type > 0xffff || !fits) {
+      this.broken = true;
+      return;
+    }
+    const to = this.records + this.recordsLength;
+    store<u16>(to, <u16>type);
+    store<u16>(to, <u16>dataLength, 2);
+    memory.copy(to + RECORD_HEAD, data, dataLength);
+    this.recordsLength += size;
+    this.recordCount++;
+  }
+
   private readForward(at: usize, length: u32): void {
     this.action = Action.Forward;
     const reader = this.inner.begin(at, length);
@@ -272,6 +333,16 @@ class OutcomeReader {
           break;
         case 5:
           this.soaLabels = <u32>reader.number();
+          break;
+        case 6: {
+          const form = reader.number();
+          if (form > <u64>Form.Records) this.broken = true;
+          else this.form = <Form>form;
+          break;
+        }
+        case 7:
+          reader.bytes();
+          this.readRecord(reader.bytesAt, reader.bytesLength);
           break;
         default:
           reader.skip();

@@ -186,7 +186,7 @@ function readEvent(event: WireEvent): StoryEvent {
     client: [...event.client].join("."),
     question: `${readName(event.qname)} ${typeName(event.qtype)}`,
     outcome: event.outcome,
-    rcode: RCODES[event.rcode] ?? String(event.rcode),
+    rcode: event.rcode === 4095 ? "NONE" : (RCODES[event.rcode] ?? String(event.rcode)),
     rule: event.rule,
     ede: event.ede === 0 ? undefined : event.ede - 1,
     cache: event.cache,

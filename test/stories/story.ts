@@ -23,6 +23,7 @@ export type StoryTransport = (typeof TRANSPORTS)[number];
 export const EDE: Record<string, number> = {
   Other: 0,
   "Stale Answer": 3,
+  "Forged Answer": 4,
   "Not Ready": 14,
   Blocked: 15,
   Censored: 16,

@@ -135,7 +135,7 @@ const rule = fc
         fc.record({ types: some(TYPE_NAMES) }),
       ),
       action: fc.constantFrom("Accept", "Deny", "Deny", "Pass"),
-      code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED"),
+      code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
       circumstances,
     },
@@ -146,7 +146,11 @@ const rule = fc
     const { percent, ...others } = further as { percent?: number };
     const match = { ...named, ...others, ...(percent !== undefined && action !== "Pass" ? { percent } : {}) };
     const fits = action === "Deny" && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
-    return { ...rest, match, ...(fits ? { response: { code } } : {}) };
+    return {
+      ...rest,
+      match,
+      ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
+    };
   });
 
 const entry = fc

@@ -44,7 +44,7 @@ describe("decide: names and rules", () => {
         transports: 0,
         lifetime_ms: 0,
       },
-      deny: { rcode: 3, ede_code: 15, ede_text: "policy p/deny-com", ttl: 30, soa_labels: 1 },
+      deny: { rcode: 3, ede_code: 15, ede_text: "policy p/deny-com", ttl: 30, soa_labels: 1, form: 0, records: [] },
       policy: "p",
       rule: "deny-com",
       audits: [],
@@ -139,6 +139,8 @@ describe("decide: names and rules", () => {
       ede_text: "because",
       ttl: 300,
       soa_labels: 0,
+      form: 0,
+      records: [],
     });
   });
 
@@ -158,6 +160,28 @@ describe("decide: names and rules", () => {
     }
     const address = new Uint8Array(5);
     assert.throws(() => decide(snapshot, { ...request, address, qname: Uint8Array.of(0) }), MalformedRequest);
+  });
+});
+
+describe("decide: how a denial looks", () => {
+  const denied = (response: object, match: object = { names: ["*"] }) => {
+    const verdict = ask(withRules({ name: "r", match, action: "Deny", response }), { name: "x.com" });
+    assert.ok("deny" in verdict);
+    const { rcode, form, ttl, ede_code, records } = verdict.deny;
+    return [rcode, form, ttl, ede_code, records.map(({ type, data }) => `${type} ${data}`).join(", ")];
+  };
+
+  it("is NXDOMAIN, NODATA or REFUSED, or nothing, or a truncated message, or addresses", () => {
+    assert.deepEqual(denied({}), [3, 0, 30, 15, ""]);
+    assert.deepEqual(denied({ code: "NODATA", ttl: "5s" }), [0, 0, 5, 15, ""]);
+    assert.deepEqual(denied({ code: "REFUSED" }), [5, 0, 0, 15, ""]);
+    assert.deepEqual(denied({ code: "Drop" }), [3, 1, 30, 15, ""]);
+    assert.deepEqual(denied({ code: "Truncate", ede: "Filtered" }), [3, 2, 30, 17, ""]);
+    assert.deepEqual(denied({ code: "Truncate" }, { names: ["*"], types: ["A"] }), [0, 2, 30, 15, ""]);
+    const records = "1 wAACAQ==, 28 IAENuAAAAAAAAAAAAAAAAQ==, 1 wAACAg==";
+    const addresses = ["192.0.2.1", "2001:db8::1", "192.0.2.2"];
+    assert.deepEqual(denied({ addresses, ttl: "1m" }), [0, 3, 60, 4, records]);
+    assert.equal(denied({ addresses, ede: "Blocked" })[3], 15);
   });
 });
 
@@ -519,6 +543,8 @@ describe("decide: who asks", () => {
       ede_text: "unknown client",
       ttl: 10,
       soa_labels: 0,
+      form: 0,
+      records: [],
     });
     assert.equal(verdict.scope.extent, Extent.AT_OR_BELOW);
     const fallback = ask(snapshotOf(""), {});

@@ -71,7 +71,11 @@ function nameOf({ policy, rule }: Decisive): string {
 
 function actionOf(rule: Rule | undefined, upstream: string | undefined): string {
   if (rule?.action !== "Deny") return upstream === undefined ? "deny 5" : `forward ${upstream}`;
-  const code = rule.response?.code ?? (rule.match.types ? "NODATA" : "NXDOMAIN");
+  const { code, addresses } = rule.response ?? {};
+  if (addresses !== undefined) return `deny 0 addresses ${addresses.map((octets) => octets.length).join(" ")}`;
+  const usual = rule.match.types ? 0 : 3;
+  if (code === undefined) return `deny ${usual}`;
+  if (code === "Drop" || code === "Truncate") return `deny ${usual} ${code}`;
   return `deny ${{ NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code]}`;
 }
 
@@ -251,12 +255,22 @@ function claimsHold({ serverNames, paths }: MatchEntry, { serverName, path }: Pl
   );
 }
 
+const addresses = new Map<string, ReturnType<typeof ipaddr.process>>();
+const blocks = new Map<string, ReturnType<typeof ipaddr.parseCIDR>>();
+
+/** Reading addresses takes most of the time that there is. */
+function remember<T>(known: Map<string, T>, text: string, read: (text: string) => T): T {
+  const found = known.get(text) ?? read(text);
+  known.set(text, found);
+  return found;
+}
+
 /** -1: no block is asked for; undefined: none of them holds the address. */
 function longestBlock(cidrs: readonly Network[] | undefined, address: string): number | undefined {
   if (cidrs === undefined) return -1;
-  const parsed = ipaddr.process(address);
+  const parsed = remember(addresses, address, (text) => ipaddr.process(text));
   const lengths = cidrs
-    .map(({ text }) => ipaddr.parseCIDR(text))
+    .map(({ text }) => remember(blocks, text, (block) => ipaddr.parseCIDR(block)))
     .filter(([base, length]) => base.kind() === parsed.kind() && parsed.match(base, length))
     .map(([, length]) => length);
   return lengths.length === 0 ? undefined : Math.max(...lengths);

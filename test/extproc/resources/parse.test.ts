@@ -40,7 +40,7 @@ spec:
       'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
       'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
       'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, got "Allow"',
-      'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored or a map, got "Bloked"',
+      'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored, ForgedAnswer or a map, got "Bloked"',
       "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
     ]);
   });
@@ -165,6 +165,21 @@ spec:
       "a Pass by chance",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 5}, action: Pass}]}\n`,
       /match.percent: expected no percent with action Pass/,
+    ],
+    [
+      "a sinkhole with a code",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Deny, response: {code: REFUSED, addresses: [192.0.2.1]}}]}\n`,
+      /response.code: expected no code beside addresses, got REFUSED/,
+    ],
+    [
+      "an address that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Deny, response: {addresses: [192.0.2.256]}}]}\n`,
+      /addresses\[0\]: expected an IPv4 or IPv6 address, got "192.0.2.256"/,
+    ],
+    [
+      "a reason for no answer",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Deny, response: {code: Drop, ede: Blocked}}]}\n`,
+      /response.ede: expected no ede with Drop/,
     ],
     [
       "an exception of nobody",

@@ -115,6 +115,21 @@ describe("verdicts", () => {
     assert.equal(lab.room.memorySize, memory);
   });
 
+  it("are none with a form of denial that is not known, or with records that are too many", () => {
+    const verdict = (deny: object) => encode({ revision: 1, client: { subject: 1 }, scope: {}, deny });
+    for (const form of [0, 1, 2, 3]) assert.ok(lab.read(verdict({ form })), `${form}`);
+    for (const form of [4, 255, -1]) assert.ok(!lab.read(verdict({ form })), `${form}`);
+    const record = (type: number, length: number) => ({ type, data: Buffer.alloc(length) });
+    assert.ok(lab.read(verdict({ form: 3, records: Array(64).fill(record(1, 64)) })));
+    assert.ok(!lab.read(verdict({ form: 3, records: Array(65).fill(record(1, 4)) })));
+    assert.ok(!lab.read(verdict({ form: 3, records: Array(60).fill(record(1, 100)) })));
+    assert.ok(!lab.read(verdict({ form: 3, records: [record(1, 70_000)] })));
+    assert.ok(!lab.read(verdict({ form: 3, records: [record(0, 4)] })));
+    assert.ok(!lab.read(verdict({ form: 3, records: [record(65_536, 4)] })));
+    const cut = Buffer.of(0x2a, 4, 0x3a, 2, 0x12, 9);
+    assert.ok(!lab.read(Buffer.concat([verdict({}), cut])), "a record that is cut short");
+  });
+
   it("have subjects of more than 32 bits", () => {
     assert.ok(lab.read(encode({ ...sound, client: { subject: 2 ** 53 - 1 } })));
     assert.equal(lab.fields.subject, 2n ** 53n - 1n);
@@ -194,6 +209,8 @@ describe("verdicts", () => {
         ],
       }),
     ];
+    const data = Buffer.alloc(4);
+    seeds.push(encode({ ...sound, forward: undefined, deny: { ...deny, form: 3, records: [{ type: 1, data }] } }));
     const started = performance.now();
     let verdicts = 0;
     let memory = 0;
