@@ -1,7 +1,7 @@
 /**
  * Policies and rules as records, each policy with a trie of the names that its rules speak of.
  */
-import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS } from "../compiled/layout.ts";
+import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS, ACTION_ROUTE } from "../compiled/layout.ts";
 import { DenyForm } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
@@ -11,7 +11,7 @@ import type { StringPool } from "./string-pool.ts";
 import type { TrieBuilder } from "./trie-builder.ts";
 import { WordList } from "./word-list.ts";
 
-const ACTIONS = { Accept: ACTION_ACCEPT, Deny: ACTION_DENY, Pass: ACTION_PASS } as const;
+const ACTIONS = { Accept: ACTION_ACCEPT, Deny: ACTION_DENY, Pass: ACTION_PASS, Route: ACTION_ROUTE } as const;
 
 /** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
 const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
@@ -24,15 +24,24 @@ const TYPE_AAAA = 28;
 
 const EVERY_NAME = [new NamePattern([], "every")];
 
+export interface CompiledPolicies {
+  readonly policies: Uint32Array;
+  readonly rules: Uint32Array;
+  readonly ruleCount: number;
+  /** Upstreams that rules route to, by their number in RULE_ROUTE. */
+  readonly routes: readonly string[];
+}
+
 export function compilePolicies(
   policies: readonly Policy[],
   strings: StringPool,
   trie: TrieBuilder,
   lists: WordList,
   schedules: ScheduleCompiler,
-): { readonly policies: Uint32Array; readonly rules: Uint32Array; readonly ruleCount: number } {
+): CompiledPolicies {
   const policyRecords = new WordList();
   const ruleRecords = new WordList();
+  const routes = new Map<string, number>();
   let ruleCount = 0;
   for (const [number, policy] of policies.entries()) {
     const { metadata, spec } = policy;
@@ -70,11 +79,19 @@ export function compilePolicies(
         denial.form,
         lists.append(denial.records.flatMap(({ type, data }) => [type, strings.intern(data)])),
         denial.records.length,
+        rule.route === undefined ? 0 : numberOf(routes, rule.route.upstream),
       );
       ruleCount++;
     }
   }
-  return { policies: policyRecords.words(), rules: ruleRecords.words(), ruleCount };
+  return { policies: policyRecords.words(), rules: ruleRecords.words(), ruleCount, routes: [...routes.keys()] };
+}
+
+/** The number of a text, which is the next where it has none. */
+function numberOf(numbers: Map<string, number>, text: string): number {
+  const number = numbers.get(text) ?? numbers.size;
+  numbers.set(text, number);
+  return number;
 }
 
 function transportBits({ match }: Rule): number {

@@ -36,6 +36,12 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const tenantRecords = new WordList();
   const order = policyOrder(policies);
   const zoneCompiler = new ZoneCompiler(upstreamResources, upstreams, zones);
+  const shared = lists.append(compiledPolicies.routes.map((name) => zoneCompiler.add(undefined, name, undefined)));
+  const routesOf = (tenant: Tenant, routes: readonly string[]) => {
+    const owner = ownerOf(tenant);
+    if (owner === undefined) return shared;
+    return lists.append(routes.map((name) => zoneCompiler.add(owner, name, undefined)));
+  };
   for (const tenant of tenants) {
     const own = policiesOf(tenant, order, conditions);
     tenantRecords.push(
@@ -43,10 +49,11 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       tenant.spec.telemetry.log === "All" ? 1 : 0,
       lists.append(own.policies),
       own.policies.length / 2,
-      tenant.spec.upstream === undefined ? 0 : zoneCompiler.add(tenant, tenant.spec.upstream, undefined) + 1,
+      tenant.spec.upstream === undefined ? 0 : zoneCompiler.add(ownerOf(tenant), tenant.spec.upstream, undefined) + 1,
       compileForward(tenant, trie, zoneCompiler),
       lists.append(own.conditions),
       own.conditions.length,
+      routesOf(tenant, compiledPolicies.routes),
     );
   }
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));
@@ -127,16 +134,19 @@ class ZoneCompiler {
     this.#zones = zones;
   }
 
-  /** The number of the zone. */
-  add(tenant: Tenant, upstreamName: string, zone: string | undefined): number {
+  /** The number of the zone; `owner`: the tenant that has a cache of its own. */
+  add(owner: string | undefined, upstreamName: string, zone: string | undefined): number {
     const upstream = this.#byName.get(upstreamName);
     const id = this.#upstreams.ids.get(upstreamName);
     if (upstream === undefined || id === undefined) throw new Error(`expected Upstream ${upstreamName}, got none`);
-    const owner = tenant.spec.cache === "Own" ? tenant.metadata.name : undefined;
     const view = BigInt(`0x${viewOf(upstream, zone, owner)}`);
     this.#zones.push(id, Number(view >> 32n), Number(view & 0xffffffffn));
     return this.#count++;
   }
+}
+
+function ownerOf({ metadata, spec }: Tenant): string | undefined {
+  return spec.cache === "Own" ? metadata.name : undefined;
 }
 
 /** Root of the tenant's forward zones + 1; 0 where it has none. */
@@ -145,7 +155,7 @@ function compileForward(tenant: Tenant, trie: TrieBuilder, zones: ZoneCompiler):
   const root = trie.addRoot();
   for (const { zones: names, upstream } of tenant.spec.forward) {
     for (const name of names) {
-      trie.addBelow(trie.node(root, name.labels.toReversed()), zones.add(tenant, upstream, name.text));
+      trie.addBelow(trie.node(root, name.labels.toReversed()), zones.add(ownerOf(tenant), upstream, name.text));
     }
   }
   return root + 1;

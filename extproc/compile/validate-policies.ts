@@ -4,14 +4,14 @@
 import { MAX_ALTERNATIVES } from "../compiled/layout.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
 import type { Path } from "../resources/problem.ts";
-import { type Policy, type Tenant, tierOf } from "../resources/schema.ts";
+import { type Policy, type Tenant, tierOf, type Upstream } from "../resources/schema.ts";
 import { exceptionFor, type Selector } from "./compile-conditions.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 import { expectedOne } from "./validate-references.ts";
 
 type LocatedPolicy = Located<Policy>;
 
-export function validatePolicies({ tenants, policies }: PolicySet, findings: Findings): void {
+export function validatePolicies({ tenants, policies, upstreams }: PolicySet, findings: Findings): void {
   const known = new Set(tenants.map(({ resource }) => resource.metadata.name));
   for (const policy of policies) {
     const { subject, except } = policy.resource.spec;
@@ -20,6 +20,7 @@ export function validatePolicies({ tenants, policies }: PolicySet, findings: Fin
       checkTenants(policy, ["spec", "except", "tenants"], except.tenants, known, findings);
     }
     warnOfTtl(policy, findings);
+    checkRoutes(policy, tenants, upstreams, findings);
   }
   checkNames(policies, findings);
   checkPriorities(policies, known, findings);
@@ -40,6 +41,28 @@ function checkTenants(
     if (!known.has(tenant)) findings.error(policy, place, expectedOne("Tenant", tenant, known));
     if (seen.has(tenant)) findings.error(policy, place, `expected each tenant once, got ${tenant} again`);
     seen.add(tenant);
+  }
+}
+
+/** A tenant's own policy routes to upstreams that the tenant has anyway. */
+function checkRoutes(
+  { resource, origin }: LocatedPolicy,
+  tenants: readonly Located<Tenant>[],
+  upstreams: readonly Located<Upstream>[],
+  findings: Findings,
+): void {
+  const known = new Set(upstreams.map((upstream) => upstream.resource.metadata.name));
+  const own = resource.kind === "DnsPolicy" ? resource.spec.subject.tenants[0] : undefined;
+  const tenant = tenants.find((one) => one.resource.metadata.name === own)?.resource.spec;
+  const allowed = new Set(tenant && [tenant.upstream, ...tenant.forward.map(({ upstream }) => upstream)]);
+  for (const [index, { route }] of resource.spec.rules.entries()) {
+    if (route === undefined) continue;
+    const path = ["spec", "rules", index, "route", "upstream"];
+    if (!known.has(route.upstream)) findings.error({ origin }, path, expectedOne("Upstream", route.upstream, known));
+    else if (tenant !== undefined && !allowed.has(route.upstream)) {
+      const message = `expected an upstream of Tenant ${own}, got ${route.upstream}: only a ClusterDnsPolicy gives a tenant another`;
+      findings.error({ origin }, path, message);
+    }
   }
 }
 

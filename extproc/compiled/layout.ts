@@ -59,7 +59,7 @@ export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 16;
+export const RULE_WORDS = 17;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -76,11 +76,13 @@ export const RULE_CHANCE = 12; // of 10,000; 0: without chance
 export const RULE_FORM = 13; // Deny.Form of verdict.proto
 export const RULE_RECORDS = 14; // start in lists: pairs of a type and a string, its RDATA in base64
 export const RULE_RECORD_COUNT = 15;
+export const RULE_ROUTE = 16; // place in the run of TENANT_ROUTES
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;
 export const ACTION_DENY = 1;
 export const ACTION_PASS = 2;
+export const ACTION_ROUTE = 3;
 
 /** Clients that have one of the principals, and one of the addresses. */
 export const SELECTOR_WORDS = 8;
@@ -109,7 +111,7 @@ export const TRANSITION_WORDS = 2;
 export const TRANSITION_AT = 0; // seconds since 1970; of a zone's first, 0
 export const TRANSITION_OFFSET = 1; // seconds ahead of UTC from then on, as a signed number
 
-export const TENANT_WORDS = 8;
+export const TENANT_WORDS = 9;
 export const TENANT_NAME = 0;
 export const TENANT_LOG_ALL = 1;
 export const TENANT_POLICIES = 2; // start in lists: pairs of a policy and its condition + 1 (0: none), as they are asked
@@ -118,6 +120,7 @@ export const TENANT_ZONE = 4; // zone + 1 of names that no forward zone covers; 
 export const TENANT_ZONE_ROOT = 5; // root of the forward zones + 1; 0: none
 export const TENANT_CONDITIONS = 6; // start in lists: the conditions of its policies, each once
 export const TENANT_CONDITION_COUNT = 7;
+export const TENANT_ROUTES = 8; // start in lists: a zone for each upstream that rules route to
 
 export const ZONE_WORDS = 3;
 export const ZONE_UPSTREAM = 0; // Upstream.id

@@ -61,7 +61,7 @@ export interface RecordMessage {
 }
 
 /** RuleAction of verdict.proto. */
-export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2 } as const;
+export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3 } as const;
 export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
 
 export interface AuditMessage {

@@ -5,7 +5,6 @@
  * string of the verdict is one of the snapshot's.
  */
 import {
-  ACTION_ACCEPT,
   NO_TENANT,
   POLICY_NAME,
   POLICY_WORDS,
@@ -19,6 +18,7 @@ import {
   RULE_RCODE,
   RULE_RECORD_COUNT,
   RULE_RECORDS,
+  RULE_ROUTE,
   RULE_TTL,
   RULE_WORDS,
   SUBJECT_UNIDENTIFIED,
@@ -35,7 +35,7 @@ import {
   DenyForm,
   type Forward,
   type RecordMessage,
-  type RuleAction,
+  RuleAction,
   type Verdict,
   type VerdictClient,
 } from "../compiled/messages.ts";
@@ -45,7 +45,7 @@ import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import type { StringTable } from "../compiled/strings.ts";
-import { findForward } from "../compiled/zones.ts";
+import { findForward, findRoute } from "../compiled/zones.ts";
 import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify } from "./client.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
@@ -92,28 +92,49 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   const applicable = { start, count, conditions: own.conditions };
   const { match, audits: audited, draws } = judge(sections, applicable, question, request, scope);
   const audits = audited.map((rule) => describeAudit(snapshot, rule));
-  const forward = lazy(() => findForward(sections, identity.tenant, question, scope));
+  const places = {
+    tenant: identity.tenant,
+    usual: lazy(() => findForward(sections, identity.tenant, question, scope)),
+  };
   const alternatives = draws.map((draw) => ({
     chance: sections.rules[draw.rule * RULE_WORDS + RULE_CHANCE] ?? 0,
-    ...outcomeOf(snapshot, draw, forward),
+    ...outcomeOf(snapshot, draw, places),
     audits: audits.slice(0, draw.audits),
   }));
-  const outcome = outcomeOf(snapshot, match, forward);
+  const outcome = outcomeOf(snapshot, match, places);
   return { revision, client, scope: scope.build(request), ...outcome, audits, alternatives };
+}
+
+/** Where a tenant's names go. */
+interface Places {
+  readonly tenant: number;
+  readonly usual: () => Forward | undefined;
 }
 
 /** What a rule has done, or what is done where none decides. */
 function outcomeOf(
   snapshot: Snapshot,
   match: Match | undefined,
-  forward: () => Forward | undefined,
+  places: Places,
 ): Action & { readonly policy: string; readonly rule: string } {
-  const named = match === undefined ? BY_NOBODY : nameRule(snapshot, match.rule);
-  if (match !== undefined && actionOf(snapshot, match.rule) !== ACTION_ACCEPT) {
-    return { deny: denyByRule(snapshot, match), ...named };
+  if (match === undefined) return { ...actUsually(places), ...BY_NOBODY };
+  const { sections } = snapshot;
+  const named = nameRule(snapshot, match.rule);
+  switch (actionOf(snapshot, match.rule)) {
+    case RuleAction.ACCEPT:
+      return { ...actUsually(places), ...named };
+    case RuleAction.ROUTE: {
+      const route = sections.rules[match.rule * RULE_WORDS + RULE_ROUTE] ?? 0;
+      return { forward: findRoute(sections, places.tenant, route), ...named };
+    }
+    default:
+      return { deny: denyByRule(snapshot, match), ...named };
   }
-  const place = forward();
-  return place === undefined ? { deny: NO_UPSTREAM, ...named } : { forward: place, ...named };
+}
+
+function actUsually({ usual }: Places): Action {
+  const place = usual();
+  return place === undefined ? { deny: NO_UPSTREAM } : { forward: place };
 }
 
 /** Where names go is looked up once, and only if it matters: the look-up narrows the scope. */

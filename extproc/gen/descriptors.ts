@@ -494,7 +494,8 @@ export const descriptors: object = {
          "values": {
           "ACCEPT": 0,
           "DENY": 1,
-          "PASS": 2
+          "PASS": 2,
+          "ROUTE": 3
          }
         },
         "Client": {

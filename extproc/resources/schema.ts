@@ -215,24 +215,31 @@ const ruleMatch = z
     }
   });
 
+/** Fields that say more of one action. */
+const ACTIONS_OF = { response: "Deny", route: "Route" } as const;
+const ACTION_FIELDS = Object.keys(ACTIONS_OF) as (keyof typeof ACTIONS_OF)[];
+
 const rule = z
   .strictObject({
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass"]),
+    action: z.enum(["Accept", "Deny", "Pass", "Route"]),
     response: response.optional(),
+    route: z.strictObject({ upstream: resourceName }).optional(),
   })
-  .superRefine(({ match, action, response }, context) => {
-    if (match.percent !== undefined && action === "Pass") {
-      fail(
-        context,
-        ["match", "percent"],
-        "expected no percent with action Pass, got one: what chance decides is an Accept or a Deny",
-      );
+  .superRefine((rule, context) => {
+    const { match, action, response } = rule;
+    for (const field of ACTION_FIELDS) {
+      const own = ACTIONS_OF[field];
+      if (rule[field] && action !== own) {
+        fail(context, [field], `expected no ${field} with action ${action}, got a map`);
+      }
     }
-    if (response && action !== "Deny") {
-      fail(context, ["response"], `expected no response with action ${action}, got a map`);
+    if (action === "Route" && !rule.route)
+      fail(context, ["route"], "expected an upstream with action Route, got nothing");
+    if (match.percent !== undefined && action === "Pass") {
+      fail(context, ["match", "percent"], "expected no percent with action Pass, got one: chance decides, or does not");
     }
     if (match.types && response?.code === "NXDOMAIN") {
       fail(

@@ -86,6 +86,25 @@ describe("a policy set as a whole", () => {
       /spec.rules: expected at most 16 rules with percent for one tenant, got 17 for t/,
     ],
     [
+      "a route to no upstream",
+      documents(
+        upstream("u"),
+        tenant("t", {}),
+        some("p", {}, [{ ...deny, action: "Route", route: { upstream: "v" } }]),
+      ),
+      /spec.rules\[0\].route.upstream: expected an existing Upstream \(u\), got "v"/,
+    ],
+    [
+      "a tenant's way to an upstream that is not its own",
+      documents(
+        upstream("u"),
+        upstream("v"),
+        tenant("t", { upstream: "u" }),
+        policy("p", 1, ["t"], [{ ...deny, action: "Route", route: { upstream: "v" } }]),
+      ),
+      /route.upstream: expected an upstream of Tenant t, got v: only a ClusterDnsPolicy gives a tenant another/,
+    ],
+    [
       "an exception for no tenant",
       documents(tenant("t", {}), some("p", {}, [deny], { tenants: ["s"] })),
       /spec.except.tenants\[0\]: expected an existing Tenant \(t\), got "s"/,

@@ -134,7 +134,7 @@ const rule = fc
         ),
         fc.record({ types: some(TYPE_NAMES) }),
       ),
-      action: fc.constantFrom("Accept", "Deny", "Deny", "Pass"),
+      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
       circumstances,
@@ -208,7 +208,12 @@ export const policySet: fc.Arbitrary<string> = fc
           mode,
           subject: { tenants: tenantsOf(tier, subject, tenants.length), ...narrowed },
           except: exceptOf(tier, except, tenants.length),
-          rules: rules.map((one, position) => ({ name: `r${position}`, ...one })),
+          // A tenant's own policy may not route to just any upstream.
+          rules: rules
+            .map((one, position) => ({ name: `r${position}`, ...one }))
+            .map((one) =>
+              tier === "Tenant" && one.action === "Route" ? { ...one, action: "Accept", route: undefined } : one,
+            ),
         }),
       ),
     ),

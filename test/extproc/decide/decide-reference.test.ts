@@ -37,7 +37,7 @@ const FORMS = {
     ` addresses ${records.map(({ data }) => Buffer.from(data, "base64").length).join(" ")}`,
 };
 
-const ACTIONS = ["Accept", "Deny", "Pass"];
+const ACTIONS = ["Accept", "Deny", "Pass", "Route"];
 
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);

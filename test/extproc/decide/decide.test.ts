@@ -455,6 +455,45 @@ describe("decide: forwarding", () => {
   });
 });
 
+describe("decide: routes", () => {
+  it("go elsewhere, into the view that all who go there share", () => {
+    const route = (name: string, upstreamName: string, percent?: number) => ({
+      name,
+      match: { names: [`*.${name}`], percent },
+      action: "Route",
+      route: { upstream: upstreamName },
+    });
+    const snapshot = snapshotOf(
+      documents(
+        upstream("a"),
+        upstream("b", { ecs: true }),
+        tenant("t", {
+          match: [{ cidrs: ["10.0.0.0/8"] }],
+          upstream: "a",
+          forward: [{ zones: ["com"], upstream: "a" }],
+        }),
+        tenant("s", { match: [{ cidrs: ["11.0.0.0/8"] }], upstream: "b" }),
+        tenant("o", { match: [{ cidrs: ["12.0.0.0/8"] }], upstream: "b", cache: "Own" }),
+        tierPolicy("p", "Admin", { priority: 1, subject: {}, rules: [route("com", "b"), route("org", "b", 10)] }),
+      ),
+    );
+    const places = (from: string, name: string) => {
+      const verdict = ask(snapshot, { from, name });
+      return [verdict, ...verdict.alternatives].map((one) => ("forward" in one ? one.forward : undefined));
+    };
+    const [routed] = places("10.0.0.1", "x.com");
+    const [usual, canary] = places("10.0.0.1", "x.org");
+    assert.deepEqual([routed?.upstream, usual?.upstream, canary?.upstream], [2, 1, 2]);
+    assert.equal(canary?.view, routed?.view);
+    assert.equal(places("11.0.0.1", "x.com")[0]?.view, routed?.view);
+    assert.equal(places("11.0.0.1", "x.net")[0]?.view, routed?.view);
+    const [own] = places("12.0.0.1", "x.com");
+    assert.notEqual(own?.view, routed?.view);
+    assert.equal(places("12.0.0.1", "x.net")[0]?.view, own?.view);
+    assert.equal(ask(snapshot, { from: "10.0.0.1", name: "x.com" }).rule, "com");
+  });
+});
+
 describe("decide: who asks", () => {
   const set = (...tenants: object[]) => snapshotOf(documents(upstream("u"), ...tenants));
   const who = (snapshot: ReturnType<typeof set>, asked: Parameters<typeof ask>[1]) => {

@@ -70,6 +70,7 @@ function nameOf({ policy, rule }: Decisive): string {
 }
 
 function actionOf(rule: Rule | undefined, upstream: string | undefined): string {
+  if (rule?.action === "Route") return `forward ${rule.route?.upstream}`;
   if (rule?.action !== "Deny") return upstream === undefined ? "deny 5" : `forward ${upstream}`;
   const { code, addresses } = rule.response ?? {};
   if (addresses !== undefined) return `deny 0 addresses ${addresses.map((octets) => octets.length).join(" ")}`;

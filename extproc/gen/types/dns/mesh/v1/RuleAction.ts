@@ -4,6 +4,7 @@ export const RuleAction = {
   ACCEPT: 0,
   DENY: 1,
   PASS: 2,
+  ROUTE: 3,
 } as const;
 
 export type RuleAction =
@@ -13,5 +14,7 @@ export type RuleAction =
   | 1
   | 'PASS'
   | 2
+  | 'ROUTE'
+  | 3
 
 export type RuleAction__Output = typeof RuleAction[keyof typeof RuleAction]
