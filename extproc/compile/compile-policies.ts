@@ -1,7 +1,7 @@
 /**
  * Policies and rules as records, each policy with a trie of the names that its rules speak of.
  */
-import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS, ACTION_ROUTE } from "../compiled/layout.ts";
+import { ACTION_ACCEPT, ACTION_DENY, ACTION_FAULT, ACTION_PASS, ACTION_ROUTE } from "../compiled/layout.ts";
 import { DenyForm } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
@@ -11,10 +11,18 @@ import type { StringPool } from "./string-pool.ts";
 import type { TrieBuilder } from "./trie-builder.ts";
 import { WordList } from "./word-list.ts";
 
-const ACTIONS = { Accept: ACTION_ACCEPT, Deny: ACTION_DENY, Pass: ACTION_PASS, Route: ACTION_ROUTE } as const;
+const ACTIONS = {
+  Accept: ACTION_ACCEPT,
+  Deny: ACTION_DENY,
+  Pass: ACTION_PASS,
+  Route: ACTION_ROUTE,
+  Fault: ACTION_FAULT,
+} as const;
 
 /** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
 const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
+
+const FAULT_RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
 
 /** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
 const DEFAULT_DENIAL_TTL = 30;
@@ -56,19 +64,17 @@ export function compilePolicies(
     for (const rule of spec.rules) {
       if (rule.mode !== "Disabled") addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
       const types = rule.match.types ?? [];
-      const denial = compileDenial(
-        rule.response,
-        defaultCode(rule),
-        EDE_CODES.Blocked,
-        `policy ${metadata.name}/${rule.name}`,
-      );
+      const text = `policy ${metadata.name}/${rule.name}`;
+      const denial = rule.fault
+        ? compileFault(rule.fault, text)
+        : compileDenial(rule.response, defaultCode(rule), EDE_CODES.Blocked, text);
       ruleRecords.push(
         strings.intern(rule.name),
         number,
         ACTIONS[rule.action],
         denial.rcode,
         denial.edeCode,
-        strings.intern(rule.action === "Deny" ? denial.edeText : ""),
+        strings.intern(rule.action === "Deny" || rule.action === "Fault" ? denial.edeText : ""),
         denial.ttl,
         lists.append(types),
         types.length,
@@ -80,6 +86,8 @@ export function compilePolicies(
         lists.append(denial.records.flatMap(({ type, data }) => [type, strings.intern(data)])),
         denial.records.length,
         rule.route === undefined ? 0 : numberOf(routes, rule.route.upstream),
+        rule.fault?.delay ?? 0,
+        rule.action === "Fault" && rule.fault?.code === undefined ? 0 : 1,
       );
       ruleCount++;
     }
@@ -94,7 +102,9 @@ function numberOf(numbers: Map<string, number>, text: string): number {
   return number;
 }
 
-function transportBits({ match }: Rule): number {
+/** Only over UDP is anything truncated. */
+function transportBits({ match, fault }: Rule): number {
+  if (fault?.code === "Truncate") return 1 << TRANSPORTS.indexOf("UDP");
   return (match.transports ?? []).reduce((bits, transport) => bits | (1 << TRANSPORTS.indexOf(transport)), 0);
 }
 
@@ -120,6 +130,12 @@ function lookOf(
   if (response?.code === "Drop") return { form: DenyForm.DROP, rcode: RCODES[code] };
   if (response?.code === "Truncate") return { form: DenyForm.TRUNCATE, rcode: RCODES[code] };
   return { form: DenyForm.RCODE, rcode: RCODES[response?.code ?? code] };
+}
+
+function compileFault({ code }: NonNullable<Rule["fault"]>, edeText: string): DenialRecord {
+  const form = code === "Drop" ? DenyForm.DROP : code === "Truncate" ? DenyForm.TRUNCATE : DenyForm.RCODE;
+  const rcode = code === undefined || code === "Drop" || code === "Truncate" ? 0 : FAULT_RCODES[code];
+  return { rcode, form, edeCode: 0, edeText, ttl: 0, records: [] };
 }
 
 export function compileDenial(

@@ -59,7 +59,7 @@ export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 17;
+export const RULE_WORDS = 19;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -77,12 +77,15 @@ export const RULE_FORM = 13; // Deny.Form of verdict.proto
 export const RULE_RECORDS = 14; // start in lists: pairs of a type and a string, its RDATA in base64
 export const RULE_RECORD_COUNT = 15;
 export const RULE_ROUTE = 16; // place in the run of TENANT_ROUTES
+export const RULE_DELAY = 17; // milliseconds; 0: none
+export const RULE_DECIDES = 18; // 1: no rule after it has a word
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;
 export const ACTION_DENY = 1;
 export const ACTION_PASS = 2;
 export const ACTION_ROUTE = 3;
+export const ACTION_FAULT = 4;
 
 /** Clients that have one of the principals, and one of the addresses. */
 export const SELECTOR_WORDS = 8;
@@ -162,6 +165,8 @@ export const MAX_ALTERNATIVES = 16;
 export const MAX_EXCEPT = 64;
 /** A verdict names at most so many rules in mode Audit. */
 export const MAX_AUDITS = 8;
+/** An answer is put off at most so many times. */
+export const MAX_DELAYS = 8;
 /** A scope names at most so many types. */
 export const MAX_SCOPE_TYPES = 64;
 

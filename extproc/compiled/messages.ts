@@ -61,7 +61,7 @@ export interface RecordMessage {
 }
 
 /** RuleAction of verdict.proto. */
-export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3 } as const;
+export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3, FAULT: 4 } as const;
 export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
 
 export interface AuditMessage {
@@ -72,13 +72,26 @@ export interface AuditMessage {
   readonly chance: number;
 }
 
-export type Action = { readonly forward: Forward } | { readonly deny: Deny };
+export interface Fault {
+  readonly rcode: number;
+  readonly form: DenyForm;
+  readonly ede_text: string;
+}
+
+export interface DelayMessage {
+  /** Of 10,000; 0 is always. */
+  readonly chance: number;
+  readonly milliseconds: number;
+}
+
+export type Action = { readonly forward: Forward } | { readonly deny: Deny } | { readonly fault: Fault };
 
 /** What is done, and by which rule. */
 export type Outcome = Action & {
   readonly policy: string;
   readonly rule: string;
   readonly audits: readonly AuditMessage[];
+  readonly delays: readonly DelayMessage[];
 };
 
 /** What comes about by chance, of 10,000. */

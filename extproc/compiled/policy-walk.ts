@@ -4,6 +4,7 @@
 import {
   ACTION_PASS,
   MAX_AUDITS,
+  MAX_DELAYS,
   NODE_BELOW,
   NODE_BELOW_COUNT,
   NODE_EXACT,
@@ -16,6 +17,7 @@ import {
   RULE_ACTION,
   RULE_AUDIT,
   RULE_CHANCE,
+  RULE_DECIDES,
   RULE_SCHEDULE,
   RULE_TRANSPORTS,
   RULE_TYPES,
@@ -42,11 +44,14 @@ export interface Judgement {
   readonly audits: readonly number[];
   /** Rules before it that decide by chance, in order. */
   readonly draws: readonly Draw[];
+  /** Rules before it that put the answer off, in order. */
+  readonly delays: readonly number[];
 }
 
 export interface Draw extends Match {
-  /** How many of the audits were met before it. */
+  /** How many of the audits and delays were met before it. */
   readonly audits: number;
+  readonly delays: number;
 }
 
 /** What is asked, besides the name. */
@@ -77,6 +82,7 @@ export function judge(
   const { lists, policies, rules } = sections;
   const audits: number[] = [];
   const draws: Draw[] = [];
+  const delays: number[] = [];
   let passedTier = -1;
   for (let index = start; index < start + count * 2; index += 2) {
     const condition = lists[index + 1] ?? 0;
@@ -95,21 +101,26 @@ export function judge(
       const audit = wholly || rules[rule + RULE_AUDIT] === 1;
       if ((audit && audited) || !applies(sections, rule, asked, scope)) continue;
       const chance = rules[rule + RULE_CHANCE] ?? 0;
+      const decides = rules[rule + RULE_DECIDES] === 1;
       if (audit) {
-        audited = chance === 0;
+        audited = chance === 0 && decides;
         if (audits.length < MAX_AUDITS) audits.push(match.rule);
         continue;
       }
-      if (chance !== 0) {
-        draws.push({ ...match, audits: audits.length });
+      if (!decides) {
+        if (delays.length < MAX_DELAYS) delays.push(match.rule);
         continue;
       }
-      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits, draws };
+      if (chance !== 0) {
+        draws.push({ ...match, audits: audits.length, delays: delays.length });
+        continue;
+      }
+      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits, draws, delays };
       passedTier = tier;
       break;
     }
   }
-  return { match: undefined, audits, draws };
+  return { match: undefined, audits, draws, delays };
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   POLICY_WORDS,
   RULE_ACTION,
   RULE_CHANCE,
+  RULE_DELAY,
   RULE_EDE_CODE,
   RULE_EDE_TEXT,
   RULE_FORM,
@@ -31,8 +32,10 @@ import {
 import {
   type Action,
   type AuditMessage,
+  type DelayMessage,
   type Deny,
   DenyForm,
+  type Fault,
   type Forward,
   type RecordMessage,
   RuleAction,
@@ -63,6 +66,8 @@ const NO_UPSTREAM: Deny = {
   records: [],
 };
 
+const UNTOUCHED = { audits: [], delays: [] };
+
 const BY_NOBODY = { policy: "", rule: "" };
 
 const PRINCIPAL_REQUIRED = "a client certificate is required from this address";
@@ -84,25 +89,28 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   const scope = new ScopeBuilder();
   if (identity.tenant === NO_TENANT) {
     const deny = denyNobody(snapshot, identity);
-    return { revision, client, scope: scope.build(request), deny, ...BY_NOBODY, audits: [], alternatives: [] };
+    return { revision, client, scope: scope.build(request), deny, ...BY_NOBODY, ...UNTOUCHED, alternatives: [] };
   }
   const tenant = identity.tenant * TENANT_WORDS;
   const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
   const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
   const applicable = { start, count, conditions: own.conditions };
-  const { match, audits: audited, draws } = judge(sections, applicable, question, request, scope);
+  const { match, audits: audited, draws, delays: delaying } = judge(sections, applicable, question, request, scope);
   const audits = audited.map((rule) => describeAudit(snapshot, rule));
+  const delays = delaying.map((rule) => describeDelay(snapshot, rule));
   const places = {
     tenant: identity.tenant,
     usual: lazy(() => findForward(sections, identity.tenant, question, scope)),
   };
   const alternatives = draws.map((draw) => ({
-    chance: sections.rules[draw.rule * RULE_WORDS + RULE_CHANCE] ?? 0,
+    chance: chanceOf(snapshot, draw.rule),
     ...outcomeOf(snapshot, draw, places),
     audits: audits.slice(0, draw.audits),
+    delays: [...delays.slice(0, draw.delays), ...ownDelay(snapshot, draw)],
   }));
   const outcome = outcomeOf(snapshot, match, places);
-  return { revision, client, scope: scope.build(request), ...outcome, audits, alternatives };
+  delays.push(...ownDelay(snapshot, match));
+  return { revision, client, scope: scope.build(request), ...outcome, audits, delays, alternatives };
 }
 
 /** Where a tenant's names go. */
@@ -127,6 +135,8 @@ function outcomeOf(
       const route = sections.rules[match.rule * RULE_WORDS + RULE_ROUTE] ?? 0;
       return { forward: findRoute(sections, places.tenant, route), ...named };
     }
+    case RuleAction.FAULT:
+      return { fault: faultByRule(snapshot, match), ...named };
     default:
       return { deny: denyByRule(snapshot, match), ...named };
   }
@@ -147,8 +157,25 @@ function lazy<T>(find: () => T): () => T {
 }
 
 function describeAudit(snapshot: Snapshot, rule: number): AuditMessage {
-  const chance = snapshot.sections.rules[rule * RULE_WORDS + RULE_CHANCE] ?? 0;
-  return { ...nameRule(snapshot, rule), action: actionOf(snapshot, rule), chance };
+  return { ...nameRule(snapshot, rule), action: actionOf(snapshot, rule), chance: chanceOf(snapshot, rule) };
+}
+
+function describeDelay(snapshot: Snapshot, rule: number): DelayMessage {
+  return { chance: chanceOf(snapshot, rule), milliseconds: delayOf(snapshot, rule) };
+}
+
+/** Of a rule that does more than to put the answer off. */
+function ownDelay(snapshot: Snapshot, match: Match | undefined): DelayMessage[] {
+  const milliseconds = match === undefined ? 0 : delayOf(snapshot, match.rule);
+  return milliseconds === 0 ? [] : [{ chance: 0, milliseconds }];
+}
+
+function chanceOf({ sections }: Snapshot, rule: number): number {
+  return sections.rules[rule * RULE_WORDS + RULE_CHANCE] ?? 0;
+}
+
+function delayOf({ sections }: Snapshot, rule: number): number {
+  return sections.rules[rule * RULE_WORDS + RULE_DELAY] ?? 0;
 }
 
 function nameRule({ sections, strings }: Snapshot, rule: number): { readonly policy: string; readonly rule: string } {
@@ -196,6 +223,15 @@ function denyByRule({ sections: { rules, lists }, strings }: Snapshot, match: Ma
     soa_labels: match.base,
     form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
     records: readRecords(lists, rules[rule + RULE_RECORDS] ?? 0, rules[rule + RULE_RECORD_COUNT] ?? 0, strings),
+  };
+}
+
+function faultByRule({ sections: { rules }, strings }: Snapshot, match: Match): Fault {
+  const rule = match.rule * RULE_WORDS;
+  return {
+    rcode: rules[rule + RULE_RCODE] ?? 0,
+    form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
+    ede_text: strings.get(rules[rule + RULE_EDE_TEXT] ?? 0),
   };
 }
 

@@ -239,7 +239,8 @@ export const descriptors: object = {
           "FORWARDED": 0,
           "DENIED": 1,
           "REJECTED": 2,
-          "FAILED": 3
+          "FAILED": 3,
+          "FAULTED": 4
          }
         },
         "CacheResult": {
@@ -388,7 +389,8 @@ export const descriptors: object = {
           "action": {
            "oneof": [
             "forward",
-            "deny"
+            "deny",
+            "fault"
            ]
           }
          },
@@ -413,6 +415,10 @@ export const descriptors: object = {
            "type": "Deny",
            "id": 5
           },
+          "fault": {
+           "type": "Fault",
+           "id": 6
+          },
           "policy": {
            "type": "string",
            "id": 8
@@ -426,6 +432,11 @@ export const descriptors: object = {
            "type": "Audit",
            "id": 10
           },
+          "delays": {
+           "rule": "repeated",
+           "type": "Delay",
+           "id": 12
+          },
           "alternatives": {
            "rule": "repeated",
            "type": "Alternative",
@@ -438,7 +449,8 @@ export const descriptors: object = {
           "action": {
            "oneof": [
             "forward",
-            "deny"
+            "deny",
+            "fault"
            ]
           }
          },
@@ -455,6 +467,10 @@ export const descriptors: object = {
            "type": "Deny",
            "id": 5
           },
+          "fault": {
+           "type": "Fault",
+           "id": 6
+          },
           "policy": {
            "type": "string",
            "id": 8
@@ -467,6 +483,39 @@ export const descriptors: object = {
            "rule": "repeated",
            "type": "Audit",
            "id": 10
+          },
+          "delays": {
+           "rule": "repeated",
+           "type": "Delay",
+           "id": 12
+          }
+         }
+        },
+        "Delay": {
+         "fields": {
+          "chance": {
+           "type": "uint32",
+           "id": 1
+          },
+          "milliseconds": {
+           "type": "uint32",
+           "id": 2
+          }
+         }
+        },
+        "Fault": {
+         "fields": {
+          "rcode": {
+           "type": "uint32",
+           "id": 1
+          },
+          "form": {
+           "type": "Deny.Form",
+           "id": 2
+          },
+          "ede_text": {
+           "type": "string",
+           "id": 3
           }
          }
         },
@@ -495,7 +544,8 @@ export const descriptors: object = {
           "ACCEPT": 0,
           "DENY": 1,
           "PASS": 2,
-          "ROUTE": 3
+          "ROUTE": 3,
+          "FAULT": 4
          }
         },
         "Client": {

@@ -2,7 +2,7 @@
  * Field types that several kinds share, each checked and turned into what it means in one step.
  */
 import { z } from "zod";
-import { parseTtl } from "./duration.ts";
+import { parseDelay, parseTtl } from "./duration.ts";
 import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
 import { parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -48,6 +48,7 @@ export const principal = parsed(parsePrincipal);
 export const network = parsed(parseNetwork);
 export const recordType = parsed(parseRecordType);
 export const ttl = parsed(parseTtl);
+export const delay = parsed(parseDelay);
 export const percent = z
   .number()
   .gt(0)

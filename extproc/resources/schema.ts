@@ -10,6 +10,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import {
   address,
+  delay,
   extraText,
   httpPath,
   metadata,
@@ -215,8 +216,18 @@ const ruleMatch = z
     }
   });
 
+/** What goes wrong: an answer that is late, or is none. */
+const fault = z
+  .strictObject({
+    delay: delay.optional(),
+    code: z.enum(["SERVFAIL", "REFUSED", "NXDOMAIN", "FORMERR", "NOTIMP", "Drop", "Truncate"]).optional(),
+  })
+  .superRefine(({ delay, code }, context) => {
+    if (delay === undefined && code === undefined) fail(context, [], "expected delay or code, got neither");
+  });
+
 /** Fields that say more of one action. */
-const ACTIONS_OF = { response: "Deny", route: "Route" } as const;
+const ACTIONS_OF = { response: "Deny", route: "Route", fault: "Fault" } as const;
 const ACTION_FIELDS = Object.keys(ACTIONS_OF) as (keyof typeof ACTIONS_OF)[];
 
 const rule = z
@@ -224,9 +235,10 @@ const rule = z
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass", "Route"]),
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Fault"]),
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
+    fault: fault.optional(),
   })
   .superRefine((rule, context) => {
     const { match, action, response } = rule;
@@ -235,6 +247,11 @@ const rule = z
       if (rule[field] && action !== own) {
         fail(context, [field], `expected no ${field} with action ${action}, got a map`);
       }
+    }
+    if (action === "Fault" && !rule.fault)
+      fail(context, ["fault"], "expected delay or code with action Fault, got nothing");
+    if (rule.fault?.code === "Truncate" && match.transports?.some((transport) => transport !== "UDP")) {
+      fail(context, ["match", "transports"], "expected UDP alone, over which answers are truncated, got others");
     }
     if (action === "Route" && !rule.route)
       fail(context, ["route"], "expected an upstream with action Route, got nothing");

@@ -163,6 +163,14 @@ export class AnswerWriter {
     this.finish();
   }
 
+  /** What a rule wants to go wrong: an RCODE, or a truncated message; never kept. */
+  fault(question: Question, transport: Transport, verdict: Verdict): void {
+    const truncated = verdict.form == Form.Truncate;
+    this.begin(question, transport, truncated ? Rcode.NOERROR : verdict.rcode, truncated ? Flag.RA | Flag.TC : Flag.RA);
+    this.setEde(Ede.Other, edeTextAt(verdict), verdict.edeLength);
+    this.finish();
+  }
+
   /** Nothing is sent. */
   nothing(): void {
     this.writer.clear();

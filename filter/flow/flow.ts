@@ -33,6 +33,7 @@ import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
 import { AuditDraw, draw } from "./chance";
 import { Client, Clients } from "./clients";
+import { Delays } from "./delays";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
 import { Settings } from "./settings";
@@ -79,6 +80,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly slots!: DecisionSlots;
   private readonly verdictReader: VerdictReader = new VerdictReader();
   private readonly audits: AuditDraw = new AuditDraw();
+  private readonly delays: Delays = new Delays();
   private readonly targetKey: NameKey = new NameKey();
   private readonly pool: Array<Query> = new Array<Query>();
   /** Queries that wait for a revision. */
@@ -182,12 +184,34 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private act(query: Query, verdict: Verdict): void {
     if (verdict.action == Action.Forward) this.forward(query, verdict);
     else if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
-    else {
-      const drawn = draw(verdict);
+    else this.actBy(query, verdict);
+  }
+
+  /** Acts by a verdict with more to it: chance, a delay, a fault. */
+  private actBy(query: Query, verdict: Verdict): void {
+    let drawn = verdict;
+    if (verdict.action == Action.Chance) {
+      drawn = draw(verdict);
       query.setVerdict(retainVerdict(drawn));
-      if (drawn.action == Action.Forward) this.forward(query, drawn);
-      else this.deny(query, drawn, drawn.soaLabels);
     }
+    if (drawn.delayCount != 0 && !query.delayed) {
+      const delay = this.delays.draw(drawn);
+      query.delayed = true;
+      if (delay != 0) {
+        if (this.park(query) !== null) this.delays.push(query, this.now, delay);
+        return;
+      }
+    }
+    if (drawn.action == Action.Forward) this.forward(query, drawn);
+    else if (drawn.action == Action.Deny) this.deny(query, drawn, drawn.soaLabels);
+    else this.disturb(query, drawn);
+  }
+
+  /** A query whose answer was put off goes on, by the verdict that was drawn for it. */
+  private goOn(query: Query): void {
+    const verdict = query.verdict;
+    if (verdict === null || query.epoch != this.subjects.epoch) this.rejudge(query);
+    else this.actBy(query, verdict);
   }
 
   /** No verdict is known for `key`: the query waits for a decision, or fails. */
@@ -476,6 +500,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.send(query, Outcome.Denied, verdict);
   }
 
+  private disturb(query: Query, verdict: Verdict): void {
+    if (verdict.form == Form.Drop) this.writer.nothing();
+    else this.writer.fault(query.question, query.transport, verdict);
+    this.send(query, Outcome.Faulted, verdict);
+  }
+
   private reject(query: Query, rcode: u32, reason: Reason): void {
     this.subjects.find(query.peer);
     this.writer.error(query.question, query.transport, rcode, reason);
@@ -503,7 +533,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const audits = this.audits;
     const audited = audits.draw(query.verdict, query.auditedTarget);
     countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
-    if (verdict !== null && (outcome == Outcome.Denied || verdict.logAll || audited != Audited.Untouched)) {
+    if (
+      verdict !== null &&
+      (outcome == Outcome.Denied || outcome == Outcome.Faulted || verdict.logAll || audited != Audited.Untouched)
+    ) {
       const upstream = query.upstream;
       this.events.add(
         question,
@@ -564,6 +597,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const now = this.now;
     this.exchanges.tick(now);
     this.sync.tick(now);
+    for (let query = this.delays.next(now); query !== null; query = this.delays.next(now)) this.goOn(query);
     const holdEnds = now > HOLD ? now - HOLD : 0;
     for (let query = takeOlder(this.held, holdEnds); query !== null; query = takeOlder(this.held, holdEnds)) {
       this.fail(query, NOT_READY);

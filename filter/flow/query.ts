@@ -28,6 +28,8 @@ export class Query extends Waiter {
   epoch: u32 = 0;
   /** How often it was judged again because the revision had changed, and how often the service was asked. */
   rejudged: u32 = 0;
+  /** Whether its answer has been put off. */
+  delayed: bool = false;
   decisions: u32 = 0;
   upstream: Upstream | null = null;
   /** The view that `answer` was asked for in. */
@@ -73,6 +75,7 @@ export class Query extends Waiter {
     this.upstream = null;
     this.view = 0;
     this.rejudged = 0;
+    this.delayed = false;
     this.decisions = 0;
     this.stale = false;
     this.target = 0;

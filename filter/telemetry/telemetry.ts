@@ -14,6 +14,7 @@ export const enum Outcome {
   Denied = 1,
   Rejected = 2,
   Failed = 3,
+  Faulted = 4,
 }
 
 /** CacheResult of protos/sync.proto. */
@@ -70,8 +71,8 @@ export function countQuery(
     ((<u64>tenantNumber) << 40) |
     ((<u64>countedType(type)) << 24) |
     ((<u64>rcode) << 12) |
+    ((<u64>outcome) << 8) |
     ((<u64>transport) << 4) |
-    ((<u64>outcome) << 2) |
     cache;
   let cell = cellOf(key);
   if (cell == CELLS) cell = cellOf(key & 0x8000_0000_00ff_ffff);
@@ -178,7 +179,7 @@ function writeCounter(out: ProtoWriter, key: u64, count: u64): void {
   out.bytes(1, who.name, who.length);
   out.number(2, (key >> 4) & 15);
   out.number(3, (key >> 24) & 0xffff);
-  out.number(4, (key >> 2) & 3);
+  out.number(4, (key >> 8) & 15);
   out.number(5, rcodeOf(key));
   out.number(6, key & 3);
   out.number(7, count);
@@ -246,7 +247,7 @@ export function publishCounters(): void {
     const key = unchecked(keys[cell]);
     const who = tenantOf(key);
     incrementMetric(metric(QUERIES, who, <u32>(key >> 4) & 15), count);
-    incrementMetric(metric(VERDICTS, who, <u32>(key >> 2) & 3), count);
+    incrementMetric(metric(VERDICTS, who, <u32>(key >> 8) & 15), count);
     incrementMetric(metric(RESPONSES, who, rcodeOf(key)), count);
     const cache = <u32>key & 3;
     const audited = auditedOf(key);
@@ -264,7 +265,7 @@ function metric(kind: u64, who: u32, value: u32): u32 {
 }
 
 const TRANSPORT_NAMES: StaticArray<string> = ["udp", "tcp", "dot", "doh", "doh3"];
-const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed"];
+const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed", "faulted"];
 const AUDITED_NAMES: StaticArray<string> = ["untouched", "allowed", "would_deny"];
 const CACHE_NAMES: StaticArray<string> = ["none", "hit", "miss", "stale"];
 

@@ -1,7 +1,7 @@
 // What the policy service said: a Verdict of protos/verdict.proto as the filter keeps it. Blocks live outside the
 // garbage collector and count their references: the verdict cache holds one, and every query under way by it.
 //
-// Where chance has a word, the block that is kept only heads a chain of blocks: the alternatives in the order in which
+// Where chance has a word or the answer is put off, the block that is kept only heads a chain of blocks: the alternatives in the order in which
 // they are drawn, and at the end what holds if none comes up. Each is a verdict of its own to the query that drew it.
 
 import { internTenant } from "../telemetry/tenants";
@@ -13,6 +13,7 @@ export const enum Action {
   Deny = 2,
   /** The head of a chain. */
   Chance = 3,
+  Fault = 4,
 }
 
 /** Deny.Form of protos/verdict.proto. */
@@ -29,7 +30,7 @@ export const enum Extent {
   AtOrBelow = 2,
 }
 
-/** Fixed head of the block; EDE text, policy, rule, audits and records follow. */
+/** Fixed head of the block; EDE text, policy, rule, audits, records and delays follow. */
 @unmanaged
 export class Verdict {
   references: u32;
@@ -56,6 +57,8 @@ export class Verdict {
   /** Records of the answer: so many RECORD_HEADs, each with its data behind it. */
   recordCount: u32;
   recordsLength: u32;
+  /** So many pairs of a chance and milliseconds, 16 bits each. */
+  delayCount: u32;
   /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
   chance: u32;
   next: Verdict | null;
@@ -99,6 +102,13 @@ export function recordsAt(verdict: Verdict): usize {
   return auditsAt(verdict) + verdict.auditsLength;
 }
 
+/** Delays are pairs of a chance and milliseconds. */
+export const DELAY_SIZE: usize = 4;
+
+export function delaysAt(verdict: Verdict): usize {
+  return recordsAt(verdict) + verdict.recordsLength;
+}
+
 /** Of 10,000; 0 is always. */
 export function auditChance(at: usize): u32 {
   return load<u16>(at, 3);
@@ -125,6 +135,9 @@ const MAX_TEXT: u32 = 512;
 const MAX_NAME: u32 = 253;
 const MAX_AUDITS: u32 = 8;
 const MAX_ALTERNATIVES: i32 = 16;
+const MAX_DELAYS: u32 = 8;
+/** Milliseconds. */
+const MAX_DELAY: u32 = 4000;
 const MAX_RECORDS: u32 = 64;
 const MAX_RECORDS_LENGTH: u32 = 4096;
 
@@ -149,6 +162,8 @@ class OutcomeReader {
   private auditCount: u32 = 0;
   private auditsLength: u32 = 0;
   private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
+  private delayCount: u32 = 0;
+  private readonly delays: usize = heap.alloc(MAX_DELAYS * <u32>DELAY_SIZE);
   private recordCount: u32 = 0;
   private recordsLength: u32 = 0;
   private readonly records: usize = heap.alloc(MAX_RECORDS * <u32>RECORD_HEAD + MAX_RECORDS_LENGTH);
@@ -165,6 +180,7 @@ class OutcomeReader {
     this.ttl = 0;
     this.soaLabels = 0;
     this.form = Form.Rcode;
+    this.delayCount = 0;
     this.recordCount = 0;
     this.recordsLength = 0;
     this.edeLength = 0;
@@ -185,6 +201,10 @@ class OutcomeReader {
         reader.bytes();
         this.readDeny(reader.bytesAt, reader.bytesLength);
         break;
+      case 6:
+        reader.bytes();
+        this.readFault(reader.bytesAt, reader.bytesLength);
+        break;
       case 8:
         reader.bytes();
         this.policy = reader.bytesAt;
@@ -199,6 +219,10 @@ class OutcomeReader {
         reader.bytes();
         this.readAudit(reader.bytesAt, reader.bytesLength);
         break;
+      case 12:
+        reader.bytes();
+        this.readDelay(reader.bytesAt, reader.bytesLength);
+        break;
       default:
         reader.skip();
     }
@@ -206,7 +230,14 @@ class OutcomeReader {
 
   /** The block of what was read, with one reference. */
   build(): Verdict {
-    const size = HEAD + this.edeLength + this.policyLength + this.ruleLength + this.auditsLength + this.recordsLength;
+    const size =
+      HEAD +
+      this.edeLength +
+      this.policyLength +
+      this.ruleLength +
+      this.auditsLength +
+      this.recordsLength +
+      this.delayCount * DELAY_SIZE;
     const verdict = changetype<Verdict>(heap.alloc(size));
     memory.fill(changetype<usize>(verdict), 0, HEAD);
     verdict.references = 1;
@@ -219,6 +250,7 @@ class OutcomeReader {
     verdict.ttl = this.ttl;
     verdict.soaLabels = this.soaLabels;
     verdict.form = this.form;
+    verdict.delayCount = this.delayCount;
     verdict.recordCount = this.recordCount;
     verdict.recordsLength = this.recordsLength;
     verdict.edeLength = this.edeLength;
@@ -231,6 +263,7 @@ class OutcomeReader {
     memory.copy(ruleAt(verdict), this.rule, this.ruleLength);
     memory.copy(auditsAt(verdict), this.audits, this.auditsLength);
     memory.copy(recordsAt(verdict), this.records, this.recordsLength);
+    memory.copy(delaysAt(verdict), this.delays, this.delayCount * DELAY_SIZE);
     return verdict;
   }
 
@@ -271,6 +304,42 @@ class OutcomeReader {
     memory.copy(to + AUDIT_HEAD + policyLength, rule, ruleLength);
     this.auditsLength += <u32>AUDIT_HEAD + policyLength + ruleLength;
     this.auditCount++;
+  }
+
+  private readDelay(at: usize, length: u32): void {
+    let chance: u64 = 0;
+    let milliseconds: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) chance = reader.number();
+      else if (reader.field == 2) milliseconds = reader.number();
+      else reader.skip();
+    }
+    this.finish();
+    if (chance > <u64>CERTAIN || milliseconds > <u64>MAX_DELAY || this.delayCount == MAX_DELAYS) this.broken = true;
+    if (this.broken) return;
+    const to = this.delays + this.delayCount * DELAY_SIZE;
+    store<u16>(to, <u16>chance);
+    store<u16>(to, <u16>milliseconds, 2);
+    this.delayCount++;
+  }
+
+  private readFault(at: usize, length: u32): void {
+    this.action = Action.Fault;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) this.rcode = <u32>reader.number();
+      else if (reader.field == 2) {
+        const form = reader.number();
+        if (form > <u64>Form.Truncate) this.broken = true;
+        else this.form = <Form>form;
+      } else if (reader.field == 3) {
+        reader.bytes();
+        this.edeText = reader.bytesAt;
+        this.edeLength = cutText(this.edeText, reader.bytesLength, MAX_TEXT);
+      } else reader.skip();
+    }
+    this.finish();
   }
 
   private readRecord(at: usize, length: u32): void {
@@ -423,8 +492,9 @@ export class VerdictReader {
   private chainWith(verdict: Verdict): void {
     let head = verdict;
     const last = this.last;
-    if (this.first !== null && last !== null) {
-      last.next = verdict;
+    if (last !== null) last.next = verdict;
+    else this.first = verdict;
+    if (last !== null || verdict.delayCount != 0) {
       head = changetype<Verdict>(heap.alloc(HEAD));
       memory.fill(changetype<usize>(head), 0, HEAD);
       head.references = 1;

@@ -48,8 +48,9 @@ const answer = z.union([
     ede: z.union([ede, z.literal(false)]).optional(),
     /** Flags that are set, of TC, AA, AD, RA, RD, CD. */
     flags: z.array(z.string()).optional(),
-    /** Latest time at which it comes. */
+    /** Latest time at which it comes, and earliest. */
     within: duration.optional(),
+    after: duration.optional(),
   }),
 ]);
 
@@ -72,7 +73,7 @@ const event = z.strictObject({
   tenant: z.string(),
   client: z.string().optional(),
   question: z.string(),
-  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED"]),
+  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED", "FAULTED"]),
   rcode: z.string().optional(),
   rule: z.string().optional(),
   ede: ede.optional(),

@@ -13,7 +13,7 @@ import { answerFailure, answerVerdict } from "./responses.ts";
 
 export type Decide = (snapshot: Snapshot, request: DecisionRequest) => Verdict;
 
-export type DecisionOutcome = "forward" | "deny" | "malformed" | "failed" | "no_policy";
+export type DecisionOutcome = "forward" | "deny" | "fault" | "malformed" | "failed" | "no_policy";
 
 export interface Answered {
   readonly response: ProcessingResponse;
@@ -47,7 +47,7 @@ export class Processor {
         return { response: answerFailure(503, "there is no policy yet"), outcome: "no_policy" };
       }
       const verdict = this.#dependencies.decide(snapshot, request);
-      return { response: answerVerdict(verdict), outcome: "forward" in verdict ? "forward" : "deny" };
+      return { response: answerVerdict(verdict), outcome: outcomeOf(verdict) };
     } catch (error) {
       if (error instanceof MalformedRequest) {
         return { response: answerFailure(400, error.message), outcome: "malformed" };
@@ -55,4 +55,9 @@ export class Processor {
       return { response: answerFailure(500, "the decision failed"), outcome: "failed", error };
     }
   }
+}
+
+function outcomeOf(verdict: Verdict): DecisionOutcome {
+  if ("forward" in verdict) return "forward";
+  return "deny" in verdict ? "deny" : "fault";
 }

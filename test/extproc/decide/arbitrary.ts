@@ -120,6 +120,16 @@ const circumstances = fc.oneof(
   },
 );
 
+const fault = fc
+  .record(
+    {
+      delay: fc.constantFrom("1ms", "1s500ms"),
+      code: fc.constantFrom("SERVFAIL", "NXDOMAIN", "FORMERR", "Drop", "Truncate"),
+    },
+    { requiredKeys: [] },
+  )
+  .filter(({ delay, code }) => delay !== undefined || code !== undefined);
+
 const mode = fc.constantFrom("Enforce", "Enforce", "Audit", "Disabled");
 
 const rule = fc
@@ -134,21 +144,26 @@ const rule = fc
         ),
         fc.record({ types: some(TYPE_NAMES) }),
       ),
-      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route"),
+      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
       circumstances,
+      fault,
     },
-    { requiredKeys: ["match", "action", "circumstances"] },
+    { requiredKeys: ["match", "action", "circumstances", "fault"] },
   )
-  .map(({ code, match: named, circumstances: further, ...rest }) => {
+  .map(({ code, match: named, circumstances: further, fault: disturbed, ...rest }) => {
     const { action } = rest;
-    const { percent, ...others } = further as { percent?: number };
+    const { percent, ...others } = further as { percent?: number; transports?: unknown };
+    const broken = action === "Fault" ? { fault: disturbed } : {};
+    if (action === "Fault" && disturbed.code === "Truncate") others.transports = undefined;
     const match = { ...named, ...others, ...(percent !== undefined && action !== "Pass" ? { percent } : {}) };
     const fits = action === "Deny" && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
     return {
       ...rest,
       match,
+      ...(action === "Route" ? { route: { upstream: "u1" } } : {}),
+      ...broken,
       ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
     };
   });

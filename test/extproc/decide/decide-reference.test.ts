@@ -9,9 +9,11 @@ import { fnv1a } from "../../../extproc/compiled/hash.ts";
 import {
   type Action,
   type AuditMessage,
+  type DelayMessage,
   type Deny,
   DenyForm,
   Extent,
+  type Fault,
   type Transport,
   type Verdict,
   type VerdictScope,
@@ -37,7 +39,12 @@ const FORMS = {
     ` addresses ${records.map(({ data }) => Buffer.from(data, "base64").length).join(" ")}`,
 };
 
-const ACTIONS = ["Accept", "Deny", "Pass", "Route"];
+function faultCode({ rcode, form }: Fault): string | undefined {
+  if (form === DenyForm.DROP) return "Drop";
+  return form === DenyForm.TRUNCATE ? "Truncate" : { 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN" }[rcode];
+}
+
+const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault"];
 
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);
@@ -187,10 +194,12 @@ function toRequest({ address, labels, transport, ...rest }: PlainRequest): Decis
 function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
   const { subject, tenant } = verdict.client;
   const client = tenant !== "" ? `tenant ${tenant}` : subject === 1 ? "unknown" : "unidentified";
-  const actionOf = (outcome: Action) =>
-    "deny" in outcome
-      ? `deny ${outcome.deny.rcode}${FORMS[outcome.deny.form](outcome.deny)}`
-      : `forward ${revision.upstreams.find(({ id }) => id === outcome.forward.upstream)?.name}`;
+  const actionOf = (outcome: Action) => {
+    if ("deny" in outcome) return `deny ${outcome.deny.rcode}${FORMS[outcome.deny.form](outcome.deny)}`;
+    if ("fault" in outcome) return `fault ${faultCode(outcome.fault)}`;
+    return `forward ${revision.upstreams.find(({ id }) => id === outcome.forward.upstream)?.name}`;
+  };
+  const wait = (delays: readonly DelayMessage[]) => delays.map((one) => `${one.milliseconds}ms ${one.chance / 100}`);
   const tell = (audits: readonly AuditMessage[]) =>
     audits.map((one) => `${one.policy}/${one.rule} ${ACTIONS[one.action]} ${one.chance / 100}`);
   return {
@@ -199,8 +208,10 @@ function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
     rule: verdict.rule,
     action: actionOf(verdict),
     audits: tell(verdict.audits),
+    delays: wait(verdict.delays),
     alternatives: verdict.alternatives.map(
-      (one) => `${one.chance / 100}% ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}]`,
+      (one) =>
+        `${one.chance / 100}% ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}]`,
     ),
   };
 }

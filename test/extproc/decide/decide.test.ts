@@ -48,6 +48,7 @@ describe("decide: names and rules", () => {
       policy: "p",
       rule: "deny-com",
       audits: [],
+      delays: [],
       alternatives: [],
     });
     assert.ok("forward" in ask(snapshot, { name: "com" }));
@@ -452,6 +453,31 @@ describe("decide: forwarding", () => {
     assert.equal(forward("10.0.0.1", "a.org")?.view, forward("11.0.0.1", "a.org")?.view);
     assert.notEqual(forward("10.0.0.1", "a.org", "Own")?.view, forward("11.0.0.1", "a.org", "Own")?.view);
     assert.notEqual(forward("11.0.0.1", "a.corp.example")?.view, forward("11.0.0.1", "a.x.corp.example")?.view);
+  });
+});
+
+describe("decide: faults", () => {
+  it("end as a denial would, or only put off what comes after them", () => {
+    const snapshot = withRules(
+      { name: "slow", match: { names: ["*.com"], percent: 5 }, action: "Fault", fault: { delay: "200ms" } },
+      { name: "some", match: { names: ["*.com"], percent: 1 }, action: "Fault", fault: { code: "Drop", delay: "1s" } },
+      { name: "more", match: { names: ["*.com"] }, action: "Fault", fault: { delay: "1s500ms" } },
+      { name: "cut", match: { names: ["x.com"] }, action: "Fault", fault: { code: "Truncate" } },
+      { name: "broken", match: { names: ["x.com"] }, action: "Fault", fault: { code: "SERVFAIL" } },
+      { name: "deny", match: { names: ["*.com"] }, action: "Deny" },
+    );
+    const slow = { chance: 500, milliseconds: 200 };
+    const more = { chance: 0, milliseconds: 1500 };
+    const denied = ask(snapshot, { name: "y.com" });
+    assert.deepEqual([denied.rule, denied.delays], ["deny", [slow, more]]);
+    const [some] = denied.alternatives;
+    assert.deepEqual([some?.rule, some?.delays], ["some", [slow, { chance: 0, milliseconds: 1000 }]]);
+    const cut = ask(snapshot, { name: "x.com", transport: 0 });
+    assert.deepEqual("fault" in cut && cut.fault, { rcode: 0, form: 2, ede_text: "policy p/cut" });
+    assert.equal(cut.scope.transports, 1);
+    const broken = ask(snapshot, { name: "x.com", transport: 1 });
+    assert.deepEqual("fault" in broken && broken.fault, { rcode: 2, form: 0, ede_text: "policy p/broken" });
+    assert.equal(broken.scope.transports, 0b11110);
   });
 });
 

@@ -30,24 +30,31 @@ export interface PlainVerdict {
   readonly action: string;
   /** Rules in mode Audit that matched: `policy/rule action percent`. */
   readonly audits: readonly string[];
+  /** What puts the answer off: milliseconds and percentage. */
+  readonly delays: readonly string[];
   /** What comes about by chance instead, with the percentage in front of it. */
   readonly alternatives: readonly string[];
 }
 
 /** A verdict names no more. */
 const MAX_AUDITS = 8;
+const MAX_DELAYS = 8;
 
 export function judgePlainly(resources: readonly Resource[], request: PlainRequest): PlainVerdict {
   const tenants = resources.filter((one) => one.kind === "Tenant");
   const client = whose(tenants, request);
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
-  if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5", audits: [], alternatives: [] };
+  if (tenant === undefined)
+    return { client, policy: "", rule: "", action: "deny 5", audits: [], delays: [], alternatives: [] };
   const policies = resources
     .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
     .filter((policy) => speaksOf(policy, tenant.metadata.name, request));
   const audited: Decisive[] = [];
   const draws: Draw[] = [];
-  const decisive = decidingRule(policies, request, audited, draws);
+  const delaying: Rule[] = [];
+  const decisive = decidingRule(policies, request, audited, draws, delaying);
+  const delays = delaying.slice(0, MAX_DELAYS).map(({ fault, match }) => `${fault?.delay}ms ${match.percent ?? 0}`);
+  const ownDelay = (rule: Rule | undefined) => (rule?.fault?.delay === undefined ? [] : [`${rule.fault.delay}ms 0`]);
   const upstream = upstreamOf(tenant, request.labels);
   const audits = audited
     .slice(0, MAX_AUDITS)
@@ -58,10 +65,12 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     rule: decisive?.rule.name ?? "",
     action: actionOf(decisive?.rule, upstream),
     audits,
-    alternatives: draws.map(
-      (draw) =>
-        `${draw.rule.match.percent}% ${nameOf(draw)} ${actionOf(draw.rule, upstream)} [${audits.slice(0, draw.audits)}]`,
-    ),
+    delays: [...delays, ...ownDelay(decisive?.rule)],
+    alternatives: draws.map((draw) => {
+      const before = [...delays.slice(0, draw.delays), ...ownDelay(draw.rule)];
+      const action = actionOf(draw.rule, upstream);
+      return `${draw.rule.match.percent}% ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}]`;
+    }),
   };
 }
 
@@ -70,6 +79,7 @@ function nameOf({ policy, rule }: Decisive): string {
 }
 
 function actionOf(rule: Rule | undefined, upstream: string | undefined): string {
+  if (rule?.action === "Fault") return `fault ${rule.fault?.code}`;
   if (rule?.action === "Route") return `forward ${rule.route?.upstream}`;
   if (rule?.action !== "Deny") return upstream === undefined ? "deny 5" : `forward ${upstream}`;
   const { code, addresses } = rule.response ?? {};
@@ -95,8 +105,9 @@ interface Decisive {
 }
 
 interface Draw extends Decisive {
-  /** Audits that were met before it. */
+  /** Audits and delays that were met before it. */
   readonly audits: number;
+  readonly delays: number;
 }
 
 /** Tier after tier; in a tier by priority, in a policy rule after rule; a Pass goes on with the next tier. */
@@ -105,6 +116,7 @@ function decidingRule(
   request: PlainRequest,
   audited: Decisive[],
   draws: Draw[],
+  delaying: Rule[],
 ): Decisive | undefined {
   for (const tier of ["Admin", "Tenant", "Baseline"]) {
     const found = decidingRuleOf(
@@ -114,6 +126,7 @@ function decidingRule(
       request,
       audited,
       draws,
+      delaying,
     );
     if (found !== undefined && found.rule.action !== "Pass") return found;
   }
@@ -125,6 +138,7 @@ function decidingRuleOf(
   request: PlainRequest,
   audited: Decisive[],
   draws: Draw[],
+  delaying: Rule[],
 ): Decisive | undefined {
   for (const policy of policies) {
     if (policy.spec.mode === "Disabled") continue;
@@ -133,25 +147,30 @@ function decidingRuleOf(
     for (const rule of policy.spec.rules) {
       if (rule.mode === "Disabled" || !matches(rule, request)) continue;
       const percent = rule.match.percent;
+      // A rule that only puts the answer off decides nothing.
+      const decides = rule.action !== "Fault" || rule.fault?.code !== undefined;
       if (policy.spec.mode === "Audit" || rule.mode === "Audit") {
         if (!ended) audited.push({ policy, rule });
-        ended ||= percent === undefined;
+        ended ||= percent === undefined && decides;
+      } else if (!decides) {
+        delaying.push(rule);
       } else if (percent === undefined) {
         return { policy, rule };
       } else {
-        draws.push({ policy, rule, audits: Math.min(audited.length, MAX_AUDITS) });
+        draws.push({ policy, rule, audits: audited.length, delays: delaying.length });
       }
     }
   }
   return undefined;
 }
 
-function matches({ match }: Rule, { labels, qtype, transport, time }: PlainRequest): boolean {
+function matches({ match, fault }: Rule, { labels, qtype, transport, time }: PlainRequest): boolean {
   const { names, types, transports, schedule } = match;
   const over = ["UDP", "TCP", "DoT", "DoH", "DoH3"][transport];
   return (
     (names === undefined || names.some((pattern) => matchesName(pattern, labels))) &&
     (types === undefined || types.includes(qtype)) &&
+    (fault?.code !== "Truncate" || over === "UDP") &&
     (transports === undefined || transports.some((one) => one === over)) &&
     (schedule === undefined || isWithin(schedule, time))
   );

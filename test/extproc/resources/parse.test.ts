@@ -39,7 +39,7 @@ spec:
       'demo.yaml: document 2, line 16, spec.priority: expected a number, got "100"',
       'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
       'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
-      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, got "Allow"',
+      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Fault, got "Allow"',
       'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored, ForgedAnswer or a map, got "Bloked"',
       "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
     ]);
@@ -190,6 +190,26 @@ spec:
       "a route without a Route",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Accept, route: {upstream: u}}]}\n`,
       /rules\[0\].route: expected no route with action Accept, got a map/,
+    ],
+    [
+      "a Fault that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Fault}]}\n`,
+      /rules\[0\].fault: expected delay or code with action Fault, got nothing/,
+    ],
+    [
+      "an empty fault",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Fault, fault: {}}]}\n`,
+      /rules\[0\].fault: expected delay or code, got neither/,
+    ],
+    [
+      "a delay that outlasts every client",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Fault, fault: {delay: 5s}}]}\n`,
+      /fault.delay: expected more than 0ms and at most 4s, got "5s"/,
+    ],
+    [
+      "truncation over TCP",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], transports: [TCP]}, action: Fault, fault: {code: Truncate}}]}\n`,
+      /match.transports: expected UDP alone/,
     ],
     [
       "an exception of nobody",

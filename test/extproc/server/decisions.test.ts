@@ -131,6 +131,7 @@ describe("decisions", () => {
           policy: "",
           rule: "",
           audits: [],
+          delays: [],
           alternatives: [],
         };
       },

@@ -130,6 +130,21 @@ describe("verdicts", () => {
     assert.ok(!lab.read(Buffer.concat([verdict({}), cut])), "a record that is cut short");
   });
 
+  it("that put the answer off, or disturb it, are read within bounds", () => {
+    const delay = { chance: 10_000, milliseconds: 4000 };
+    const action = () => [0, 1, 2].map((index) => lab.room.call("chained", index));
+    assert.ok(lab.read(encode({ ...sound, delays: Array(8).fill(delay) })));
+    assert.deepEqual(action(), [3, 1, -1], "behind a head, so that others need not look");
+    assert.ok(!lab.read(encode({ ...sound, delays: Array(9).fill(delay) })));
+    assert.ok(!lab.read(encode({ ...sound, delays: [{ ...delay, milliseconds: 4001 }] })));
+    assert.ok(!lab.read(encode({ ...sound, delays: [{ ...delay, chance: 10_001 }] })));
+    const { forward: _forward, ...without } = sound;
+    assert.ok(lab.read(encode({ ...without, fault: { rcode: 2, ede_text: "policy p/r" } })));
+    assert.deepEqual([action(), number("rcode"), lab.text(0)], [[4, -1, -1], 2, "policy p/r"]);
+    for (const form of [0, 1, 2]) assert.ok(lab.read(encode({ ...without, fault: { form } })), `${form}`);
+    for (const form of [3, 4]) assert.ok(!lab.read(encode({ ...without, fault: { form } })), `${form}`);
+  });
+
   it("have subjects of more than 32 bits", () => {
     assert.ok(lab.read(encode({ ...sound, client: { subject: 2 ** 53 - 1 } })));
     assert.equal(lab.fields.subject, 2n ** 53n - 1n);
@@ -211,6 +226,9 @@ describe("verdicts", () => {
     ];
     const data = Buffer.alloc(4);
     seeds.push(encode({ ...sound, forward: undefined, deny: { ...deny, form: 3, records: [{ type: 1, data }] } }));
+    seeds.push(
+      encode({ ...sound, delays: [{ chance: 5, milliseconds: 9 }], alternatives: [{ chance: 9, fault: {} }] }),
+    );
     const started = performance.now();
     let verdicts = 0;
     let memory = 0;

@@ -2,24 +2,30 @@
 
 import type { Forward as _dns_mesh_v1_Forward, Forward__Output as _dns_mesh_v1_Forward__Output } from '../../../dns/mesh/v1/Forward.ts';
 import type { Deny as _dns_mesh_v1_Deny, Deny__Output as _dns_mesh_v1_Deny__Output } from '../../../dns/mesh/v1/Deny.ts';
+import type { Fault as _dns_mesh_v1_Fault, Fault__Output as _dns_mesh_v1_Fault__Output } from '../../../dns/mesh/v1/Fault.ts';
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
+import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
 
 export interface Alternative {
   'chance'?: (number);
   'forward'?: (_dns_mesh_v1_Forward | null);
   'deny'?: (_dns_mesh_v1_Deny | null);
+  'fault'?: (_dns_mesh_v1_Fault | null);
   'policy'?: (string);
   'rule'?: (string);
   'audits'?: (_dns_mesh_v1_Audit)[];
-  'action'?: "forward"|"deny";
+  'delays'?: (_dns_mesh_v1_Delay)[];
+  'action'?: "forward"|"deny"|"fault";
 }
 
 export interface Alternative__Output {
   'chance': (number);
   'forward'?: (_dns_mesh_v1_Forward__Output | null);
   'deny'?: (_dns_mesh_v1_Deny__Output | null);
+  'fault'?: (_dns_mesh_v1_Fault__Output | null);
   'policy': (string);
   'rule': (string);
   'audits': (_dns_mesh_v1_Audit__Output)[];
-  'action'?: "forward"|"deny";
+  'delays': (_dns_mesh_v1_Delay__Output)[];
+  'action'?: "forward"|"deny"|"fault";
 }

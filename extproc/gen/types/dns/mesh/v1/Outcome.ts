@@ -5,6 +5,7 @@ export const Outcome = {
   DENIED: 1,
   REJECTED: 2,
   FAILED: 3,
+  FAULTED: 4,
 } as const;
 
 export type Outcome =
@@ -16,5 +17,7 @@ export type Outcome =
   | 2
   | 'FAILED'
   | 3
+  | 'FAULTED'
+  | 4
 
 export type Outcome__Output = typeof Outcome[keyof typeof Outcome]

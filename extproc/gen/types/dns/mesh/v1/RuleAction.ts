@@ -5,6 +5,7 @@ export const RuleAction = {
   DENY: 1,
   PASS: 2,
   ROUTE: 3,
+  FAULT: 4,
 } as const;
 
 export type RuleAction =
@@ -16,5 +17,7 @@ export type RuleAction =
   | 2
   | 'ROUTE'
   | 3
+  | 'FAULT'
+  | 4
 
 export type RuleAction__Output = typeof RuleAction[keyof typeof RuleAction]

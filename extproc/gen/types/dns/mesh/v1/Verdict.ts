@@ -4,8 +4,10 @@ import type { Client as _dns_mesh_v1_Client, Client__Output as _dns_mesh_v1_Clie
 import type { Scope as _dns_mesh_v1_Scope, Scope__Output as _dns_mesh_v1_Scope__Output } from '../../../dns/mesh/v1/Scope.ts';
 import type { Forward as _dns_mesh_v1_Forward, Forward__Output as _dns_mesh_v1_Forward__Output } from '../../../dns/mesh/v1/Forward.ts';
 import type { Deny as _dns_mesh_v1_Deny, Deny__Output as _dns_mesh_v1_Deny__Output } from '../../../dns/mesh/v1/Deny.ts';
+import type { Fault as _dns_mesh_v1_Fault, Fault__Output as _dns_mesh_v1_Fault__Output } from '../../../dns/mesh/v1/Fault.ts';
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Alternative as _dns_mesh_v1_Alternative, Alternative__Output as _dns_mesh_v1_Alternative__Output } from '../../../dns/mesh/v1/Alternative.ts';
+import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Verdict {
@@ -14,11 +16,13 @@ export interface Verdict {
   'scope'?: (_dns_mesh_v1_Scope | null);
   'forward'?: (_dns_mesh_v1_Forward | null);
   'deny'?: (_dns_mesh_v1_Deny | null);
+  'fault'?: (_dns_mesh_v1_Fault | null);
   'policy'?: (string);
   'rule'?: (string);
   'audits'?: (_dns_mesh_v1_Audit)[];
   'alternatives'?: (_dns_mesh_v1_Alternative)[];
-  'action'?: "forward"|"deny";
+  'delays'?: (_dns_mesh_v1_Delay)[];
+  'action'?: "forward"|"deny"|"fault";
 }
 
 export interface Verdict__Output {
@@ -27,9 +31,11 @@ export interface Verdict__Output {
   'scope': (_dns_mesh_v1_Scope__Output | null);
   'forward'?: (_dns_mesh_v1_Forward__Output | null);
   'deny'?: (_dns_mesh_v1_Deny__Output | null);
+  'fault'?: (_dns_mesh_v1_Fault__Output | null);
   'policy': (string);
   'rule': (string);
   'audits': (_dns_mesh_v1_Audit__Output)[];
   'alternatives': (_dns_mesh_v1_Alternative__Output)[];
-  'action'?: "forward"|"deny";
+  'delays': (_dns_mesh_v1_Delay__Output)[];
+  'action'?: "forward"|"deny"|"fault";
 }
