@@ -1,7 +1,14 @@
 /**
  * Policies and rules as records, each policy with a trie of the names that its rules speak of.
  */
-import { ACTION_ACCEPT, ACTION_DENY, ACTION_FAULT, ACTION_PASS, ACTION_ROUTE } from "../compiled/layout.ts";
+import {
+  ACTION_ACCEPT,
+  ACTION_ANSWER,
+  ACTION_DENY,
+  ACTION_FAULT,
+  ACTION_PASS,
+  ACTION_ROUTE,
+} from "../compiled/layout.ts";
 import { DenyForm } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
@@ -17,10 +24,13 @@ const ACTIONS = {
   Pass: ACTION_PASS,
   Route: ACTION_ROUTE,
   Fault: ACTION_FAULT,
+  Answer: ACTION_ANSWER,
 } as const;
 
 /** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
 const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
+
+const DEFAULT_ANSWER_TTL = 60;
 
 const FAULT_RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
 
@@ -67,7 +77,9 @@ export function compilePolicies(
       const text = `policy ${metadata.name}/${rule.name}`;
       const denial = rule.fault
         ? compileFault(rule.fault, text)
-        : compileDenial(rule.response, defaultCode(rule), EDE_CODES.Blocked, text);
+        : rule.answer
+          ? compileAnswer(rule.answer)
+          : compileDenial(rule.response, defaultCode(rule), EDE_CODES.Blocked, text);
       ruleRecords.push(
         strings.intern(rule.name),
         number,
@@ -130,6 +142,17 @@ function lookOf(
   if (response?.code === "Drop") return { form: DenyForm.DROP, rcode: RCODES[code] };
   if (response?.code === "Truncate") return { form: DenyForm.TRUNCATE, rcode: RCODES[code] };
   return { form: DenyForm.RCODE, rcode: RCODES[response?.code ?? code] };
+}
+
+function compileAnswer({ records, ttl }: NonNullable<Rule["answer"]>): DenialRecord {
+  return {
+    rcode: 0,
+    form: DenyForm.RECORDS,
+    edeCode: 0,
+    edeText: "",
+    ttl: ttl ?? DEFAULT_ANSWER_TTL,
+    records: records.map(({ type, data }) => ({ type, data: Buffer.from(data).toString("base64") })),
+  };
 }
 
 function compileFault({ code }: NonNullable<Rule["fault"]>, edeText: string): DenialRecord {

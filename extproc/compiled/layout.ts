@@ -86,6 +86,7 @@ export const ACTION_DENY = 1;
 export const ACTION_PASS = 2;
 export const ACTION_ROUTE = 3;
 export const ACTION_FAULT = 4;
+export const ACTION_ANSWER = 5;
 
 /** Clients that have one of the principals, and one of the addresses. */
 export const SELECTOR_WORDS = 8;

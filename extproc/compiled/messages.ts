@@ -61,7 +61,7 @@ export interface RecordMessage {
 }
 
 /** RuleAction of verdict.proto. */
-export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3, FAULT: 4 } as const;
+export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3, FAULT: 4, ANSWER: 5 } as const;
 export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
 
 export interface AuditMessage {
@@ -78,13 +78,26 @@ export interface Fault {
   readonly ede_text: string;
 }
 
+export interface AnswerMessage {
+  readonly records: readonly RecordMessage[];
+  readonly ttl: number;
+  readonly soa_labels: number;
+  /** In base64; empty without one. */
+  readonly alias: string;
+  readonly forward?: Forward;
+}
+
 export interface DelayMessage {
   /** Of 10,000; 0 is always. */
   readonly chance: number;
   readonly milliseconds: number;
 }
 
-export type Action = { readonly forward: Forward } | { readonly deny: Deny } | { readonly fault: Fault };
+export type Action =
+  | { readonly forward: Forward }
+  | { readonly deny: Deny }
+  | { readonly fault: Fault }
+  | { readonly answer: AnswerMessage };
 
 /** What is done, and by which rule. */
 export type Outcome = Action & {

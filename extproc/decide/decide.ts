@@ -4,6 +4,7 @@
  * Pure: the same snapshot and request give the same verdict. Nothing is parsed here but the request, and every
  * string of the verdict is one of the snapshot's.
  */
+import { createHash } from "node:crypto";
 import {
   NO_TENANT,
   POLICY_NAME,
@@ -54,6 +55,8 @@ import { type Identity, identify } from "./client.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 
 export { type DecisionRequest, MalformedRequest };
+
+const TYPE_CNAME = 5;
 
 /** RCODE REFUSED (RFC 1035), INFO-CODE Prohibited (RFC 8914). */
 const NO_UPSTREAM: Deny = {
@@ -135,6 +138,8 @@ function outcomeOf(
       const route = sections.rules[match.rule * RULE_WORDS + RULE_ROUTE] ?? 0;
       return { forward: findRoute(sections, places.tenant, route), ...named };
     }
+    case RuleAction.ANSWER:
+      return { ...answerByRule(snapshot, match, places.tenant), ...named };
     case RuleAction.FAULT:
       return { fault: faultByRule(snapshot, match), ...named };
     default:
@@ -224,6 +229,28 @@ function denyByRule({ sections: { rules, lists }, strings }: Snapshot, match: Ma
     form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
     records: readRecords(lists, rules[rule + RULE_RECORDS] ?? 0, rules[rule + RULE_RECORD_COUNT] ?? 0, strings),
   };
+}
+
+/** A CNAME says where its name's records are: they are asked for where that name's queries of the tenant would go. */
+function answerByRule(snapshot: Snapshot, match: Match, tenant: number): Action {
+  const { sections, strings } = snapshot;
+  const { rules, lists } = sections;
+  const rule = match.rule * RULE_WORDS;
+  const records = readRecords(lists, rules[rule + RULE_RECORDS] ?? 0, rules[rule + RULE_RECORD_COUNT] ?? 0, strings);
+  const ttl = rules[rule + RULE_TTL] ?? 0;
+  const own = { records, ttl, soa_labels: match.base };
+  const alias = records.find(({ type }) => type === TYPE_CNAME)?.data;
+  if (alias === undefined) return { answer: { ...own, alias: "" } };
+  const target = readQuestion(Buffer.from(alias, "base64"));
+  // The target is the same for every question: where it goes narrows nothing.
+  const place = target && findForward(sections, tenant, target, new ScopeBuilder());
+  if (place === undefined) return { deny: NO_UPSTREAM };
+  return { answer: { ...own, alias, forward: { upstream: place.upstream, view: aliasView(place.view, alias, ttl) } } };
+}
+
+/** Answers behind an alias are no answers to the alias's own name. */
+function aliasView(view: string, alias: string, ttl: number): string {
+  return createHash("sha256").update(`${view} ${alias} ${ttl}`).digest().readBigUInt64LE().toString();
 }
 
 function faultByRule({ sections: { rules }, strings }: Snapshot, match: Match): Fault {

@@ -240,7 +240,8 @@ export const descriptors: object = {
           "DENIED": 1,
           "REJECTED": 2,
           "FAILED": 3,
-          "FAULTED": 4
+          "FAULTED": 4,
+          "ANSWERED": 5
          }
         },
         "CacheResult": {
@@ -390,7 +391,8 @@ export const descriptors: object = {
            "oneof": [
             "forward",
             "deny",
-            "fault"
+            "fault",
+            "answer"
            ]
           }
          },
@@ -418,6 +420,10 @@ export const descriptors: object = {
           "fault": {
            "type": "Fault",
            "id": 6
+          },
+          "answer": {
+           "type": "Answer",
+           "id": 7
           },
           "policy": {
            "type": "string",
@@ -450,7 +456,8 @@ export const descriptors: object = {
            "oneof": [
             "forward",
             "deny",
-            "fault"
+            "fault",
+            "answer"
            ]
           }
          },
@@ -470,6 +477,10 @@ export const descriptors: object = {
           "fault": {
            "type": "Fault",
            "id": 6
+          },
+          "answer": {
+           "type": "Answer",
+           "id": 7
           },
           "policy": {
            "type": "string",
@@ -500,6 +511,31 @@ export const descriptors: object = {
           "milliseconds": {
            "type": "uint32",
            "id": 2
+          }
+         }
+        },
+        "Answer": {
+         "fields": {
+          "records": {
+           "rule": "repeated",
+           "type": "Record",
+           "id": 1
+          },
+          "ttl": {
+           "type": "uint32",
+           "id": 2
+          },
+          "soa_labels": {
+           "type": "uint32",
+           "id": 3
+          },
+          "alias": {
+           "type": "bytes",
+           "id": 4
+          },
+          "forward": {
+           "type": "Forward",
+           "id": 5
           }
          }
         },
@@ -545,7 +581,8 @@ export const descriptors: object = {
           "DENY": 1,
           "PASS": 2,
           "ROUTE": 3,
-          "FAULT": 4
+          "FAULT": 4,
+          "ANSWER": 5
          }
         },
         "Client": {

@@ -7,6 +7,7 @@ import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./na
 import { parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
 import { describe } from "./problem.ts";
+import { parseRecord } from "./record.ts";
 import { parseRecordType } from "./record-type.ts";
 import { checkTimeZone, DAY_MINUTES, DAYS, parseTimeOfDay } from "./week.ts";
 
@@ -48,6 +49,7 @@ export const principal = parsed(parsePrincipal);
 export const network = parsed(parseNetwork);
 export const recordType = parsed(parseRecordType);
 export const ttl = parsed(parseTtl);
+export const record = parsed(parseRecord);
 export const delay = parsed(parseDelay);
 export const percent = z
   .number()

@@ -19,6 +19,7 @@ import {
   pattern,
   percent,
   principal,
+  record,
   recordType,
   resourceName,
   ruleName,
@@ -28,6 +29,7 @@ import {
   ttl,
   zone,
 } from "./field.ts";
+import { TYPE_CNAME } from "./record.ts";
 
 export const API_VERSION = "dns.mesh/v1alpha1";
 
@@ -172,6 +174,10 @@ const upstreamSpec = z
 /** What a response carries over UDP without being cut. */
 const MAX_ADDRESSES = 16;
 
+/** What a verdict may carry (verdict.proto). */
+const MAX_RECORDS = 64;
+const MAX_RECORD_OCTETS = 4096;
+
 const response = z
   .strictObject({
     code: z.enum(["NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate"]).optional(),
@@ -216,6 +222,24 @@ const ruleMatch = z
     }
   });
 
+/** Records of the name that is asked for; a CNAME is followed. */
+const answer = z
+  .strictObject({ ttl: ttl.optional(), records: list(record).max(MAX_RECORDS) })
+  .superRefine(({ records }, context) => {
+    const alias = records.findIndex(({ type }) => type === TYPE_CNAME);
+    if (alias >= 0 && records.length > 1) {
+      fail(
+        context,
+        ["records", alias],
+        "expected a CNAME alone (RFC 1034, section 3.6.2), got other records beside it",
+      );
+    }
+    const octets = records.reduce((sum, { data }) => sum + data.length, 0);
+    if (octets > MAX_RECORD_OCTETS) {
+      fail(context, ["records"], `expected at most ${MAX_RECORD_OCTETS} octets of data, got ${octets}`);
+    }
+  });
+
 /** What goes wrong: an answer that is late, or is none. */
 const fault = z
   .strictObject({
@@ -227,7 +251,7 @@ const fault = z
   });
 
 /** Fields that say more of one action. */
-const ACTIONS_OF = { response: "Deny", route: "Route", fault: "Fault" } as const;
+const ACTIONS_OF = { response: "Deny", route: "Route", answer: "Answer", fault: "Fault" } as const;
 const ACTION_FIELDS = Object.keys(ACTIONS_OF) as (keyof typeof ACTIONS_OF)[];
 
 const rule = z
@@ -235,9 +259,10 @@ const rule = z
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass", "Route", "Fault"]),
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Fault"]),
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
+    answer: answer.optional(),
     fault: fault.optional(),
   })
   .superRefine((rule, context) => {
@@ -253,6 +278,8 @@ const rule = z
     if (rule.fault?.code === "Truncate" && match.transports?.some((transport) => transport !== "UDP")) {
       fail(context, ["match", "transports"], "expected UDP alone, over which answers are truncated, got others");
     }
+    if (action === "Answer" && !rule.answer)
+      fail(context, ["answer"], "expected records with action Answer, got nothing");
     if (action === "Route" && !rule.route)
       fail(context, ["route"], "expected an upstream with action Route, got nothing");
     if (match.percent !== undefined && action === "Pass") {

@@ -2,7 +2,7 @@
 // used for all of them, since an answer leaves before the next one is made.
 
 import { Transport } from "../transport/transport";
-import { edeTextAt, Form, RECORD_HEAD, recordsAt, Verdict } from "../verdict/verdict";
+import { Action, edeTextAt, Form, RECORD_HEAD, recordsAt, Verdict } from "../verdict/verdict";
 import { copyLower } from "../wire/name";
 import { Question } from "../wire/question";
 import {
@@ -137,7 +137,7 @@ export class AnswerWriter {
   }
 
   /**
-   * A denial by a rule, as the rule wants it to look: with an SOA, so that it may be kept (RFC 2308), unless it refuses.
+   * A denial or an answer by a rule, as the rule wants it to look: with an SOA, so that it may be kept (RFC 2308), unless it refuses.
    * The SOA's owner has `soaLabels` labels of the question's name.
    */
   denial(question: Question, transport: Transport, verdict: Verdict, soaLabels: u32): void {
@@ -159,7 +159,8 @@ export class AnswerWriter {
       this.setCounts(0, 1);
       this.ttl = verdict.ttl;
     }
-    this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
+    // An answer of ours is no denial, and needs no reason.
+    if (verdict.action != Action.Answer) this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
     this.finish();
   }
 

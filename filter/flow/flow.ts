@@ -26,7 +26,7 @@ import { ExchangeListener, Exchanges } from "../upstream/exchanges";
 import { Upstream } from "../upstream/server";
 import { ClientTable } from "../verdict/clients";
 import { Decisions } from "../verdict/decisions";
-import { Action, Form, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
+import { Action, aliasAt, Form, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
 import { NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
@@ -204,6 +204,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     }
     if (drawn.action == Action.Forward) this.forward(query, drawn);
     else if (drawn.action == Action.Deny) this.deny(query, drawn, drawn.soaLabels);
+    else if (drawn.action == Action.Answer) this.answer(query, drawn);
     else this.disturb(query, drawn);
   }
 
@@ -368,7 +369,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    const exchange = this.prepare(query, upstream, verdict.view, selected);
+    const exchange = this.prepare(query, upstream, verdict, selected);
     if (own) {
       memory.copy(exchange.ecs, question.ecs, question.ecsLength);
       exchange.ecsLength = question.ecsLength;
@@ -377,18 +378,22 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.exchanges.start(exchange, this.now);
   }
 
-  private prepare(query: Query, upstream: Upstream, view: u64, selected: u32): Exchange {
+  private prepare(query: Query, upstream: Upstream, verdict: Verdict, selected: u32): Exchange {
     const question = query.question;
     const type = question.type;
-    return this.exchanges.prepare(
+    const exchange = this.exchanges.prepare(
       upstream,
-      view,
+      verdict.view,
       question.key,
       selected,
       type,
       question.dnssec,
       question.checkingDisabled,
     );
+    if (verdict.aliasLength != 0) {
+      this.exchanges.alias(exchange, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
+    }
+    return exchange;
   }
 
   /** Fetches a hot answer anew before it ends, by the verdict of the query that hit it. */
@@ -398,18 +403,18 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const upstream = this.upstreams.find(verdict.upstream);
     if (upstream === null || this.exchanges.underWay(verdict.view, query.question.key, selected) !== null) return;
     if (this.exchanges.count >= this.settings.pendingPerWorker) return;
-    this.exchanges.start(this.prepare(query, upstream, verdict.view, selected), this.now);
+    this.exchanges.start(this.prepare(query, upstream, verdict, selected), this.now);
   }
 
   exchanged(exchange: Exchange, answer: Answer | null): void {
     let result = answer;
     if (exchange.ecsLength == 0) {
-      const known = this.answers.find(exchange.view, exchange.asked.key, exchange.selector);
+      const known = this.answers.find(exchange.view, exchange.key, exchange.selector);
       const useful = known !== null && known.rcode != Rcode.SERVFAIL && this.now < known.staleUntil;
       // RFC 8767, section 5: a failure does not take the place of an answer that may be served stale.
       if (useful && (result === null || result.rcode == Rcode.SERVFAIL)) result = null;
       else if (result !== null && result.ttl > 0) {
-        this.answers.put(exchange.view, exchange.asked.key, exchange.selector, result);
+        this.answers.put(exchange.view, exchange.key, exchange.selector, result);
       }
     }
     for (let waiter = exchange.waiters.shift(); waiter !== null; waiter = exchange.waiters.shift()) {
@@ -489,7 +494,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       }
     }
     this.writer.answer(query.question, query.transport, answer, this.now, query.stale);
-    this.send(query, Outcome.Forwarded, query.verdict);
+    const by = query.verdict;
+    this.send(query, by !== null && by.action == Action.Answer ? Outcome.Answered : Outcome.Forwarded, by);
   }
 
   // ---- ends --------------------------------------------------------------------------------------------------------
@@ -498,6 +504,17 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if (verdict.form == Form.Drop) this.writer.nothing();
     else this.writer.denial(query.question, query.transport, verdict, soaLabels);
     this.send(query, Outcome.Denied, verdict);
+  }
+
+  /** Answers with the rule's records; what an alias has, and is not asked for itself, is asked for upstream. */
+  private answer(query: Query, verdict: Verdict): void {
+    const type = query.question.type;
+    if (type == Type.ANY || (verdict.aliasLength != 0 && type != Type.CNAME)) {
+      this.forward(query, verdict);
+      return;
+    }
+    this.writer.denial(query.question, query.transport, verdict, verdict.soaLabels);
+    this.send(query, Outcome.Answered, verdict);
   }
 
   private disturb(query: Query, verdict: Verdict): void {

@@ -15,6 +15,7 @@ export const enum Outcome {
   Rejected = 2,
   Failed = 3,
   Faulted = 4,
+  Answered = 5,
 }
 
 /** CacheResult of protos/sync.proto. */
@@ -265,7 +266,7 @@ function metric(kind: u64, who: u32, value: u32): u32 {
 }
 
 const TRANSPORT_NAMES: StaticArray<string> = ["udp", "tcp", "dot", "doh", "doh3"];
-const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed", "faulted"];
+const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed", "faulted", "answered"];
 const AUDITED_NAMES: StaticArray<string> = ["untouched", "allowed", "would_deny"];
 const CACHE_NAMES: StaticArray<string> = ["none", "hit", "miss", "stale"];
 

@@ -5,6 +5,7 @@
 // they are drawn, and at the end what holds if none comes up. Each is a verdict of its own to the query that drew it.
 
 import { internTenant } from "../telemetry/tenants";
+import { copyLower } from "../wire/name";
 import { ProtoReader } from "../wire/protobuf";
 import { cutText } from "../wire/text";
 
@@ -14,6 +15,7 @@ export const enum Action {
   /** The head of a chain. */
   Chance = 3,
   Fault = 4,
+  Answer = 5,
 }
 
 /** Deny.Form of protos/verdict.proto. */
@@ -30,7 +32,7 @@ export const enum Extent {
   AtOrBelow = 2,
 }
 
-/** Fixed head of the block; EDE text, policy, rule, audits, records and delays follow. */
+/** Fixed head of the block; EDE text, policy, rule, audits, records, delays and alias follow. */
 @unmanaged
 export class Verdict {
   references: u32;
@@ -59,6 +61,8 @@ export class Verdict {
   recordsLength: u32;
   /** So many pairs of a chance and milliseconds, 16 bits each. */
   delayCount: u32;
+  /** Answer: length of the name that is asked for upstream instead; 0 is none. */
+  aliasLength: u32;
   /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
   chance: u32;
   next: Verdict | null;
@@ -107,6 +111,11 @@ export const DELAY_SIZE: usize = 4;
 
 export function delaysAt(verdict: Verdict): usize {
   return recordsAt(verdict) + verdict.recordsLength;
+}
+
+/** In wire format and lower case. */
+export function aliasAt(verdict: Verdict): usize {
+  return delaysAt(verdict) + verdict.delayCount * DELAY_SIZE;
 }
 
 /** Of 10,000; 0 is always. */
@@ -162,6 +171,8 @@ class OutcomeReader {
   private auditCount: u32 = 0;
   private auditsLength: u32 = 0;
   private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
+  private alias: usize = 0;
+  private aliasLength: u32 = 0;
   private delayCount: u32 = 0;
   private readonly delays: usize = heap.alloc(MAX_DELAYS * <u32>DELAY_SIZE);
   private recordCount: u32 = 0;
@@ -172,7 +183,17 @@ class OutcomeReader {
 
   begin(): void {
     this.broken = false;
-    this.action = 0;
+    this.beginAction(0);
+    this.policyLength = 0;
+    this.ruleLength = 0;
+    this.auditCount = 0;
+    this.auditsLength = 0;
+    this.delayCount = 0;
+  }
+
+  /** Of two actions the last counts, and has nothing of the first. */
+  private beginAction(action: u32): void {
+    this.action = action;
     this.upstream = 0;
     this.view = 0;
     this.rcode = 0;
@@ -180,14 +201,10 @@ class OutcomeReader {
     this.ttl = 0;
     this.soaLabels = 0;
     this.form = Form.Rcode;
-    this.delayCount = 0;
+    this.edeLength = 0;
     this.recordCount = 0;
     this.recordsLength = 0;
-    this.edeLength = 0;
-    this.policyLength = 0;
-    this.ruleLength = 0;
-    this.auditCount = 0;
-    this.auditsLength = 0;
+    this.aliasLength = 0;
   }
 
   /** Reads the field that `reader` is at; skips one that is none of these. */
@@ -204,6 +221,10 @@ class OutcomeReader {
       case 6:
         reader.bytes();
         this.readFault(reader.bytesAt, reader.bytesLength);
+        break;
+      case 7:
+        reader.bytes();
+        this.readAnswer(reader.bytesAt, reader.bytesLength);
         break;
       case 8:
         reader.bytes();
@@ -237,7 +258,8 @@ class OutcomeReader {
       this.ruleLength +
       this.auditsLength +
       this.recordsLength +
-      this.delayCount * DELAY_SIZE;
+      this.delayCount * DELAY_SIZE +
+      this.aliasLength;
     const verdict = changetype<Verdict>(heap.alloc(size));
     memory.fill(changetype<usize>(verdict), 0, HEAD);
     verdict.references = 1;
@@ -251,6 +273,7 @@ class OutcomeReader {
     verdict.soaLabels = this.soaLabels;
     verdict.form = this.form;
     verdict.delayCount = this.delayCount;
+    verdict.aliasLength = this.aliasLength;
     verdict.recordCount = this.recordCount;
     verdict.recordsLength = this.recordsLength;
     verdict.edeLength = this.edeLength;
@@ -264,6 +287,7 @@ class OutcomeReader {
     memory.copy(auditsAt(verdict), this.audits, this.auditsLength);
     memory.copy(recordsAt(verdict), this.records, this.recordsLength);
     memory.copy(delaysAt(verdict), this.delays, this.delayCount * DELAY_SIZE);
+    copyLower(aliasAt(verdict), this.alias, this.aliasLength);
     return verdict;
   }
 
@@ -324,8 +348,54 @@ class OutcomeReader {
     this.delayCount++;
   }
 
+  private readAnswer(at: usize, length: u32): void {
+    this.beginAction(Action.Answer);
+    this.form = Form.Records;
+    let forwarded = false;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      switch (reader.field) {
+        case 1:
+          reader.bytes();
+          this.readRecord(reader.bytesAt, reader.bytesLength);
+          break;
+        case 2:
+          this.ttl = <u32>reader.number();
+          break;
+        case 3:
+          this.soaLabels = <u32>reader.number();
+          break;
+        case 4:
+          reader.bytes();
+          this.alias = reader.bytesAt;
+          this.aliasLength = reader.bytesLength;
+          if (!isName(this.alias, this.aliasLength)) this.broken = true;
+          break;
+        case 5:
+          reader.bytes();
+          this.readPlace(reader.bytesAt, reader.bytesLength);
+          forwarded = true;
+          break;
+        default:
+          reader.skip();
+      }
+    }
+    this.finish();
+    if (this.aliasLength != 0 && !forwarded) this.broken = true;
+  }
+
+  private readPlace(at: usize, length: u32): void {
+    const reader = this.innermost.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) this.upstream = <u32>reader.number();
+      else if (reader.field == 2) this.view = reader.fixed64();
+      else reader.skip();
+    }
+    if (reader.failed) this.broken = true;
+  }
+
   private readFault(at: usize, length: u32): void {
-    this.action = Action.Fault;
+    this.beginAction(Action.Fault);
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
       if (reader.field == 1) this.rcode = <u32>reader.number();
@@ -371,18 +441,12 @@ class OutcomeReader {
   }
 
   private readForward(at: usize, length: u32): void {
-    this.action = Action.Forward;
-    const reader = this.inner.begin(at, length);
-    while (reader.next()) {
-      if (reader.field == 1) this.upstream = <u32>reader.number();
-      else if (reader.field == 2) this.view = reader.fixed64();
-      else reader.skip();
-    }
-    this.finish();
+    this.beginAction(Action.Forward);
+    this.readPlace(at, length);
   }
 
   private readDeny(at: usize, length: u32): void {
-    this.action = Action.Deny;
+    this.beginAction(Action.Deny);
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
       switch (reader.field) {
@@ -638,4 +702,17 @@ export class VerdictReader {
     }
     if (list.failed) this.broken = true;
   }
+}
+
+/** Whether these are the octets of one whole name, uncompressed. */
+function isName(name: usize, length: u32): bool {
+  if (length == 0 || length > 255) return false;
+  let at: u32 = 0;
+  while (at < length) {
+    const size = <u32>load<u8>(name + at);
+    if (size == 0) return at + 1 == length;
+    if (size > 63) return false;
+    at += size + 1;
+  }
+  return false;
 }

@@ -13,7 +13,7 @@ import { answerFailure, answerVerdict } from "./responses.ts";
 
 export type Decide = (snapshot: Snapshot, request: DecisionRequest) => Verdict;
 
-export type DecisionOutcome = "forward" | "deny" | "fault" | "malformed" | "failed" | "no_policy";
+export type DecisionOutcome = "forward" | "deny" | "fault" | "answer" | "malformed" | "failed" | "no_policy";
 
 export interface Answered {
   readonly response: ProcessingResponse;
@@ -59,5 +59,6 @@ export class Processor {
 
 function outcomeOf(verdict: Verdict): DecisionOutcome {
   if ("forward" in verdict) return "forward";
-  return "deny" in verdict ? "deny" : "fault";
+  if ("deny" in verdict) return "deny";
+  return "fault" in verdict ? "fault" : "answer";
 }

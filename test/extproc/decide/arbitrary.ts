@@ -144,15 +144,16 @@ const rule = fc
         ),
         fc.record({ types: some(TYPE_NAMES) }),
       ),
-      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault"),
+      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
       circumstances,
       fault,
+      own: fc.constantFrom("A 192.0.2.1", "CNAME a.com", "CNAME b.c"),
     },
-    { requiredKeys: ["match", "action", "circumstances", "fault"] },
+    { requiredKeys: ["match", "action", "circumstances", "fault", "own"] },
   )
-  .map(({ code, match: named, circumstances: further, fault: disturbed, ...rest }) => {
+  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ...rest }) => {
     const { action } = rest;
     const { percent, ...others } = further as { percent?: number; transports?: unknown };
     const broken = action === "Fault" ? { fault: disturbed } : {};
@@ -164,6 +165,7 @@ const rule = fc
       match,
       ...(action === "Route" ? { route: { upstream: "u1" } } : {}),
       ...broken,
+      ...(action === "Answer" ? { answer: { records: [own] } } : {}),
       ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
     };
   });

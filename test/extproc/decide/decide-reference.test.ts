@@ -22,6 +22,7 @@ import { loadSnapshot, type Snapshot } from "../../../extproc/compiled/snapshot.
 import { type DecisionRequest, decide } from "../../../extproc/decide/decide.ts";
 import { parseResources } from "../../../extproc/resources/parse.ts";
 import type { Resource } from "../../../extproc/resources/schema.ts";
+import { presentName } from "../../../extproc/telemetry/names.ts";
 import { addressOf } from "../compile/compile-text.ts";
 import { ADDRESSES, LABELS, policySet, request, TYPES } from "./arbitrary.ts";
 import { judgePlainly, type PlainRequest, type PlainVerdict } from "./reference.ts";
@@ -44,7 +45,7 @@ function faultCode({ rcode, form }: Fault): string | undefined {
   return form === DenyForm.TRUNCATE ? "Truncate" : { 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN" }[rcode];
 }
 
-const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault"];
+const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer"];
 
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);
@@ -196,6 +197,12 @@ function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
   const client = tenant !== "" ? `tenant ${tenant}` : subject === 1 ? "unknown" : "unidentified";
   const actionOf = (outcome: Action) => {
     if ("deny" in outcome) return `deny ${outcome.deny.rcode}${FORMS[outcome.deny.form](outcome.deny)}`;
+    if ("answer" in outcome) {
+      const { alias, forward, records } = outcome.answer;
+      if (alias === "") return `answer ${records[0]?.type}`;
+      const by = revision.upstreams.find(({ id }) => id === forward?.upstream)?.name;
+      return `answer ${presentName(Buffer.from(alias, "base64")).slice(0, -1)} by ${by}`;
+    }
     if ("fault" in outcome) return `fault ${faultCode(outcome.fault)}`;
     return `forward ${revision.upstreams.find(({ id }) => id === outcome.forward.upstream)?.name}`;
   };

@@ -456,6 +456,51 @@ describe("decide: forwarding", () => {
   });
 });
 
+describe("decide: answers", () => {
+  it("are records of our own, or a CNAME with the place where its name is asked for", () => {
+    const answer = (name: string, ...records: string[]) => ({
+      name,
+      match: { names: [`*.${name}`] },
+      action: "Answer",
+      answer: { records, ttl: "10s" },
+    });
+    const set = (cache: string) =>
+      snapshotOf(
+        documents(
+          upstream("a"),
+          upstream("b", { ecs: true }),
+          tenant("t", { match: everyone, upstream: "a", cache, forward: [{ zones: ["corp.example"], upstream: "b" }] }),
+          policy(
+            "p",
+            1,
+            ["t"],
+            [
+              answer("one", "A 192.0.2.1", 'TXT "a b" c', "HTTPS 1 . alpn=h2,h3 port=8443"),
+              answer("two", "CNAME WWW.corp.example."),
+            ],
+          ),
+        ),
+      );
+    const snapshot = set("Shared");
+    const one = ask(snapshot, { name: "x.one" });
+    assert.ok("answer" in one);
+    const data = one.answer.records.map(
+      ({ type, data: octets }) => `${type} ${Buffer.from(octets, "base64").toString("hex")}`,
+    );
+    assert.deepEqual(data, ["1 c0000201", "16 036120620163", "65 000100000100060268320268330003000220fb"]);
+    assert.deepEqual([one.answer.ttl, one.answer.soa_labels, one.answer.alias, one.rule], [10, 1, "", "one"]);
+    const two = ask(snapshot, { name: "x.two" });
+    assert.ok("answer" in two);
+    assert.equal(Buffer.from(two.answer.alias, "base64").toString(), "\x03www\x04corp\x07example\x00");
+    assert.equal(two.answer.forward?.upstream, 2);
+    const target = ask(snapshot, { name: "www.corp.example" });
+    assert.ok("forward" in target && target.forward.view !== two.answer.forward?.view);
+    assert.deepEqual([two.scope.labels, two.scope.extent], [1, Extent.BELOW], "the target narrows nothing");
+    const own = ask(set("Own"), { name: "x.two" });
+    assert.ok("answer" in own && own.answer.forward?.view !== two.answer.forward?.view);
+  });
+});
+
 describe("decide: faults", () => {
   it("end as a denial would, or only put off what comes after them", () => {
     const snapshot = withRules(

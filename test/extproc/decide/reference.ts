@@ -63,12 +63,12 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     client,
     policy: decisive?.policy.metadata.name ?? "",
     rule: decisive?.rule.name ?? "",
-    action: actionOf(decisive?.rule, upstream),
+    action: actionOf(decisive?.rule, upstream, tenant),
     audits,
     delays: [...delays, ...ownDelay(decisive?.rule)],
     alternatives: draws.map((draw) => {
       const before = [...delays.slice(0, draw.delays), ...ownDelay(draw.rule)];
-      const action = actionOf(draw.rule, upstream);
+      const action = actionOf(draw.rule, upstream, tenant);
       return `${draw.rule.match.percent}% ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}]`;
     }),
   };
@@ -78,7 +78,14 @@ function nameOf({ policy, rule }: Decisive): string {
   return `${policy.metadata.name}/${rule.name}`;
 }
 
-function actionOf(rule: Rule | undefined, upstream: string | undefined): string {
+function actionOf(rule: Rule | undefined, upstream: string | undefined, tenant: Tenant): string {
+  if (rule?.action === "Answer") {
+    const [record] = rule.answer?.records ?? [];
+    if (record?.type !== 5) return `answer ${record?.type}`;
+    const target = record.text.replace("CNAME ", "");
+    const place = upstreamOf(tenant, target.split("."));
+    return place === undefined ? "deny 5" : `answer ${target} by ${place}`;
+  }
   if (rule?.action === "Fault") return `fault ${rule.fault?.code}`;
   if (rule?.action === "Route") return `forward ${rule.route?.upstream}`;
   if (rule?.action !== "Deny") return upstream === undefined ? "deny 5" : `forward ${upstream}`;

@@ -39,7 +39,7 @@ spec:
       'demo.yaml: document 2, line 16, spec.priority: expected a number, got "100"',
       'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
       'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
-      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Fault, got "Allow"',
+      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Fault, got "Allow"',
       'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored, ForgedAnswer or a map, got "Bloked"',
       "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
     ]);
@@ -210,6 +210,41 @@ spec:
       "truncation over TCP",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], transports: [TCP]}, action: Fault, fault: {code: Truncate}}]}\n`,
       /match.transports: expected UDP alone/,
+    ],
+    [
+      "an Answer without one",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer}]}\n`,
+      /rules\[0\].answer: expected records with action Answer, got nothing/,
+    ],
+    [
+      "a CNAME and other data",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [A 192.0.2.1, CNAME b]}}]}\n`,
+      /answer.records\[1\]: expected a CNAME alone/,
+    ],
+    [
+      "an address of another family",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [A 2001:db8::1]}}]}\n`,
+      /answer.records\[0\]: expected an IPv4 address, in a record as A 192.0.2.1, got "A 2001:db8::1"/,
+    ],
+    [
+      "a record of too few fields",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [MX mail.example]}}]}\n`,
+      /answer.records\[0\]: expected 2 fields of data, in a record as MX 10 mail.example/,
+    ],
+    [
+      "a record of no type",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [X 1]}}]}\n`,
+      /answer.records\[0\]: expected a record as A 192.0.2.1, its type a record type as A/,
+    ],
+    [
+      "data of the wrong length",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: ['TYPE65280 \\# 3 0aff']}}]}\n`,
+      /answer.records\[0\]: expected a length and so many octets/,
+    ],
+    [
+      "a service parameter twice",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [HTTPS 1 . port=1 port=2]}}]}\n`,
+      /answer.records\[0\]: expected each parameter once/,
     ],
     [
       "an exception of nobody",

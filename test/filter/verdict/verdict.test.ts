@@ -145,6 +145,27 @@ describe("verdicts", () => {
     for (const form of [3, 4]) assert.ok(!lab.read(encode({ ...without, fault: { form } })), `${form}`);
   });
 
+  it("that answer have records, and with an alias a place where it is asked for", () => {
+    const { forward, ...without } = sound;
+    const alias = Buffer.from("\x03www\x01a\x00");
+    const records = [{ type: 5, data: alias }];
+    assert.ok(lab.read(encode({ ...without, answer: { records, ttl: 9, soa_labels: 1 } })));
+    assert.deepEqual([number("action"), number("ttl"), number("upstream")], [5, 9, 0]);
+    assert.ok(lab.read(encode({ ...without, answer: { records, alias, forward: { upstream: 9, view: 7 } } })));
+    assert.deepEqual([number("action"), number("upstream"), number("view")], [5, 9, 7]);
+    assert.ok(!lab.read(encode({ ...without, answer: { records, alias } })), "an alias that is asked for nowhere");
+    for (const broken of ["", "\x03www\x01a", "\x03www\x00\x01", "\xc0\x0c", "\x40"].map((text) =>
+      Buffer.from(text, "latin1"),
+    )) {
+      const wrong = encode({ ...without, answer: { records, alias: broken, forward: {} } });
+      assert.equal(lab.read(wrong), broken.length === 0, broken.toString("hex"));
+    }
+    // Nothing of it is left where another action comes after it.
+    const both = [encode({ ...without, answer: { records, alias, forward: { upstream: 9 } } }), encode({ forward })];
+    assert.ok(lab.read(Buffer.concat(both)));
+    assert.deepEqual([number("action"), number("upstream")], [1, forward.upstream]);
+  });
+
   it("have subjects of more than 32 bits", () => {
     assert.ok(lab.read(encode({ ...sound, client: { subject: 2 ** 53 - 1 } })));
     assert.equal(lab.fields.subject, 2n ** 53n - 1n);
@@ -229,6 +250,8 @@ describe("verdicts", () => {
     seeds.push(
       encode({ ...sound, delays: [{ chance: 5, milliseconds: 9 }], alternatives: [{ chance: 9, fault: {} }] }),
     );
+    const alias = Buffer.from("\x03www\x00");
+    seeds.push(encode({ ...sound, forward: undefined, answer: { alias, records: [{ type: 1, data }], forward: {} } }));
     const started = performance.now();
     let verdicts = 0;
     let memory = 0;

@@ -6,6 +6,7 @@ export const Outcome = {
   REJECTED: 2,
   FAILED: 3,
   FAULTED: 4,
+  ANSWERED: 5,
 } as const;
 
 export type Outcome =
@@ -19,5 +20,7 @@ export type Outcome =
   | 3
   | 'FAULTED'
   | 4
+  | 'ANSWERED'
+  | 5
 
 export type Outcome__Output = typeof Outcome[keyof typeof Outcome]

@@ -6,6 +6,7 @@ export const RuleAction = {
   PASS: 2,
   ROUTE: 3,
   FAULT: 4,
+  ANSWER: 5,
 } as const;
 
 export type RuleAction =
@@ -19,5 +20,7 @@ export type RuleAction =
   | 3
   | 'FAULT'
   | 4
+  | 'ANSWER'
+  | 5
 
 export type RuleAction__Output = typeof RuleAction[keyof typeof RuleAction]

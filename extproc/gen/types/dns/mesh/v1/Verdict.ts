@@ -5,6 +5,7 @@ import type { Scope as _dns_mesh_v1_Scope, Scope__Output as _dns_mesh_v1_Scope__
 import type { Forward as _dns_mesh_v1_Forward, Forward__Output as _dns_mesh_v1_Forward__Output } from '../../../dns/mesh/v1/Forward.ts';
 import type { Deny as _dns_mesh_v1_Deny, Deny__Output as _dns_mesh_v1_Deny__Output } from '../../../dns/mesh/v1/Deny.ts';
 import type { Fault as _dns_mesh_v1_Fault, Fault__Output as _dns_mesh_v1_Fault__Output } from '../../../dns/mesh/v1/Fault.ts';
+import type { Answer as _dns_mesh_v1_Answer, Answer__Output as _dns_mesh_v1_Answer__Output } from '../../../dns/mesh/v1/Answer.ts';
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Alternative as _dns_mesh_v1_Alternative, Alternative__Output as _dns_mesh_v1_Alternative__Output } from '../../../dns/mesh/v1/Alternative.ts';
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
@@ -17,12 +18,13 @@ export interface Verdict {
   'forward'?: (_dns_mesh_v1_Forward | null);
   'deny'?: (_dns_mesh_v1_Deny | null);
   'fault'?: (_dns_mesh_v1_Fault | null);
+  'answer'?: (_dns_mesh_v1_Answer | null);
   'policy'?: (string);
   'rule'?: (string);
   'audits'?: (_dns_mesh_v1_Audit)[];
   'alternatives'?: (_dns_mesh_v1_Alternative)[];
   'delays'?: (_dns_mesh_v1_Delay)[];
-  'action'?: "forward"|"deny"|"fault";
+  'action'?: "forward"|"deny"|"fault"|"answer";
 }
 
 export interface Verdict__Output {
@@ -32,10 +34,11 @@ export interface Verdict__Output {
   'forward'?: (_dns_mesh_v1_Forward__Output | null);
   'deny'?: (_dns_mesh_v1_Deny__Output | null);
   'fault'?: (_dns_mesh_v1_Fault__Output | null);
+  'answer'?: (_dns_mesh_v1_Answer__Output | null);
   'policy': (string);
   'rule': (string);
   'audits': (_dns_mesh_v1_Audit__Output)[];
   'alternatives': (_dns_mesh_v1_Alternative__Output)[];
   'delays': (_dns_mesh_v1_Delay__Output)[];
-  'action'?: "forward"|"deny"|"fault";
+  'action'?: "forward"|"deny"|"fault"|"answer";
 }
