@@ -8,6 +8,7 @@ import {
   ACTION_FAULT,
   ACTION_PASS,
   ACTION_ROUTE,
+  ACTION_TTL,
 } from "../compiled/layout.ts";
 import { DenyForm } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
@@ -25,6 +26,7 @@ const ACTIONS = {
   Route: ACTION_ROUTE,
   Fault: ACTION_FAULT,
   Answer: ACTION_ANSWER,
+  Ttl: ACTION_TTL,
 } as const;
 
 /** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
@@ -99,7 +101,9 @@ export function compilePolicies(
         denial.records.length,
         rule.route === undefined ? 0 : numberOf(routes, rule.route.upstream),
         rule.fault?.delay ?? 0,
-        rule.action === "Fault" && rule.fault?.code === undefined ? 0 : 1,
+        decides(rule) ? 1 : 0,
+        rule.ttl?.min ?? 0,
+        rule.ttl?.max ?? 0,
       );
       ruleCount++;
     }
@@ -112,6 +116,11 @@ function numberOf(numbers: Map<string, number>, text: string): number {
   const number = numbers.get(text) ?? numbers.size;
   numbers.set(text, number);
   return number;
+}
+
+/** A rule that only changes what comes of others is passed by. */
+function decides({ action, fault }: Rule): boolean {
+  return action !== "Ttl" && !(action === "Fault" && fault?.code === undefined);
 }
 
 /** Only over UDP is anything truncated. */

@@ -59,7 +59,7 @@ export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 19;
+export const RULE_WORDS = 21;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -79,6 +79,8 @@ export const RULE_RECORD_COUNT = 15;
 export const RULE_ROUTE = 16; // place in the run of TENANT_ROUTES
 export const RULE_DELAY = 17; // milliseconds; 0: none
 export const RULE_DECIDES = 18; // 1: no rule after it has a word
+export const RULE_TTL_MIN = 19; // seconds; 0: none
+export const RULE_TTL_MAX = 20;
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;
@@ -87,6 +89,7 @@ export const ACTION_PASS = 2;
 export const ACTION_ROUTE = 3;
 export const ACTION_FAULT = 4;
 export const ACTION_ANSWER = 5;
+export const ACTION_TTL = 6;
 
 /** Clients that have one of the principals, and one of the addresses. */
 export const SELECTOR_WORDS = 8;

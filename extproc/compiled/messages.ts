@@ -61,7 +61,7 @@ export interface RecordMessage {
 }
 
 /** RuleAction of verdict.proto. */
-export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3, FAULT: 4, ANSWER: 5 } as const;
+export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3, FAULT: 4, ANSWER: 5, TTL: 6 } as const;
 export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
 
 export interface AuditMessage {
@@ -105,6 +105,9 @@ export type Outcome = Action & {
   readonly rule: string;
   readonly audits: readonly AuditMessage[];
   readonly delays: readonly DelayMessage[];
+  /** Seconds; 0 is none. */
+  readonly ttl_min: number;
+  readonly ttl_max: number;
 };
 
 /** What comes about by chance, of 10,000. */

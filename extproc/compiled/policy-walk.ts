@@ -3,6 +3,7 @@
  */
 import {
   ACTION_PASS,
+  ACTION_TTL,
   MAX_AUDITS,
   MAX_DELAYS,
   NODE_BELOW,
@@ -46,12 +47,15 @@ export interface Judgement {
   readonly draws: readonly Draw[];
   /** Rules before it that put the answer off, in order. */
   readonly delays: readonly number[];
+  /** Rules before it that bound TTLs. */
+  readonly clamps: readonly number[];
 }
 
 export interface Draw extends Match {
-  /** How many of the audits and delays were met before it. */
+  /** How many of the audits, delays and clamps were met before it. */
   readonly audits: number;
   readonly delays: number;
+  readonly clamps: number;
 }
 
 /** What is asked, besides the name. */
@@ -83,6 +87,7 @@ export function judge(
   const audits: number[] = [];
   const draws: Draw[] = [];
   const delays: number[] = [];
+  const clamps: number[] = [];
   let passedTier = -1;
   for (let index = start; index < start + count * 2; index += 2) {
     const condition = lists[index + 1] ?? 0;
@@ -108,19 +113,20 @@ export function judge(
         continue;
       }
       if (!decides) {
-        if (delays.length < MAX_DELAYS) delays.push(match.rule);
+        if (rules[rule + RULE_ACTION] === ACTION_TTL) clamps.push(match.rule);
+        else if (delays.length < MAX_DELAYS) delays.push(match.rule);
         continue;
       }
       if (chance !== 0) {
-        draws.push({ ...match, audits: audits.length, delays: delays.length });
+        draws.push({ ...match, audits: audits.length, delays: delays.length, clamps: clamps.length });
         continue;
       }
-      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits, draws, delays };
+      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits, draws, delays, clamps };
       passedTier = tier;
       break;
     }
   }
-  return { match: undefined, audits, draws, delays };
+  return { match: undefined, audits, draws, delays, clamps };
 }
 
 /**

@@ -22,6 +22,8 @@ import {
   RULE_RECORDS,
   RULE_ROUTE,
   RULE_TTL,
+  RULE_TTL_MAX,
+  RULE_TTL_MIN,
   RULE_WORDS,
   SUBJECT_UNIDENTIFIED,
   TENANT_LOG_ALL,
@@ -69,7 +71,7 @@ const NO_UPSTREAM: Deny = {
   records: [],
 };
 
-const UNTOUCHED = { audits: [], delays: [] };
+const UNTOUCHED = { audits: [], delays: [], ttl_min: 0, ttl_max: 0 };
 
 const BY_NOBODY = { policy: "", rule: "" };
 
@@ -98,7 +100,13 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
   const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
   const applicable = { start, count, conditions: own.conditions };
-  const { match, audits: audited, draws, delays: delaying } = judge(sections, applicable, question, request, scope);
+  const {
+    match,
+    audits: audited,
+    draws,
+    delays: delaying,
+    clamps,
+  } = judge(sections, applicable, question, request, scope);
   const audits = audited.map((rule) => describeAudit(snapshot, rule));
   const delays = delaying.map((rule) => describeDelay(snapshot, rule));
   const places = {
@@ -110,10 +118,20 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     ...outcomeOf(snapshot, draw, places),
     audits: audits.slice(0, draw.audits),
     delays: [...delays.slice(0, draw.delays), ...ownDelay(snapshot, draw)],
+    ...clampBy(snapshot, clamps.slice(0, draw.clamps)),
   }));
   const outcome = outcomeOf(snapshot, match, places);
   delays.push(...ownDelay(snapshot, match));
-  return { revision, client, scope: scope.build(request), ...outcome, audits, delays, alternatives };
+  return {
+    revision,
+    client,
+    scope: scope.build(request),
+    ...outcome,
+    audits,
+    delays,
+    ...clampBy(snapshot, clamps),
+    alternatives,
+  };
 }
 
 /** Where a tenant's names go. */
@@ -173,6 +191,19 @@ function describeDelay(snapshot: Snapshot, rule: number): DelayMessage {
 function ownDelay(snapshot: Snapshot, match: Match | undefined): DelayMessage[] {
   const milliseconds = match === undefined ? 0 : delayOf(snapshot, match.rule);
   return milliseconds === 0 ? [] : [{ chance: 0, milliseconds }];
+}
+
+/** The narrowest bounds of all; where they leave nothing, the upper one counts. */
+function clampBy({ sections: { rules } }: Snapshot, clamps: readonly number[]) {
+  let ttl_min = 0;
+  let ttl_max = 0;
+  for (const rule of clamps) {
+    const record = rule * RULE_WORDS;
+    const max = rules[record + RULE_TTL_MAX] ?? 0;
+    ttl_min = Math.max(ttl_min, rules[record + RULE_TTL_MIN] ?? 0);
+    if (max !== 0) ttl_max = ttl_max === 0 ? max : Math.min(ttl_max, max);
+  }
+  return { ttl_min: ttl_max === 0 ? ttl_min : Math.min(ttl_min, ttl_max), ttl_max };
 }
 
 function chanceOf({ sections }: Snapshot, rule: number): number {

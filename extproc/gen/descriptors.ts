@@ -443,6 +443,14 @@ export const descriptors: object = {
            "type": "Delay",
            "id": 12
           },
+          "ttl_min": {
+           "type": "uint32",
+           "id": 13
+          },
+          "ttl_max": {
+           "type": "uint32",
+           "id": 14
+          },
           "alternatives": {
            "rule": "repeated",
            "type": "Alternative",
@@ -499,6 +507,14 @@ export const descriptors: object = {
            "rule": "repeated",
            "type": "Delay",
            "id": 12
+          },
+          "ttl_min": {
+           "type": "uint32",
+           "id": 13
+          },
+          "ttl_max": {
+           "type": "uint32",
+           "id": 14
           }
          }
         },
@@ -582,7 +598,8 @@ export const descriptors: object = {
           "PASS": 2,
           "ROUTE": 3,
           "FAULT": 4,
-          "ANSWER": 5
+          "ANSWER": 5,
+          "TTL": 6
          }
         },
         "Client": {

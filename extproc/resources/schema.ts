@@ -240,6 +240,16 @@ const answer = z
     }
   });
 
+/** Bounds for the TTLs of what an upstream answers. */
+const clamp = z.strictObject({ min: ttl.optional(), max: ttl.optional() }).superRefine(({ min, max }, context) => {
+  if (min === undefined && max === undefined) fail(context, [], "expected min or max, got neither");
+  for (const [field, value] of Object.entries({ min, max })) {
+    if (value === 0) fail(context, [field], "expected at least 1s, got 0s");
+  }
+  if (min !== undefined && max !== undefined && min > max)
+    fail(context, ["min"], "expected no more than max, got more");
+});
+
 /** What goes wrong: an answer that is late, or is none. */
 const fault = z
   .strictObject({
@@ -251,7 +261,7 @@ const fault = z
   });
 
 /** Fields that say more of one action. */
-const ACTIONS_OF = { response: "Deny", route: "Route", answer: "Answer", fault: "Fault" } as const;
+const ACTIONS_OF = { response: "Deny", route: "Route", answer: "Answer", ttl: "Ttl", fault: "Fault" } as const;
 const ACTION_FIELDS = Object.keys(ACTIONS_OF) as (keyof typeof ACTIONS_OF)[];
 
 const rule = z
@@ -259,10 +269,11 @@ const rule = z
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Fault"]),
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Fault"]),
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
     answer: answer.optional(),
+    ttl: clamp.optional(),
     fault: fault.optional(),
   })
   .superRefine((rule, context) => {
@@ -277,6 +288,10 @@ const rule = z
       fail(context, ["fault"], "expected delay or code with action Fault, got nothing");
     if (rule.fault?.code === "Truncate" && match.transports?.some((transport) => transport !== "UDP")) {
       fail(context, ["match", "transports"], "expected UDP alone, over which answers are truncated, got others");
+    }
+    if (action === "Ttl" && !rule.ttl) fail(context, ["ttl"], "expected min or max with action Ttl, got nothing");
+    if (match.percent !== undefined && action === "Ttl") {
+      fail(context, ["match", "percent"], "expected no percent with action Ttl, got one: it decides nothing");
     }
     if (action === "Answer" && !rule.answer)
       fail(context, ["answer"], "expected records with action Answer, got nothing");

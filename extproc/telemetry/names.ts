@@ -30,7 +30,7 @@ export const CACHE_RESULTS: readonly string[] = ["none", "hit", "miss", "stale"]
 
 export const AUDITED: readonly string[] = ["untouched", "allowed", "would_deny"];
 /** RuleAction of verdict.proto. */
-export const RULE_ACTIONS: readonly string[] = ["accept", "deny", "pass", "route", "fault", "answer"];
+export const RULE_ACTIONS: readonly string[] = ["accept", "deny", "pass", "route", "fault", "answer", "ttl"];
 
 export function rcodeName(rcode: number): string {
   return RCODES[rcode] ?? EXTENDED_RCODES[rcode] ?? `RCODE${rcode}`;

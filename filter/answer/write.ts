@@ -107,8 +107,15 @@ export class AnswerWriter {
 
   // ---- kinds of answers --------------------------------------------------------------------------------------------
 
-  /** An answer of an upstream; `stale` says that its TTL is over. */
-  answer(question: Question, transport: Transport, answer: Answer, now: u64, stale: bool): void {
+  /** An answer of an upstream; `stale` says that its TTL is over, `verdict` may have bounds for TTLs. */
+  answer(
+    question: Question,
+    transport: Transport,
+    answer: Answer,
+    now: u64,
+    stale: bool,
+    verdict: Verdict | null,
+  ): void {
     // RFC 6840, section 5.8: AD is for who asks for it, by AD or DO.
     const wantsAd = question.dnssec || (question.flags & Flag.AD) != 0;
     this.begin(question, transport, answer.rcode, Flag.RA | (wantsAd ? answer.flags & Flag.AD : 0));
@@ -124,6 +131,7 @@ export class AnswerWriter {
         write32(at, stale ? STALE_TTL : ttl > age ? ttl - age : 0);
       }
       this.ttl = stale ? STALE_TTL : answer.ttl > age ? answer.ttl - age : 0;
+      if (verdict !== null && (verdict.ttlMin | verdict.ttlMax) != 0 && !stale) this.clampTtls(answer, body, verdict);
       if (answer.rcode != Rcode.NOERROR && answer.rcode != Rcode.NXDOMAIN) this.ttl = 0;
     }
     if (stale) this.setEde(Ede.StaleAnswer, 0, 0);
@@ -134,6 +142,15 @@ export class AnswerWriter {
       this.setEde(UPSTREAM_FAILED.code, changetype<usize>(UPSTREAM_FAILED.text), UPSTREAM_FAILED.text.byteLength);
     }
     this.finish();
+  }
+
+  private clampTtls(answer: Answer, body: usize, verdict: Verdict): void {
+    const places = ttlPlacesAt(answer);
+    for (let i: u32 = 0; i < <u32>answer.ttlCount; i++) {
+      const at = body + bswap<u16>(load<u16>(places + (i << 1)));
+      write32(at, clamp(read32(at), verdict));
+    }
+    this.ttl = clamp(this.ttl, verdict);
   }
 
   /**
@@ -326,3 +343,8 @@ const RFC8482: usize = changetype<usize>(RFC8482_TEXT);
 const SOA_REFRESH: u32 = 3600;
 const SOA_RETRY: u32 = 1200;
 const SOA_EXPIRE: u32 = 604800;
+
+function clamp(ttl: u32, verdict: Verdict): u32 {
+  const most = verdict.ttlMax;
+  return max(most == 0 ? ttl : min(ttl, most), verdict.ttlMin);
+}

@@ -493,8 +493,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         answer.clearedEpoch = query.epoch;
       }
     }
-    this.writer.answer(query.question, query.transport, answer, this.now, query.stale);
     const by = query.verdict;
+    this.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
     this.send(query, by !== null && by.action == Action.Answer ? Outcome.Answered : Outcome.Forwarded, by);
   }
 

@@ -63,6 +63,9 @@ export class Verdict {
   delayCount: u32;
   /** Answer: length of the name that is asked for upstream instead; 0 is none. */
   aliasLength: u32;
+  /** Bounds for the TTLs of what an upstream answers, in seconds; 0 is none. */
+  ttlMin: u32;
+  ttlMax: u32;
   /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
   chance: u32;
   next: Verdict | null;
@@ -145,6 +148,8 @@ const MAX_NAME: u32 = 253;
 const MAX_AUDITS: u32 = 8;
 const MAX_ALTERNATIVES: i32 = 16;
 const MAX_DELAYS: u32 = 8;
+/** RFC 2181, section 8. */
+const MAX_TTL: u32 = 0x7fff_ffff;
 /** Milliseconds. */
 const MAX_DELAY: u32 = 4000;
 const MAX_RECORDS: u32 = 64;
@@ -171,6 +176,8 @@ class OutcomeReader {
   private auditCount: u32 = 0;
   private auditsLength: u32 = 0;
   private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
+  private ttlMin: u32 = 0;
+  private ttlMax: u32 = 0;
   private alias: usize = 0;
   private aliasLength: u32 = 0;
   private delayCount: u32 = 0;
@@ -189,6 +196,8 @@ class OutcomeReader {
     this.auditCount = 0;
     this.auditsLength = 0;
     this.delayCount = 0;
+    this.ttlMin = 0;
+    this.ttlMax = 0;
   }
 
   /** Of two actions the last counts, and has nothing of the first. */
@@ -244,6 +253,12 @@ class OutcomeReader {
         reader.bytes();
         this.readDelay(reader.bytesAt, reader.bytesLength);
         break;
+      case 13:
+        this.ttlMin = <u32>min(reader.number(), <u64>MAX_TTL);
+        break;
+      case 14:
+        this.ttlMax = <u32>min(reader.number(), <u64>MAX_TTL);
+        break;
       default:
         reader.skip();
     }
@@ -274,6 +289,8 @@ class OutcomeReader {
     verdict.form = this.form;
     verdict.delayCount = this.delayCount;
     verdict.aliasLength = this.aliasLength;
+    verdict.ttlMin = this.ttlMin;
+    verdict.ttlMax = this.ttlMax;
     verdict.recordCount = this.recordCount;
     verdict.recordsLength = this.recordsLength;
     verdict.edeLength = this.edeLength;

@@ -144,27 +144,33 @@ const rule = fc
         ),
         fc.record({ types: some(TYPE_NAMES) }),
       ),
-      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer"),
+      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
       circumstances,
       fault,
+      ttl: fc.constantFrom({ min: "5s" }, { max: "10s" }, { min: "20s", max: "1m" }, { max: "3s" }),
       own: fc.constantFrom("A 192.0.2.1", "CNAME a.com", "CNAME b.c"),
     },
-    { requiredKeys: ["match", "action", "circumstances", "fault", "own"] },
+    { requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl"] },
   )
-  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ...rest }) => {
+  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ttl, ...rest }) => {
     const { action } = rest;
     const { percent, ...others } = further as { percent?: number; transports?: unknown };
     const broken = action === "Fault" ? { fault: disturbed } : {};
     if (action === "Fault" && disturbed.code === "Truncate") others.transports = undefined;
-    const match = { ...named, ...others, ...(percent !== undefined && action !== "Pass" ? { percent } : {}) };
+    const match = {
+      ...named,
+      ...others,
+      ...(percent !== undefined && action !== "Pass" && action !== "Ttl" ? { percent } : {}),
+    };
     const fits = action === "Deny" && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
     return {
       ...rest,
       match,
       ...(action === "Route" ? { route: { upstream: "u1" } } : {}),
       ...broken,
+      ...(action === "Ttl" ? { ttl } : {}),
       ...(action === "Answer" ? { answer: { records: [own] } } : {}),
       ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
     };

@@ -45,7 +45,7 @@ function faultCode({ rcode, form }: Fault): string | undefined {
   return form === DenyForm.TRUNCATE ? "Truncate" : { 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN" }[rcode];
 }
 
-const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer"];
+const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl"];
 
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);
@@ -216,9 +216,10 @@ function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
     action: actionOf(verdict),
     audits: tell(verdict.audits),
     delays: wait(verdict.delays),
+    ttl: `${verdict.ttl_min}-${verdict.ttl_max}`,
     alternatives: verdict.alternatives.map(
       (one) =>
-        `${one.chance / 100}% ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}]`,
+        `${one.chance / 100}% ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${one.ttl_min}-${one.ttl_max}`,
     ),
   };
 }

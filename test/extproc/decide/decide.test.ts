@@ -49,6 +49,8 @@ describe("decide: names and rules", () => {
       rule: "deny-com",
       audits: [],
       delays: [],
+      ttl_min: 0,
+      ttl_max: 0,
       alternatives: [],
     });
     assert.ok("forward" in ask(snapshot, { name: "com" }));

@@ -32,6 +32,8 @@ export interface PlainVerdict {
   readonly audits: readonly string[];
   /** What puts the answer off: milliseconds and percentage. */
   readonly delays: readonly string[];
+  /** Bounds of TTLs. */
+  readonly ttl: string;
   /** What comes about by chance instead, with the percentage in front of it. */
   readonly alternatives: readonly string[];
 }
@@ -45,7 +47,7 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const client = whose(tenants, request);
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
   if (tenant === undefined)
-    return { client, policy: "", rule: "", action: "deny 5", audits: [], delays: [], alternatives: [] };
+    return { client, policy: "", rule: "", action: "deny 5", audits: [], delays: [], ttl: "0-0", alternatives: [] };
   const policies = resources
     .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
     .filter((policy) => speaksOf(policy, tenant.metadata.name, request));
@@ -53,7 +55,16 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const draws: Draw[] = [];
   const delaying: Rule[] = [];
   const decisive = decidingRule(policies, request, audited, draws, delaying);
-  const delays = delaying.slice(0, MAX_DELAYS).map(({ fault, match }) => `${fault?.delay}ms ${match.percent ?? 0}`);
+  const clamps = (rules: readonly Rule[]) => {
+    const bounds = rules.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl]));
+    const max = Math.min(...bounds.map((one) => one.max ?? Number.POSITIVE_INFINITY));
+    const min = Math.min(max, Math.max(0, ...bounds.map((one) => one.min ?? 0)));
+    return `${min}-${max === Number.POSITIVE_INFINITY ? 0 : max}`;
+  };
+  const putsOff = (rules: readonly Rule[]) => rules.filter(({ action }) => action === "Fault");
+  const delays = putsOff(delaying)
+    .slice(0, MAX_DELAYS)
+    .map(({ fault, match }) => `${fault?.delay}ms ${match.percent ?? 0}`);
   const ownDelay = (rule: Rule | undefined) => (rule?.fault?.delay === undefined ? [] : [`${rule.fault.delay}ms 0`]);
   const upstream = upstreamOf(tenant, request.labels);
   const audits = audited
@@ -66,10 +77,11 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     action: actionOf(decisive?.rule, upstream, tenant),
     audits,
     delays: [...delays, ...ownDelay(decisive?.rule)],
+    ttl: clamps(delaying),
     alternatives: draws.map((draw) => {
-      const before = [...delays.slice(0, draw.delays), ...ownDelay(draw.rule)];
+      const before = [...delays.slice(0, putsOff(delaying.slice(0, draw.delays)).length), ...ownDelay(draw.rule)];
       const action = actionOf(draw.rule, upstream, tenant);
-      return `${draw.rule.match.percent}% ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}]`;
+      return `${draw.rule.match.percent}% ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
     }),
   };
 }
@@ -154,8 +166,8 @@ function decidingRuleOf(
     for (const rule of policy.spec.rules) {
       if (rule.mode === "Disabled" || !matches(rule, request)) continue;
       const percent = rule.match.percent;
-      // A rule that only puts the answer off decides nothing.
-      const decides = rule.action !== "Fault" || rule.fault?.code !== undefined;
+      // A rule that only puts the answer off, or bounds its TTLs, decides nothing.
+      const decides = rule.action !== "Ttl" && (rule.action !== "Fault" || rule.fault?.code !== undefined);
       if (policy.spec.mode === "Audit" || rule.mode === "Audit") {
         if (!ended) audited.push({ policy, rule });
         ended ||= percent === undefined && decides;

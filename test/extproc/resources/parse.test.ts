@@ -39,7 +39,7 @@ spec:
       'demo.yaml: document 2, line 16, spec.priority: expected a number, got "100"',
       'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
       'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
-      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Fault, got "Allow"',
+      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Ttl, Fault, got "Allow"',
       'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored, ForgedAnswer or a map, got "Bloked"',
       "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
     ]);
@@ -245,6 +245,21 @@ spec:
       "a service parameter twice",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [HTTPS 1 . port=1 port=2]}}]}\n`,
       /answer.records\[0\]: expected each parameter once/,
+    ],
+    [
+      "bounds that are none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Ttl}]}\n`,
+      /rules\[0\].ttl: expected min or max with action Ttl, got nothing/,
+    ],
+    [
+      "bounds that leave nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Ttl, ttl: {min: 2m, max: 1m}}]}\n`,
+      /ttl.min: expected no more than max, got more/,
+    ],
+    [
+      "a bound of nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Ttl, ttl: {max: 0s}}]}\n`,
+      /ttl.max: expected at least 1s, got 0s/,
     ],
     [
       "an exception of nobody",

@@ -132,6 +132,8 @@ describe("decisions", () => {
           rule: "",
           audits: [],
           delays: [],
+          ttl_min: 0,
+          ttl_max: 0,
           alternatives: [],
         };
       },

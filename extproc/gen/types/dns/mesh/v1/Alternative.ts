@@ -17,6 +17,8 @@ export interface Alternative {
   'rule'?: (string);
   'audits'?: (_dns_mesh_v1_Audit)[];
   'delays'?: (_dns_mesh_v1_Delay)[];
+  'ttl_min'?: (number);
+  'ttl_max'?: (number);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
 
@@ -30,5 +32,7 @@ export interface Alternative__Output {
   'rule': (string);
   'audits': (_dns_mesh_v1_Audit__Output)[];
   'delays': (_dns_mesh_v1_Delay__Output)[];
+  'ttl_min': (number);
+  'ttl_max': (number);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }

@@ -7,6 +7,7 @@ export const RuleAction = {
   ROUTE: 3,
   FAULT: 4,
   ANSWER: 5,
+  TTL: 6,
 } as const;
 
 export type RuleAction =
@@ -22,5 +23,7 @@ export type RuleAction =
   | 4
   | 'ANSWER'
   | 5
+  | 'TTL'
+  | 6
 
 export type RuleAction__Output = typeof RuleAction[keyof typeof RuleAction]

@@ -24,6 +24,8 @@ export interface Verdict {
   'audits'?: (_dns_mesh_v1_Audit)[];
   'alternatives'?: (_dns_mesh_v1_Alternative)[];
   'delays'?: (_dns_mesh_v1_Delay)[];
+  'ttl_min'?: (number);
+  'ttl_max'?: (number);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
 
@@ -40,5 +42,7 @@ export interface Verdict__Output {
   'audits': (_dns_mesh_v1_Audit__Output)[];
   'alternatives': (_dns_mesh_v1_Alternative__Output)[];
   'delays': (_dns_mesh_v1_Delay__Output)[];
+  'ttl_min': (number);
+  'ttl_max': (number);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
