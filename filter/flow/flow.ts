@@ -208,9 +208,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     else this.disturb(query, drawn);
   }
 
-  /** A query whose answer was put off goes on, by the verdict that was drawn for it. */
+  /** A query whose answer was put off, or whose alias was in question, goes on, by the verdict that was drawn for it. */
   private goOn(query: Query): void {
     const verdict = query.verdict;
+    query.aliasing = false;
     if (verdict === null || query.epoch != this.subjects.epoch) this.rejudge(query);
     else this.actBy(query, verdict);
   }
@@ -304,12 +305,14 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** Goes on with a query whose decision has come, or may be asked for now. */
   private resume(query: Query): void {
     if (query.answer !== null) this.judgeTargets(query);
+    else if (query.aliasing) this.goOn(query);
     else this.judge(query);
   }
 
   /** The policy has changed since the query was judged. */
   private rejudge(query: Query): void {
     query.target = 0;
+    query.aliasing = false;
     query.setAuditedTarget(null);
     if (++query.rejudged > MAX_REJUDGED) this.fail(query, CHANGING);
     else this.judge(query);
@@ -456,6 +459,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const cleared = (subject << 3) | query.transport;
     const count = <u32>answer.targetCount;
     if (count != 0 && (answer.clearedEpoch != query.epoch || answer.clearedSubject != cleared)) {
+      // The first target of an alias is the one that was judged before it was asked for.
+      const own = query.verdict;
+      if (query.target == 0 && own !== null && own.aliasLength != 0) query.target = 1;
       let at = targetsAt(answer);
       let lasting = query.target == 0;
       for (let i: u32 = 0; i < count; i++) {
@@ -509,12 +515,31 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** Answers with the rule's records; what an alias has, and is not asked for itself, is asked for upstream. */
   private answer(query: Query, verdict: Verdict): void {
     const type = query.question.type;
-    if (type == Type.ANY || (verdict.aliasLength != 0 && type != Type.CNAME)) {
+    if (verdict.aliasLength != 0 && type != Type.CNAME && type != Type.ANY) {
+      this.follow(query, verdict);
+    } else if (type == Type.ANY) {
       this.forward(query, verdict);
+    } else {
+      this.writer.denial(query.question, query.transport, verdict, verdict.soaLabels);
+      this.send(query, Outcome.Answered, verdict);
+    }
+  }
+
+  /** Nothing is asked upstream that the client may not ask for: an alias is judged before it goes out. */
+  private follow(query: Query, verdict: Verdict): void {
+    const key = this.targetKey;
+    key.set(aliasAt(verdict), verdict.aliasLength);
+    const subject = query.peer.subject;
+    let judged = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
+    if (judged === null) {
+      query.aliasing = true;
+      this.ask(query, this.sync.standing(this.now), subject, key);
       return;
     }
-    this.writer.denial(query.question, query.transport, verdict, verdict.soaLabels);
-    this.send(query, Outcome.Answered, verdict);
+    if (judged.action == Action.Chance) judged = draw(judged);
+    if (judged.auditCount != 0 && query.auditedTarget === null) query.setAuditedTarget(retainVerdict(judged));
+    if (judged.action == Action.Deny) this.deny(query, judged, max(query.question.key.labels, 1) - 1);
+    else this.forward(query, verdict);
   }
 
   private disturb(query: Query, verdict: Verdict): void {
