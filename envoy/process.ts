@@ -82,9 +82,13 @@ export function statistics(): Config {
   return {
     stats_tags: [
       // A tenant's name may have dots: it ends where the last words of the metric's name begin.
-      tag("dns_tenant", "^wasmcustom\\.dns\\.[a-z_]+(\\.tenant\\.(.+))\\.(?:transport|verdict|rcode|result)\\.[^.]+$"),
+      tag(
+        "dns_tenant",
+        "^wasmcustom\\.dns\\.[a-z_]+(\\.tenant\\.(.+))\\.(?:transport|verdict|rcode|result|audit)\\.[^.]+$",
+      ),
       tag("dns_transport", "^wasmcustom\\.dns\\.queries\\..+(\\.transport\\.([^.]+))$"),
       tag("dns_verdict", "^wasmcustom\\.dns\\.verdicts\\..+(\\.verdict\\.([^.]+))$"),
+      tag("dns_audit", "^wasmcustom\\.dns\\.audited\\..+(\\.audit\\.([^.]+))$"),
       tag("dns_rcode", "^wasmcustom\\.dns\\.responses\\..+(\\.rcode\\.([^.]+))$"),
       tag("dns_result", "^wasmcustom\\.dns\\.(?:cache\\..+|decisions)(\\.result\\.([^.]+))$"),
       tag("dns_upstream", "^wasmcustom\\.dns\\.upstream_ms(\\.upstream\\.(.+))$"),

@@ -4,10 +4,7 @@
 import {
   CLAIMS_KEY,
   GROUP_ANYWHERE,
-  GROUP_COUNT4,
-  GROUP_COUNT6,
   GROUP_FIRST4,
-  GROUP_FIRST6,
   GROUP_PATH,
   GROUP_PRINCIPAL,
   GROUP_SERVER_NAME,
@@ -19,10 +16,10 @@ import { EvidenceBit } from "../compiled/messages.ts";
 import { groupSlot } from "../compiled/networks.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
 import type { MatchEntry, Tenant } from "../resources/schema.ts";
-import { appendIntervals, type Block } from "./network-builder.ts";
+import type { Block, Intervals } from "./network-builder.ts";
 import type { StringPool } from "./string-pool.ts";
 import { ANY_SEGMENT, type TrieBuilder } from "./trie-builder.ts";
-import { tableSize, WordList } from "./word-list.ts";
+import { tableSize } from "./word-list.ts";
 
 export interface CompiledClients {
   readonly principalRoot: number;
@@ -30,10 +27,6 @@ export interface CompiledClients {
   readonly serverNameIndex: Uint32Array;
   readonly pathIndex: Uint32Array;
   readonly groups: Uint32Array;
-  readonly boundaries4: Uint32Array;
-  readonly values4: Uint32Array;
-  readonly boundaries6: Uint32Array;
-  readonly values6: Uint32Array;
 }
 
 interface Group {
@@ -44,7 +37,12 @@ interface Group {
   readonly blocks: Block[];
 }
 
-export function compileClients(tenants: readonly Tenant[], strings: StringPool, trie: TrieBuilder): CompiledClients {
+export function compileClients(
+  tenants: readonly Tenant[],
+  strings: StringPool,
+  trie: TrieBuilder,
+  intervals: Intervals,
+): CompiledClients {
   const collector = new GroupCollector(strings, trie);
   for (const [number, { spec }] of tenants.entries()) {
     for (const entry of spec.match) {
@@ -53,7 +51,7 @@ export function compileClients(tenants: readonly Tenant[], strings: StringPool, 
       if (!requires || entry.principals) collector.add(entry, number);
     }
   }
-  return collector.finish();
+  return collector.finish(intervals);
 }
 
 class GroupCollector {
@@ -98,28 +96,19 @@ class GroupCollector {
     for (const network of entry.cidrs ?? []) this.#group(CLAIMS_KEY, 0, 0).blocks.push({ network, value: 1 });
   }
 
-  finish(): CompiledClients {
+  finish(intervals: Intervals): CompiledClients {
     const slots = tableSize(this.#groups.size);
     const groups = new Uint32Array(slots * GROUP_WORDS);
-    const boundaries4 = new WordList();
-    const values4 = new WordList();
-    const boundaries6 = new WordList();
-    const values6 = new WordList();
     for (const { principal, serverName, path, anywhere, blocks } of this.#groups.values()) {
       let slot = groupSlot(principal, serverName, path, slots - 1);
       while (groups[slot * GROUP_WORDS + GROUP_USED] !== 0) slot = (slot + 1) & (slots - 1);
       const group = slot * GROUP_WORDS;
-      const four = appendIntervals(blocks, 4, boundaries4, values4);
-      const six = appendIntervals(blocks, 6, boundaries6, values6);
       groups[group + GROUP_USED] = 1;
       groups[group + GROUP_PRINCIPAL] = principal;
       groups[group + GROUP_SERVER_NAME] = serverName;
       groups[group + GROUP_PATH] = path;
       groups[group + GROUP_ANYWHERE] = anywhere;
-      groups[group + GROUP_FIRST4] = four.first;
-      groups[group + GROUP_COUNT4] = four.count;
-      groups[group + GROUP_FIRST6] = six.first;
-      groups[group + GROUP_COUNT6] = six.count;
+      groups.set(intervals.append(blocks), group + GROUP_FIRST4);
     }
     return {
       principalRoot: this.#principalRoot,
@@ -127,10 +116,6 @@ class GroupCollector {
       serverNameIndex: this.#strings.index(this.#serverNames),
       pathIndex: this.#strings.index(this.#paths),
       groups,
-      boundaries4: boundaries4.words(),
-      values4: values4.words(),
-      boundaries6: boundaries6.words(),
-      values6: values6.words(),
     };
   }
 

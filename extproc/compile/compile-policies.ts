@@ -1,63 +1,132 @@
 /**
  * Policies and rules as records, each policy with a trie of the names that its rules speak of.
  */
-import { ACTION_ACCEPT, ACTION_DENY, ACTION_PASS } from "../compiled/layout.ts";
+import {
+  ACTION_ACCEPT,
+  ACTION_ANSWER,
+  ACTION_DENY,
+  ACTION_FAULT,
+  ACTION_PASS,
+  ACTION_ROUTE,
+  ACTION_TTL,
+} from "../compiled/layout.ts";
+import { DenyForm } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
-import { type DnsPolicy, EDE_CODES, type Response, type Rule } from "../resources/schema.ts";
+import { EDE_CODES, type Policy, type Response, type Rule, TIERS, TRANSPORTS, tierOf } from "../resources/schema.ts";
+import type { ScheduleCompiler } from "./compile-schedules.ts";
 import type { StringPool } from "./string-pool.ts";
 import type { TrieBuilder } from "./trie-builder.ts";
 import { WordList } from "./word-list.ts";
 
-const ACTIONS = { Accept: ACTION_ACCEPT, Deny: ACTION_DENY, Pass: ACTION_PASS } as const;
+const ACTIONS = {
+  Accept: ACTION_ACCEPT,
+  Deny: ACTION_DENY,
+  Pass: ACTION_PASS,
+  Route: ACTION_ROUTE,
+  Fault: ACTION_FAULT,
+  Answer: ACTION_ANSWER,
+  Ttl: ACTION_TTL,
+} as const;
 
 /** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
 const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
 
+const DEFAULT_ANSWER_TTL = 60;
+
+const FAULT_RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
+
 /** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
 const DEFAULT_DENIAL_TTL = 30;
 
-/** The only tier so far. */
-const TENANT_TIER = 0;
+const TYPE_A = 1;
+const TYPE_AAAA = 28;
 
 const EVERY_NAME = [new NamePattern([], "every")];
 
+export interface CompiledPolicies {
+  readonly policies: Uint32Array;
+  readonly rules: Uint32Array;
+  readonly ruleCount: number;
+  /** Upstreams that rules route to, by their number in RULE_ROUTE. */
+  readonly routes: readonly string[];
+}
+
 export function compilePolicies(
-  policies: readonly DnsPolicy[],
+  policies: readonly Policy[],
   strings: StringPool,
   trie: TrieBuilder,
   lists: WordList,
-): { readonly policies: Uint32Array; readonly rules: Uint32Array; readonly ruleCount: number } {
+  schedules: ScheduleCompiler,
+): CompiledPolicies {
   const policyRecords = new WordList();
   const ruleRecords = new WordList();
+  const routes = new Map<string, number>();
   let ruleCount = 0;
-  for (const [number, { metadata, spec }] of policies.entries()) {
+  for (const [number, policy] of policies.entries()) {
+    const { metadata, spec } = policy;
     const root = trie.addRoot();
-    policyRecords.push(strings.intern(metadata.name), TENANT_TIER, root, ruleCount);
+    policyRecords.push(
+      strings.intern(metadata.name),
+      TIERS.indexOf(tierOf(policy)),
+      root,
+      ruleCount,
+      spec.mode === "Audit" ? 1 : 0,
+    );
     for (const rule of spec.rules) {
-      addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
+      if (rule.mode !== "Disabled") addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
       const types = rule.match.types ?? [];
-      const denial = compileDenial(
-        rule.response,
-        defaultCode(rule),
-        EDE_CODES.Blocked,
-        `policy ${metadata.name}/${rule.name}`,
-      );
+      const text = `policy ${metadata.name}/${rule.name}`;
+      const denial = rule.fault
+        ? compileFault(rule.fault, text)
+        : rule.answer
+          ? compileAnswer(rule.answer)
+          : compileDenial(rule.response, defaultCode(rule), EDE_CODES.Blocked, text);
       ruleRecords.push(
         strings.intern(rule.name),
         number,
         ACTIONS[rule.action],
         denial.rcode,
         denial.edeCode,
-        strings.intern(rule.action === "Deny" ? denial.edeText : ""),
+        strings.intern(rule.action === "Deny" || rule.action === "Fault" ? denial.edeText : ""),
         denial.ttl,
         lists.append(types),
         types.length,
+        rule.mode === "Audit" ? 1 : 0,
+        transportBits(rule),
+        rule.match.schedule === undefined ? 0 : schedules.add(rule.match.schedule) + 1,
+        Math.round((rule.match.percent ?? 0) * 100),
+        denial.form,
+        lists.append(denial.records.flatMap(({ type, data }) => [type, strings.intern(data)])),
+        denial.records.length,
+        rule.route === undefined ? 0 : numberOf(routes, rule.route.upstream),
+        rule.fault?.delay ?? 0,
+        decides(rule) ? 1 : 0,
+        rule.ttl?.min ?? 0,
+        rule.ttl?.max ?? 0,
       );
       ruleCount++;
     }
   }
-  return { policies: policyRecords.words(), rules: ruleRecords.words(), ruleCount };
+  return { policies: policyRecords.words(), rules: ruleRecords.words(), ruleCount, routes: [...routes.keys()] };
+}
+
+/** The number of a text, which is the next where it has none. */
+function numberOf(numbers: Map<string, number>, text: string): number {
+  const number = numbers.get(text) ?? numbers.size;
+  numbers.set(text, number);
+  return number;
+}
+
+/** A rule that only changes what comes of others is passed by. */
+function decides({ action, fault }: Rule): boolean {
+  return action !== "Ttl" && !(action === "Fault" && fault?.code === undefined);
+}
+
+/** Only over UDP is anything truncated. */
+function transportBits({ match, fault }: Rule): number {
+  if (fault?.code === "Truncate") return 1 << TRANSPORTS.indexOf("UDP");
+  return (match.transports ?? []).reduce((bits, transport) => bits | (1 << TRANSPORTS.indexOf(transport)), 0);
 }
 
 function addPatterns(trie: TrieBuilder, root: number, patterns: readonly NamePattern[], rule: number): void {
@@ -73,6 +142,34 @@ function defaultCode({ match }: Rule): keyof typeof RCODES {
   return match.types ? "NODATA" : "NXDOMAIN";
 }
 
+/** Over all but UDP a truncated denial is one like any other. */
+function lookOf(
+  response: Response | undefined,
+  code: keyof typeof RCODES,
+): { readonly form: DenyForm; readonly rcode: number } {
+  if (response?.addresses) return { form: DenyForm.RECORDS, rcode: 0 };
+  if (response?.code === "Drop") return { form: DenyForm.DROP, rcode: RCODES[code] };
+  if (response?.code === "Truncate") return { form: DenyForm.TRUNCATE, rcode: RCODES[code] };
+  return { form: DenyForm.RCODE, rcode: RCODES[response?.code ?? code] };
+}
+
+function compileAnswer({ records, ttl }: NonNullable<Rule["answer"]>): DenialRecord {
+  return {
+    rcode: 0,
+    form: DenyForm.RECORDS,
+    edeCode: 0,
+    edeText: "",
+    ttl: ttl ?? DEFAULT_ANSWER_TTL,
+    records: records.map(({ type, data }) => ({ type, data: Buffer.from(data).toString("base64") })),
+  };
+}
+
+function compileFault({ code }: NonNullable<Rule["fault"]>, edeText: string): DenialRecord {
+  const form = code === "Drop" ? DenyForm.DROP : code === "Truncate" ? DenyForm.TRUNCATE : DenyForm.RCODE;
+  const rcode = code === undefined || code === "Drop" || code === "Truncate" ? 0 : FAULT_RCODES[code];
+  return { rcode, form, edeCode: 0, edeText, ttl: 0, records: [] };
+}
+
 export function compileDenial(
   response: Response | undefined,
   code: keyof typeof RCODES,
@@ -80,10 +177,17 @@ export function compileDenial(
   edeText: string,
 ): DenialRecord {
   const ede = response?.ede;
-  const rcode = RCODES[response?.code ?? code];
+  const { form, rcode } = lookOf(response, code);
+  const records = (response?.addresses ?? []).map((octets) => ({
+    type: octets.length === 4 ? TYPE_A : TYPE_AAAA,
+    data: Buffer.from(octets).toString("base64"),
+  }));
+  const usual = form === DenyForm.RECORDS ? EDE_CODES.ForgedAnswer : edeCode;
   return {
     rcode,
-    edeCode: ede === undefined ? edeCode : typeof ede === "string" ? EDE_CODES[ede] : ede.code,
+    form,
+    records,
+    edeCode: ede === undefined ? usual : typeof ede === "string" ? EDE_CODES[ede] : ede.code,
     edeText: typeof ede === "object" ? (ede.text ?? edeText) : edeText,
     ttl: rcode === RCODES.REFUSED ? 0 : (response?.ttl ?? DEFAULT_DENIAL_TTL),
   };

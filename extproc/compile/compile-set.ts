@@ -1,17 +1,23 @@
 /**
  * A valid policy set to its compiled form. Everything is numbered by name, so the same set compiles to the same bytes.
  */
-import { SECTIONS, type SectionName } from "../compiled/layout.ts";
+import { SECTIONS, type SectionName, SUBJECT_FIRST_TENANT } from "../compiled/layout.ts";
 import type { CompiledPolicy, CompiledTables } from "../compiled/snapshot.ts";
-import { type DnsPolicy, EDE_CODES, type Tenant, type Upstream } from "../resources/schema.ts";
+import { EDE_CODES, type Policy, type Tenant, TIERS, tierOf, type Upstream } from "../resources/schema.ts";
 import { shortHash } from "./canonical.ts";
 import { compileClients } from "./compile-clients.ts";
+import { ConditionCompiler } from "./compile-conditions.ts";
 import { compileDenial, compilePolicies } from "./compile-policies.ts";
+import { ScheduleCompiler } from "./compile-schedules.ts";
+import { Intervals } from "./network-builder.ts";
 import type { PolicySet } from "./policy-set.ts";
 import { StringPool } from "./string-pool.ts";
 import { TrieBuilder } from "./trie-builder.ts";
 import { type CompiledUpstreams, compileUpstreams, viewOf } from "./upstreams.ts";
 import { WordList } from "./word-list.ts";
+
+/** The filter counts the decisions of a tenant by a subject's last 12 bits: all of its classes have them in common. */
+const MIN_STRIDE = 4096;
 
 export function compileSet(set: PolicySet): CompiledPolicy {
   const tenants = set.tenants.map(({ resource }) => resource);
@@ -20,22 +26,34 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const strings = new StringPool();
   const trie = new TrieBuilder();
   const lists = new WordList();
-  const clients = compileClients(tenants, strings, trie);
+  const intervals = new Intervals();
+  const clients = compileClients(tenants, strings, trie, intervals);
   const upstreams = compileUpstreams(upstreamResources);
-  const compiledPolicies = compilePolicies(policies, strings, trie, lists);
+  const schedules = new ScheduleCompiler();
+  const compiledPolicies = compilePolicies(policies, strings, trie, lists, schedules);
+  const conditions = new ConditionCompiler(trie, lists, intervals);
   const zones = new WordList();
   const tenantRecords = new WordList();
   const order = policyOrder(policies);
   const zoneCompiler = new ZoneCompiler(upstreamResources, upstreams, zones);
+  const shared = lists.append(compiledPolicies.routes.map((name) => zoneCompiler.add(undefined, name, undefined)));
+  const routesOf = (tenant: Tenant, routes: readonly string[]) => {
+    const owner = ownerOf(tenant);
+    if (owner === undefined) return shared;
+    return lists.append(routes.map((name) => zoneCompiler.add(owner, name, undefined)));
+  };
   for (const tenant of tenants) {
-    const own = order.get(tenant.metadata.name) ?? [];
+    const own = policiesOf(tenant, order, conditions);
     tenantRecords.push(
       strings.intern(tenant.metadata.name),
       tenant.spec.telemetry.log === "All" ? 1 : 0,
-      lists.append(own),
-      own.length,
-      tenant.spec.upstream === undefined ? 0 : zoneCompiler.add(tenant, tenant.spec.upstream, undefined) + 1,
+      lists.append(own.policies),
+      own.policies.length / 2,
+      tenant.spec.upstream === undefined ? 0 : zoneCompiler.add(ownerOf(tenant), tenant.spec.upstream, undefined) + 1,
       compileForward(tenant, trie, zoneCompiler),
+      lists.append(own.conditions),
+      own.conditions.length,
+      routesOf(tenant, compiledPolicies.routes),
     );
   }
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));
@@ -44,7 +62,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const { principalRoot, evidence, ...clientSections } = clients;
   const tables: CompiledTables = {
     hash: hashOf(set),
-    evidence,
+    evidence: evidence | conditions.evidence,
     upstreams: upstreams.messages,
     clusters: upstreams.clusters,
     unknownClient: compileDenial(
@@ -54,6 +72,8 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       "unknown client",
     ),
     principalRoot,
+    subjectRoot: conditions.root,
+    subjectStride: Math.max(MIN_STRIDE, 2 ** Math.ceil(Math.log2(SUBJECT_FIRST_TENANT + tenants.length))),
     tenantCount: tenants.length,
     policyCount: policies.length,
     ruleCount: compiledPolicies.ruleCount,
@@ -67,27 +87,39 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       policies: compiledPolicies.policies,
       rules: compiledPolicies.rules,
       tenants: tenantRecords.words(),
+      conditions: conditions.finish(),
+      ...schedules.finish(),
       zones: zones.words(),
       tenantIndex,
       ...clientSections,
+      ...intervals.finish(),
     },
     [bytes, labels],
     tables,
   );
 }
 
-/** Policies of each tenant in the order in which they are asked. */
-function policyOrder(policies: readonly DnsPolicy[]): Map<string, number[]> {
-  const order = new Map<string, number[]>();
-  const byPriority = [...policies.entries()].sort(([, a], [, b]) => a.spec.priority - b.spec.priority);
-  for (const [number, { spec }] of byPriority) {
-    for (const tenant of spec.subject.tenants) {
-      const numbers = order.get(tenant);
-      if (numbers === undefined) order.set(tenant, [number]);
-      else numbers.push(number);
-    }
+/** Policies in the order in which they are asked, with their numbers: by tier, then by priority. */
+function policyOrder(policies: readonly Policy[]): readonly (readonly [number: number, policy: Policy])[] {
+  const rank = (policy: Policy) => TIERS.indexOf(tierOf(policy)) * 1024 + policy.spec.priority;
+  return [...policies.entries()].sort(([, a], [, b]) => rank(a) - rank(b));
+}
+
+/** What lists have of a tenant: pairs of a policy and its condition + 1, and the conditions, each once. */
+function policiesOf(
+  { metadata }: Tenant,
+  order: readonly (readonly [number: number, policy: Policy])[],
+  compiler: ConditionCompiler,
+): { readonly policies: readonly number[]; readonly conditions: readonly number[] } {
+  const policies: number[] = [];
+  const conditions = new Set<number>();
+  for (const [number, policy] of order) {
+    const bearing = compiler.bearingOn(metadata.name, policy);
+    if (bearing === "none") continue;
+    if (bearing !== "whole") conditions.add(bearing);
+    policies.push(number, bearing === "whole" ? 0 : bearing + 1);
   }
-  return order;
+  return { policies, conditions: [...conditions] };
 }
 
 class ZoneCompiler {
@@ -102,16 +134,19 @@ class ZoneCompiler {
     this.#zones = zones;
   }
 
-  /** The number of the zone. */
-  add(tenant: Tenant, upstreamName: string, zone: string | undefined): number {
+  /** The number of the zone; `owner`: the tenant that has a cache of its own. */
+  add(owner: string | undefined, upstreamName: string, zone: string | undefined): number {
     const upstream = this.#byName.get(upstreamName);
     const id = this.#upstreams.ids.get(upstreamName);
     if (upstream === undefined || id === undefined) throw new Error(`expected Upstream ${upstreamName}, got none`);
-    const owner = tenant.spec.cache === "Own" ? tenant.metadata.name : undefined;
     const view = BigInt(`0x${viewOf(upstream, zone, owner)}`);
     this.#zones.push(id, Number(view >> 32n), Number(view & 0xffffffffn));
     return this.#count++;
   }
+}
+
+function ownerOf({ metadata, spec }: Tenant): string | undefined {
+  return spec.cache === "Own" ? metadata.name : undefined;
 }
 
 /** Root of the tenant's forward zones + 1; 0 where it has none. */
@@ -120,7 +155,7 @@ function compileForward(tenant: Tenant, trie: TrieBuilder, zones: ZoneCompiler):
   const root = trie.addRoot();
   for (const { zones: names, upstream } of tenant.spec.forward) {
     for (const name of names) {
-      trie.addBelow(trie.node(root, name.labels.toReversed()), zones.add(tenant, upstream, name.text));
+      trie.addBelow(trie.node(root, name.labels.toReversed()), zones.add(ownerOf(tenant), upstream, name.text));
     }
   }
   return root + 1;

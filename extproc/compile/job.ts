@@ -9,6 +9,7 @@ import type { Change, CompileResult, ResourceChange, Source } from "./change.ts"
 import { compileSet } from "./compile-set.ts";
 import { lintDenials } from "./lint-denials.ts";
 import { Findings, keyOf, orderResources, toPolicySet } from "./policy-set.ts";
+import { validatePolicies } from "./validate-policies.ts";
 import { validateReferences } from "./validate-references.ts";
 import { validateTenants } from "./validate-tenants.ts";
 
@@ -44,6 +45,7 @@ export class CompileJobs {
     if (findings.problems.length === 0) {
       validateReferences(set, findings);
       validateTenants(set, findings);
+      validatePolicies(set, findings);
     }
     const { problems, warnings } = findings;
     if (problems.length > 0) return { ok: false, problems, warnings };

@@ -4,6 +4,7 @@
  */
 import {
   ACTION_DENY,
+  CONDITION_WORDS,
   RULE_ACTION,
   RULE_RCODE,
   RULE_WORDS,
@@ -13,12 +14,13 @@ import {
   TENANT_WORDS,
   viewSections,
 } from "../compiled/layout.ts";
+import { Transport } from "../compiled/messages.ts";
 import { judge } from "../compiled/policy-walk.ts";
 import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { CompiledPolicy } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
-import type { DnsPolicy, Rule } from "../resources/schema.ts";
+import type { Policy, Rule } from "../resources/schema.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 
 const NXDOMAIN = 3;
@@ -28,7 +30,7 @@ const TYPE_A = 1;
 const ANY_LABEL = Uint8Array.of(0);
 
 interface NumberedRule {
-  readonly policy: Located<DnsPolicy>;
+  readonly policy: Located<Policy>;
   readonly index: number;
   readonly rule: Rule;
 }
@@ -49,7 +51,7 @@ export function lintDenials(set: PolicySet, compiled: CompiledPolicy, findings: 
   for (let tenant = 0; tenant < set.tenants.length; tenant++) {
     const start = sections.tenants[tenant * TENANT_WORDS + TENANT_POLICIES] ?? 0;
     const count = sections.tenants[tenant * TENANT_WORDS + TENANT_POLICY_COUNT] ?? 0;
-    const key = sections.lists.subarray(start, start + count).join(" ");
+    const key = sections.lists.subarray(start, start + count * 2).join(" ");
     if (seen.has(key)) continue;
     seen.add(key);
     linter.lint(start, count);
@@ -61,9 +63,11 @@ class Linter {
   readonly #rules: readonly NumberedRule[];
   readonly #deniesNames: (rule: number) => boolean;
   readonly #findings: Findings;
-  readonly #firstRule = new Map<Located<DnsPolicy>, number>();
-  readonly #byPolicy: readonly Located<DnsPolicy>[];
+  readonly #firstRule = new Map<Located<Policy>, number>();
+  readonly #byPolicy: readonly Located<Policy>[];
   readonly #warned = new Set<string>();
+  /** There may be a client for which all of them are met. */
+  readonly #everyCondition: ReadonlySet<number>;
 
   constructor(
     sections: Sections,
@@ -78,12 +82,13 @@ class Linter {
     for (const [number, { policy }] of rules.entries()) {
       if (!this.#firstRule.has(policy)) this.#firstRule.set(policy, number);
     }
+    this.#everyCondition = new Set(Array(sections.conditions.length / CONDITION_WORDS).keys());
     this.#byPolicy = [...this.#firstRule.keys()];
   }
 
   lint(start: number, count: number): void {
-    for (const number of this.#sections.lists.subarray(start, start + count)) {
-      const policy = this.#byPolicy[number];
+    for (let at = start; at < start + count * 2; at += 2) {
+      const policy = this.#byPolicy[this.#sections.lists[at] ?? 0];
       if (policy === undefined) continue;
       const first = this.#firstRule.get(policy) ?? 0;
       for (const [index, rule] of policy.resource.spec.rules.entries()) {
@@ -115,7 +120,8 @@ class Linter {
     const key = `${accept} ${deny}`;
     if (by === undefined || against === undefined || this.#warned.has(key)) return;
     this.#warned.add(key);
-    const culprit = `DnsPolicy ${against.policy.resource.metadata.name}, rule ${against.rule.name}`;
+    const { kind, metadata } = against.policy.resource;
+    const culprit = `${kind} ${metadata.name}, rule ${against.rule.name}`;
     const message = `expected nothing accepted below a name that is denied with NXDOMAIN, got ${accepted} below ${denied} (${culprit}): resolvers take it for denied too (RFC 8020); NODATA does not spread`;
     this.#findings.warn(by.policy, ["spec", "rules", by.index, "match", "names", position], message);
   }
@@ -124,6 +130,8 @@ class Linter {
     const wire = Buffer.concat([...labels.flatMap((label) => [Uint8Array.of(label.length), label]), Uint8Array.of(0)]);
     const question = readQuestion(wire);
     if (question === undefined) return undefined;
-    return judge(this.#sections, start, count, question, type, new ScopeBuilder())?.rule;
+    const asked = { qtype: type, transport: Transport.UDP, time: 0 };
+    const applicable = { start, count, conditions: this.#everyCondition };
+    return judge(this.#sections, applicable, question, asked, new ScopeBuilder()).match?.rule;
   }
 }

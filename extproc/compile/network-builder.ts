@@ -2,7 +2,7 @@
  * Address blocks of one group, laid out as the sorted intervals between their boundaries.
  */
 import type { Network } from "../resources/network.ts";
-import type { WordList } from "./word-list.ts";
+import { WordList } from "./word-list.ts";
 
 export interface Block {
   readonly network: Network;
@@ -15,8 +15,39 @@ interface Interval {
   readonly value: number;
 }
 
+export interface IntervalSections {
+  readonly boundaries4: Uint32Array;
+  readonly values4: Uint32Array;
+  readonly boundaries6: Uint32Array;
+  readonly values6: Uint32Array;
+}
+
+/** The intervals of all groups and conditions of a set. */
+export class Intervals {
+  readonly #boundaries4 = new WordList();
+  readonly #values4 = new WordList();
+  readonly #boundaries6 = new WordList();
+  readonly #values6 = new WordList();
+
+  /** First interval and count of IPv4, then those of IPv6. */
+  append(blocks: readonly Block[]): [first4: number, count4: number, first6: number, count6: number] {
+    const four = appendIntervals(blocks, 4, this.#boundaries4, this.#values4);
+    const six = appendIntervals(blocks, 6, this.#boundaries6, this.#values6);
+    return [four.first, four.count, six.first, six.count];
+  }
+
+  finish(): IntervalSections {
+    return {
+      boundaries4: this.#boundaries4.words(),
+      values4: this.#values4.words(),
+      boundaries6: this.#boundaries6.words(),
+      values6: this.#values6.words(),
+    };
+  }
+}
+
 /** Appends the intervals of one address family, and says which they are: none where there are no blocks. */
-export function appendIntervals(
+function appendIntervals(
   blocks: readonly Block[],
   family: 4 | 6,
   boundaries: WordList,

@@ -4,7 +4,7 @@
 import type { Origin } from "../resources/origin.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import type { Path, Problem } from "../resources/problem.ts";
-import type { DnsPolicy, Settings, Tenant, Upstream } from "../resources/schema.ts";
+import type { Policy, Settings, Tenant, Upstream } from "../resources/schema.ts";
 
 export interface Located<T> {
   readonly resource: T;
@@ -14,7 +14,7 @@ export interface Located<T> {
 export interface PolicySet {
   readonly tenants: readonly Located<Tenant>[];
   readonly upstreams: readonly Located<Upstream>[];
-  readonly policies: readonly Located<DnsPolicy>[];
+  readonly policies: readonly Located<Policy>[];
   readonly settings: Located<Settings> | undefined;
 }
 
@@ -62,12 +62,12 @@ export function orderResources(resources: readonly LocatedResource[], findings: 
 export function toPolicySet(ordered: readonly LocatedResource[]): PolicySet {
   const tenants: Located<Tenant>[] = [];
   const upstreams: Located<Upstream>[] = [];
-  const policies: Located<DnsPolicy>[] = [];
+  const policies: Located<Policy>[] = [];
   let settings: Located<Settings> | undefined;
   for (const { resource, origin } of ordered) {
     if (resource.kind === "Tenant") tenants.push({ resource, origin });
     else if (resource.kind === "Upstream") upstreams.push({ resource, origin });
-    else if (resource.kind === "DnsPolicy") policies.push({ resource, origin });
+    else if (resource.kind === "DnsPolicy" || resource.kind === "ClusterDnsPolicy") policies.push({ resource, origin });
     else settings = { resource, origin };
   }
   return { tenants, upstreams, policies, settings };

@@ -1,14 +1,12 @@
 /**
- * What resources say of each other: references, priorities, zones, servers.
+ * What tenants and upstreams say of each other: references, zones, servers.
  */
-import type { DnsPolicy } from "../resources/schema.ts";
 import { canonical } from "./canonical.ts";
-import type { Findings, Located, PolicySet } from "./policy-set.ts";
+import type { Findings, PolicySet } from "./policy-set.ts";
 
 export function validateReferences(set: PolicySet, findings: Findings): void {
   checkUpstreams(set, findings);
   checkTenants(set, findings);
-  checkPolicies(set, findings);
 }
 
 function checkUpstreams({ upstreams }: PolicySet, findings: Findings): void {
@@ -56,36 +54,7 @@ function checkTenants({ tenants, upstreams }: PolicySet, findings: Findings): vo
   }
 }
 
-function checkPolicies({ tenants, policies }: PolicySet, findings: Findings): void {
-  const known = new Set(tenants.map(({ resource }) => resource.metadata.name));
-  // (tenant, priority) -> the first policy that has it.
-  const taken = new Map<string, Located<DnsPolicy>>();
-  for (const policy of policies) {
-    const { subject, priority, rules } = policy.resource.spec;
-    const clashes = new Set<Located<DnsPolicy>>();
-    for (const [index, tenant] of subject.tenants.entries()) {
-      const path = ["spec", "subject", "tenants", index];
-      if (!known.has(tenant)) findings.error(policy, path, expectedOne("Tenant", tenant, known));
-      const key = `${priority} ${tenant}`;
-      const other = taken.get(key);
-      if (other === undefined) taken.set(key, policy);
-      else if (other === policy) findings.error(policy, path, `expected each tenant once, got ${tenant} again`);
-      else if (!clashes.has(other)) {
-        clashes.add(other);
-        const message = `expected a priority of its own for tenant ${tenant}, got ${priority}, which DnsPolicy ${other.resource.metadata.name} has`;
-        findings.error(policy, ["spec", "priority"], message);
-      }
-    }
-    for (const [index, { response }] of rules.entries()) {
-      if (response?.code === "REFUSED" && response.ttl !== undefined) {
-        const message = "expected no ttl with REFUSED, which clients do not cache: it has no effect";
-        findings.warn(policy, ["spec", "rules", index, "response", "ttl"], message);
-      }
-    }
-  }
-}
-
-function expectedOne(kind: string, name: string, known: ReadonlySet<string>): string {
+export function expectedOne(kind: string, name: string, known: ReadonlySet<string>): string {
   const names = [...known];
   const some = names.length > 5 ? `${names.slice(0, 5).join(", ")}, ...` : names.join(", ");
   return `expected an existing ${kind}${names.length > 0 ? ` (${some})` : ""}, got "${name}": there is none`;

@@ -14,6 +14,9 @@ export const SECTIONS = [
   "policies", // POLICY_*
   "rules", // RULE_*
   "tenants", // TENANT_*
+  "conditions", // CONDITION_*: which clients of its tenants a policy speaks of
+  "schedules", // SCHEDULE_*
+  "transitions", // TRANSITION_*: when time zones change their clocks
   "zones", // ZONE_*: a place to forward to, with its view
   "tenantIndex", // INDEX_*: names of tenants -> tenant
   "serverNameIndex", // INDEX_*: server names that tenants match -> string
@@ -49,13 +52,14 @@ export const EDGE_HASH = 2;
 export const EDGE_LABEL = 3; // offset in bytes
 export const EDGE_LABEL_LENGTH = 4;
 
-export const POLICY_WORDS = 4;
+export const POLICY_WORDS = 5;
 export const POLICY_NAME = 0;
 export const POLICY_TIER = 1;
 export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
+export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 9;
+export const RULE_WORDS = 21;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -65,18 +69,65 @@ export const RULE_EDE_TEXT = 5;
 export const RULE_TTL = 6;
 export const RULE_TYPES = 7; // start in lists
 export const RULE_TYPES_COUNT = 8; // 0: all types
+export const RULE_AUDIT = 9; // 1: it is recorded, and has no word
+export const RULE_TRANSPORTS = 10; // bits 1 << Transport; 0: all
+export const RULE_SCHEDULE = 11; // schedule + 1; 0: always
+export const RULE_CHANCE = 12; // of 10,000; 0: without chance
+export const RULE_FORM = 13; // Deny.Form of verdict.proto
+export const RULE_RECORDS = 14; // start in lists: pairs of a type and a string, its RDATA in base64
+export const RULE_RECORD_COUNT = 15;
+export const RULE_ROUTE = 16; // place in the run of TENANT_ROUTES
+export const RULE_DELAY = 17; // milliseconds; 0: none
+export const RULE_DECIDES = 18; // 1: no rule after it has a word
+export const RULE_TTL_MIN = 19; // seconds; 0: none
+export const RULE_TTL_MAX = 20;
 
+/** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;
 export const ACTION_DENY = 1;
 export const ACTION_PASS = 2;
+export const ACTION_ROUTE = 3;
+export const ACTION_FAULT = 4;
+export const ACTION_ANSWER = 5;
+export const ACTION_TTL = 6;
 
-export const TENANT_WORDS = 6;
+/** Clients that have one of the principals, and one of the addresses. */
+export const SELECTOR_WORDS = 8;
+export const SELECTOR_BY_PRINCIPAL = 0; // 1: a principal is asked for
+export const SELECTOR_PRINCIPALS = 1; // start in lists: patterns
+export const SELECTOR_PRINCIPAL_COUNT = 2;
+export const SELECTOR_BY_ADDRESS = 3; // 1: an address is asked for
+export const SELECTOR_FIRST4 = 4; // interval index, as in groups
+export const SELECTOR_COUNT4 = 5;
+export const SELECTOR_FIRST6 = 6;
+export const SELECTOR_COUNT6 = 7;
+
+export const CONDITION_WORDS = 17;
+export const CONDITION_SUBJECT = 0; // selector
+export const CONDITION_EXCEPT = 8; // selector
+export const CONDITION_HAS_EXCEPT = 16;
+
+export const SCHEDULE_WORDS = 5;
+export const SCHEDULE_DAYS = 0; // bits 1 << day, Sunday first
+export const SCHEDULE_START = 1; // minute of the day
+export const SCHEDULE_END = 2; // minute of the day; not after the start: of the next day
+export const SCHEDULE_TRANSITIONS = 3; // index of the time zone's first transition
+export const SCHEDULE_TRANSITION_COUNT = 4; // at least 1
+
+export const TRANSITION_WORDS = 2;
+export const TRANSITION_AT = 0; // seconds since 1970; of a zone's first, 0
+export const TRANSITION_OFFSET = 1; // seconds ahead of UTC from then on, as a signed number
+
+export const TENANT_WORDS = 9;
 export const TENANT_NAME = 0;
 export const TENANT_LOG_ALL = 1;
-export const TENANT_POLICIES = 2; // start in lists: policies in the order in which they are asked
+export const TENANT_POLICIES = 2; // start in lists: pairs of a policy and its condition + 1 (0: none), as they are asked
 export const TENANT_POLICY_COUNT = 3;
 export const TENANT_ZONE = 4; // zone + 1 of names that no forward zone covers; 0: none
 export const TENANT_ZONE_ROOT = 5; // root of the forward zones + 1; 0: none
+export const TENANT_CONDITIONS = 6; // start in lists: the conditions of its policies, each once
+export const TENANT_CONDITION_COUNT = 7;
+export const TENANT_ROUTES = 8; // start in lists: a zone for each upstream that rules route to
 
 export const ZONE_WORDS = 3;
 export const ZONE_UPSTREAM = 0; // Upstream.id
@@ -103,14 +154,23 @@ export const IDENTITY_TENANT_MASK = 0xffffff;
 export const IDENTITY_LENGTH_SHIFT = 24;
 export const MAX_TENANTS = IDENTITY_TENANT_MASK - 1;
 
-/** Subjects (protos/verdict.proto): nobody's clients are two classes, then there is one to a tenant. */
+/**
+ * Subjects (protos/verdict.proto): nobody's clients are two classes, then there is one to a tenant. Clients of a tenant
+ * whose policies speak of some of them only are more classes: a class is added in steps of `subjectStride`.
+ */
 export const SUBJECT_UNKNOWN = 1;
 export const SUBJECT_UNIDENTIFIED = 2; // from the CIDRs of a tenant that requires a principal, without it
 export const SUBJECT_FIRST_TENANT = 3;
 export const NO_TENANT = -1;
 
+/** A verdict has at most so many alternatives by chance. */
+export const MAX_ALTERNATIVES = 16;
 /** A scope names at most so many labels that it does not cover. */
 export const MAX_EXCEPT = 64;
+/** A verdict names at most so many rules in mode Audit. */
+export const MAX_AUDITS = 8;
+/** An answer is put off at most so many times. */
+export const MAX_DELAYS = 8;
 /** A scope names at most so many types. */
 export const MAX_SCOPE_TYPES = 64;
 

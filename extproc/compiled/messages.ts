@@ -50,17 +50,78 @@ export interface Deny {
   readonly ede_text: string;
   readonly ttl: number;
   readonly soa_labels: number;
+  readonly form: DenyForm;
+  readonly records: readonly RecordMessage[];
 }
 
-interface Judged {
+export const DenyForm = { RCODE: 0, DROP: 1, TRUNCATE: 2, RECORDS: 3 } as const;
+export type DenyForm = (typeof DenyForm)[keyof typeof DenyForm];
+
+export interface RecordMessage {
+  readonly type: number;
+  /** Octets in base64, as protobufjs takes them. */
+  readonly data: string;
+}
+
+/** RuleAction of verdict.proto. */
+export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3, FAULT: 4, ANSWER: 5, TTL: 6 } as const;
+export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
+
+export interface AuditMessage {
+  readonly policy: string;
+  readonly rule: string;
+  readonly action: RuleAction;
+  /** Of 10,000; 0 is always. */
+  readonly chance: number;
+}
+
+export interface Fault {
+  readonly rcode: number;
+  readonly form: DenyForm;
+  readonly ede_text: string;
+}
+
+export interface AnswerMessage {
+  readonly records: readonly RecordMessage[];
+  readonly ttl: number;
+  readonly soa_labels: number;
+  /** In base64; empty without one. */
+  readonly alias: string;
+  readonly forward?: Forward;
+}
+
+export interface DelayMessage {
+  /** Of 10,000; 0 is always. */
+  readonly chance: number;
+  readonly milliseconds: number;
+}
+
+export type Action =
+  | { readonly forward: Forward }
+  | { readonly deny: Deny }
+  | { readonly fault: Fault }
+  | { readonly answer: AnswerMessage };
+
+/** What is done, and by which rule. */
+export type Outcome = Action & {
+  readonly policy: string;
+  readonly rule: string;
+  readonly audits: readonly AuditMessage[];
+  readonly delays: readonly DelayMessage[];
+  /** Seconds; 0 is none. */
+  readonly ttl_min: number;
+  readonly ttl_max: number;
+};
+
+/** What comes about by chance, of 10,000. */
+export type Alternative = Outcome & { readonly chance: number };
+
+export type Verdict = Outcome & {
   readonly revision: number;
   readonly client: VerdictClient;
   readonly scope: VerdictScope;
-  readonly policy: string;
-  readonly rule: string;
-}
-
-export type Verdict = Judged & ({ readonly forward: Forward } | { readonly deny: Deny });
+  readonly alternatives: readonly Alternative[];
+};
 
 export interface ServerMessage {
   readonly cluster: string;

@@ -11,7 +11,6 @@ import {
   GROUP_COUNT4,
   GROUP_COUNT6,
   GROUP_FIRST4,
-  GROUP_FIRST6,
   GROUP_PATH,
   GROUP_PRINCIPAL,
   GROUP_SERVER_NAME,
@@ -78,16 +77,21 @@ function search(sections: Sections, group: number, address: Address): Found {
   const count4 = groups[group + GROUP_COUNT4] ?? 0;
   const count6 = groups[group + GROUP_COUNT6] ?? 0;
   if (count4 === 0 && count6 === 0) return { value: anywhere, prefix: 0 };
-  const { words, lead } = address;
+  const found = findInBlocks(sections, address, groups, group + GROUP_FIRST4);
+  return { value: found.value || anywhere, prefix: found.prefix };
+}
+
+/** `at`: where first interval and count of IPv4 stand in `record`, then those of IPv6. */
+export function findInBlocks(sections: Sections, { words, lead }: Address, record: Uint32Array, at: number): Found {
   if (words.length === 1) {
-    const first = groups[group + GROUP_FIRST4] ?? 0;
-    const found = searchIntervals(sections.boundaries4, sections.values4, first, count4, words);
-    return { value: found.value || anywhere, prefix: lead + found.prefix };
+    const [first = 0, count = 0] = [record[at], record[at + 1]];
+    const found = searchIntervals(sections.boundaries4, sections.values4, first, count, words);
+    return { value: found.value, prefix: lead + found.prefix };
   }
-  const first = groups[group + GROUP_FIRST6] ?? 0;
-  const found = searchIntervals(sections.boundaries6, sections.values6, first, count6, words);
+  const [first = 0, count = 0] = [record[at + 2], record[at + 3]];
+  const found = searchIntervals(sections.boundaries6, sections.values6, first, count, words);
   // Mapped addresses are looked up among the IPv4 blocks, so no block of others reaches over them.
-  return { value: found.value || anywhere, prefix: Math.max(found.prefix, commonBits(words, MAPPED) + 1) };
+  return { value: found.value, prefix: Math.max(found.prefix, commonBits(words, MAPPED) + 1) };
 }
 
 function searchIntervals(

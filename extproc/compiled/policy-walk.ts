@@ -3,21 +3,32 @@
  */
 import {
   ACTION_PASS,
+  ACTION_TTL,
+  MAX_AUDITS,
+  MAX_DELAYS,
   NODE_BELOW,
   NODE_BELOW_COUNT,
   NODE_EXACT,
   NODE_EXACT_COUNT,
   NODE_WORDS,
+  POLICY_AUDIT,
   POLICY_ROOT,
   POLICY_TIER,
   POLICY_WORDS,
   RULE_ACTION,
+  RULE_AUDIT,
+  RULE_CHANCE,
+  RULE_DECIDES,
+  RULE_SCHEDULE,
+  RULE_TRANSPORTS,
   RULE_TYPES,
   RULE_TYPES_COUNT,
   RULE_WORDS,
   type Sections,
 } from "./layout.ts";
+import type { Transport } from "./messages.ts";
 import type { Question } from "./question.ts";
+import { lookUpSchedule } from "./schedule.ts";
 import type { ScopeBuilder } from "./scope.ts";
 import { NamePath } from "./trie.ts";
 
@@ -27,92 +38,166 @@ export interface Match {
   readonly base: number;
 }
 
+export interface Judgement {
+  /** The rule that decides, an Accept or a Deny; undefined where none does. */
+  readonly match: Match | undefined;
+  /** Rules in mode Audit that matched before, in order. */
+  readonly audits: readonly number[];
+  /** Rules before it that decide by chance, in order. */
+  readonly draws: readonly Draw[];
+  /** Rules before it that put the answer off, in order. */
+  readonly delays: readonly number[];
+  /** Rules before it that bound TTLs. */
+  readonly clamps: readonly number[];
+}
+
+export interface Draw extends Match {
+  /** How many of the audits, delays and clamps were met before it. */
+  readonly audits: number;
+  readonly delays: number;
+  readonly clamps: number;
+}
+
+/** What is asked, besides the name. */
+export interface Circumstances {
+  readonly qtype: number;
+  readonly transport: Transport;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** Some of the policies of a tenant: a run of TENANT_POLICIES in lists, and the conditions that the client meets. */
+export interface Applicable {
+  readonly start: number;
+  readonly count: number;
+  readonly conditions: ReadonlySet<number>;
+}
+
 /** Walks are synchronous: one scratch path serves them all. */
 const path = new NamePath();
 
-/** The rule that decides, an Accept or a Deny; undefined where none does. `start` and `count` are a run in lists. */
 export function judge(
   sections: Sections,
-  start: number,
-  count: number,
+  { start, count, conditions }: Applicable,
   question: Question,
-  qtype: number,
+  asked: Circumstances,
   scope: ScopeBuilder,
-): Match | undefined {
+): Judgement {
   const { lists, policies, rules } = sections;
+  const audits: number[] = [];
+  const draws: Draw[] = [];
+  const delays: number[] = [];
+  const clamps: number[] = [];
   let passedTier = -1;
-  for (let index = start; index < start + count; index++) {
+  for (let index = start; index < start + count * 2; index += 2) {
+    const condition = lists[index + 1] ?? 0;
+    if (condition !== 0 && !conditions.has(condition - 1)) continue;
     const policy = (lists[index] ?? 0) * POLICY_WORDS;
     const tier = policies[policy + POLICY_TIER] ?? 0;
     if (tier === passedTier) continue;
     path.walk(sections, policies[policy + POLICY_ROOT] ?? 0, question);
     scope.narrow(sections, question, path);
-    const match = firstMatch(sections, question, qtype);
-    excludeTypesBefore(sections, question, match?.rule ?? 0xffffffff, scope);
-    if (match === undefined) continue;
-    const rule = match.rule * RULE_WORDS;
-    const types = rules[rule + RULE_TYPES_COUNT] ?? 0;
-    if (types > 0) {
-      const first = rules[rule + RULE_TYPES] ?? 0;
-      scope.includeTypes([...lists.subarray(first, first + types)]);
-    }
-    if (rules[rule + RULE_ACTION] !== ACTION_PASS) return match;
-    passedTier = tier;
-  }
-  return undefined;
-}
-
-/** Calls back with each run of rules along the path: of everything below an ancestor, then of the name itself. */
-function eachCandidateRun(
-  sections: Sections,
-  question: Question,
-  visit: (start: number, count: number, base: number) => void,
-): void {
-  const { nodes } = sections;
-  for (let depth = 0; depth <= path.depth; depth++) {
-    const node = (path.nodes[depth] ?? 0) * NODE_WORDS;
-    if (depth < question.labels) {
-      visit(nodes[node + NODE_BELOW] ?? 0, nodes[node + NODE_BELOW_COUNT] ?? 0, depth);
-    } else {
-      visit(nodes[node + NODE_EXACT] ?? 0, nodes[node + NODE_EXACT_COUNT] ?? 0, Math.max(0, depth - 1));
-    }
-  }
-}
-
-function firstMatch(sections: Sections, question: Question, qtype: number): Match | undefined {
-  const { lists } = sections;
-  let best = 0xffffffff;
-  let base = 0;
-  eachCandidateRun(sections, question, (start, count, runBase) => {
-    for (let index = start; index < start + count; index++) {
-      const rule = lists[index] ?? 0;
-      if (rule > best) return;
-      if (rule === best || coversType(sections, rule, qtype)) {
-        best = rule;
-        base = runBase;
-        return;
+    const wholly = policies[policy + POLICY_AUDIT] === 1;
+    // Of what a policy would have done, the first that matches is told: it would have ended there.
+    let audited = false;
+    const candidates = new Candidates(sections, question);
+    for (let match = candidates.next(); match !== undefined && !(wholly && audited); match = candidates.next()) {
+      const rule = match.rule * RULE_WORDS;
+      const audit = wholly || rules[rule + RULE_AUDIT] === 1;
+      if ((audit && audited) || !applies(sections, rule, asked, scope)) continue;
+      const chance = rules[rule + RULE_CHANCE] ?? 0;
+      const decides = rules[rule + RULE_DECIDES] === 1;
+      if (audit) {
+        audited = chance === 0 && decides;
+        if (audits.length < MAX_AUDITS) audits.push(match.rule);
+        continue;
       }
+      if (!decides) {
+        if (rules[rule + RULE_ACTION] === ACTION_TTL) clamps.push(match.rule);
+        else if (delays.length < MAX_DELAYS) delays.push(match.rule);
+        continue;
+      }
+      if (chance !== 0) {
+        draws.push({ ...match, audits: audits.length, delays: delays.length, clamps: clamps.length });
+        continue;
+      }
+      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits, draws, delays, clamps };
+      passedTier = tier;
+      break;
     }
-  });
-  return best === 0xffffffff ? undefined : { rule: best, base };
+  }
+  return { match: undefined, audits, draws, delays, clamps };
 }
 
-/** Rules before the one that matched were passed by for their types alone. */
-function excludeTypesBefore(sections: Sections, question: Question, end: number, scope: ScopeBuilder): void {
+/**
+ * Whether the rule, whose names match, matches; the scope learns what else would have been judged otherwise. What does
+ * not fit in one way is passed by for that alone.
+ */
+function applies(sections: Sections, rule: number, asked: Circumstances, scope: ScopeBuilder): boolean {
   const { lists, rules } = sections;
-  eachCandidateRun(sections, question, (start, count) => {
-    for (let index = start; index < start + count; index++) {
-      const rule = lists[index] ?? 0;
-      if (rule >= end) return;
-      const first = rules[rule * RULE_WORDS + RULE_TYPES] ?? 0;
-      scope.excludeTypes(lists.subarray(first, first + (rules[rule * RULE_WORDS + RULE_TYPES_COUNT] ?? 0)));
-    }
-  });
+  const transports = rules[rule + RULE_TRANSPORTS] ?? 0;
+  if (transports !== 0 && (transports & (1 << asked.transport)) === 0) {
+    scope.excludeTransports(transports);
+    return false;
+  }
+  const first = rules[rule + RULE_TYPES] ?? 0;
+  const types = lists.subarray(first, first + (rules[rule + RULE_TYPES_COUNT] ?? 0));
+  if (types.length > 0 && !types.includes(asked.qtype)) {
+    scope.excludeTypes(types);
+    return false;
+  }
+  const schedule = rules[rule + RULE_SCHEDULE] ?? 0;
+  if (schedule !== 0) {
+    const { within, until } = lookUpSchedule(sections, schedule - 1, asked.time);
+    scope.endAt(until);
+    if (!within) return false;
+  }
+  if (transports !== 0) scope.includeTransports(transports);
+  if (types.length > 0) scope.includeTypes([...types]);
+  return true;
 }
 
-function coversType({ lists, rules }: Sections, rule: number, qtype: number): boolean {
-  const count = rules[rule * RULE_WORDS + RULE_TYPES_COUNT] ?? 0;
-  if (count === 0) return true;
-  const start = rules[rule * RULE_WORDS + RULE_TYPES] ?? 0;
-  return lists.subarray(start, start + count).includes(qtype);
+/** Rules whose names match, in order: the runs along the path, merged. */
+class Candidates {
+  readonly #lists: Uint32Array;
+  /** For each run that is not empty: where it goes on, where it ends, and the labels of its base. */
+  readonly #at: number[] = [];
+  readonly #end: number[] = [];
+  readonly #base: number[] = [];
+
+  /** Of everything below an ancestor, and of the name itself. */
+  constructor({ nodes, lists }: Sections, question: Question) {
+    this.#lists = lists;
+    for (let depth = 0; depth <= path.depth; depth++) {
+      const node = (path.nodes[depth] ?? 0) * NODE_WORDS;
+      if (depth < question.labels) this.#add(nodes[node + NODE_BELOW], nodes[node + NODE_BELOW_COUNT], depth);
+      else this.#add(nodes[node + NODE_EXACT], nodes[node + NODE_EXACT_COUNT], Math.max(0, depth - 1));
+    }
+  }
+
+  #add(start = 0, count = 0, base = 0): void {
+    if (count === 0) return;
+    this.#at.push(start);
+    this.#end.push(start + count);
+    this.#base.push(base);
+  }
+
+  next(): Match | undefined {
+    let rule = 0xffffffff;
+    let base = 0;
+    for (let run = 0; run < this.#at.length; run++) {
+      const at = this.#at[run] ?? 0;
+      if (at === this.#end[run]) continue;
+      const head = this.#lists[at] ?? 0;
+      if (head > rule) continue;
+      rule = head;
+      base = this.#base[run] ?? 0;
+    }
+    if (rule === 0xffffffff) return undefined;
+    for (let run = 0; run < this.#at.length; run++) {
+      const at = this.#at[run] ?? 0;
+      if (at !== this.#end[run] && this.#lists[at] === rule) this.#at[run] = at + 1;
+    }
+    return { rule, base };
+  }
 }

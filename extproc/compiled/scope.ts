@@ -10,12 +10,18 @@ import { Extent, type VerdictScope } from "./messages.ts";
 import type { Question } from "./question.ts";
 import type { NamePath } from "./trie.ts";
 
+const ALL_TRANSPORTS = 0x1f;
+
 export class ScopeBuilder {
   #labels = 0;
   #extent: Extent = Extent.AT_OR_BELOW;
   #except: readonly number[] = [];
   #included: readonly number[] | undefined;
   #excluded: Set<number> | undefined;
+  /** Bits 1 << Transport. */
+  #transports = ALL_TRANSPORTS;
+  /** Milliseconds since 1970. */
+  #until = Number.POSITIVE_INFINITY;
 
   /** The names for which a walk ends as this one did: at the same node, and no deeper. */
   narrow(sections: Sections, question: Question, path: NamePath): void {
@@ -60,7 +66,22 @@ export class ScopeBuilder {
     for (const type of types) this.#excluded.add(type);
   }
 
-  build(qtype: number): VerdictScope {
+  /** Only these transports (bits) were decided alike. */
+  includeTransports(transports: number): void {
+    this.#transports &= transports;
+  }
+
+  excludeTransports(transports: number): void {
+    this.#transports &= ~transports;
+  }
+
+  /** From then on, milliseconds since 1970, it might be decided otherwise. */
+  endAt(time: number): void {
+    this.#until = Math.min(this.#until, time);
+  }
+
+  /** For this type, at this time. */
+  build({ qtype, time }: { readonly qtype: number; readonly time: number }): VerdictScope {
     const excluded = this.#excluded;
     let types = this.#included?.filter((type) => excluded === undefined || !excluded.has(type));
     let types_excluded = false;
@@ -78,8 +99,8 @@ export class ScopeBuilder {
       except: this.#except,
       types: types?.toSorted((a, b) => a - b) ?? [],
       types_excluded,
-      transports: 0,
-      lifetime_ms: 0,
+      transports: this.#transports === ALL_TRANSPORTS ? 0 : this.#transports,
+      lifetime_ms: this.#until === Number.POSITIVE_INFINITY ? 0 : Math.max(1, this.#until - time),
     };
   }
 }

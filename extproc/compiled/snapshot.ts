@@ -6,7 +6,7 @@
  * in within a millisecond. A Snapshot is never changed; a new policy is a new Snapshot.
  */
 import { type Directory, type Sections, viewSections } from "./layout.ts";
-import type { ClusterDefinition, RevisionMessage, UpstreamMessage } from "./messages.ts";
+import type { ClusterDefinition, DenyForm, RecordMessage, RevisionMessage, UpstreamMessage } from "./messages.ts";
 import { StringTable } from "./strings.ts";
 
 /** The answer to clients that are no tenant's. */
@@ -15,6 +15,8 @@ export interface DenialRecord {
   readonly edeCode: number;
   readonly edeText: string;
   readonly ttl: number;
+  readonly form: DenyForm;
+  readonly records: readonly RecordMessage[];
 }
 
 export interface CompiledTables {
@@ -27,6 +29,10 @@ export interface CompiledTables {
   readonly unknownClient: DenialRecord;
   /** Roots in the trie of names and principals. */
   readonly principalRoot: number;
+  /** The same for the principals that policies speak of. */
+  readonly subjectRoot: number;
+  /** A power of two above every subject that is a whole tenant. */
+  readonly subjectStride: number;
   readonly tenantCount: number;
   readonly policyCount: number;
   readonly ruleCount: number;

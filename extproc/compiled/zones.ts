@@ -6,6 +6,7 @@ import {
   NODE_BELOW_COUNT,
   NODE_WORDS,
   type Sections,
+  TENANT_ROUTES,
   TENANT_WORDS,
   TENANT_ZONE,
   TENANT_ZONE_ROOT,
@@ -29,7 +30,7 @@ export function findForward(
   question: Question,
   scope: ScopeBuilder,
 ): Forward | undefined {
-  const { tenants, nodes, lists, zones } = sections;
+  const { tenants, nodes, lists } = sections;
   let zone = tenants[tenant * TENANT_WORDS + TENANT_ZONE] ?? 0;
   const root = tenants[tenant * TENANT_WORDS + TENANT_ZONE_ROOT] ?? 0;
   if (root !== 0) {
@@ -42,8 +43,17 @@ export function findForward(
       break;
     }
   }
-  if (zone === 0) return undefined;
-  const record = (zone - 1) * ZONE_WORDS;
+  return zone === 0 ? undefined : placeOf(sections, zone - 1);
+}
+
+/** Where a rule routes to, for a tenant. */
+export function findRoute(sections: Sections, tenant: number, route: number): Forward {
+  const start = sections.tenants[tenant * TENANT_WORDS + TENANT_ROUTES] ?? 0;
+  return placeOf(sections, sections.lists[start + route] ?? 0);
+}
+
+function placeOf({ zones }: Sections, zone: number): Forward {
+  const record = zone * ZONE_WORDS;
   const view = (BigInt(zones[record + ZONE_VIEW_HIGH] ?? 0) << 32n) | BigInt(zones[record + ZONE_VIEW_LOW] ?? 0);
   return { upstream: zones[record + ZONE_UPSTREAM] ?? 0, view: view.toString() };
 }

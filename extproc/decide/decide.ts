@@ -4,18 +4,26 @@
  * Pure: the same snapshot and request give the same verdict. Nothing is parsed here but the request, and every
  * string of the verdict is one of the snapshot's.
  */
+import { createHash } from "node:crypto";
 import {
-  ACTION_ACCEPT,
   NO_TENANT,
   POLICY_NAME,
   POLICY_WORDS,
   RULE_ACTION,
+  RULE_CHANCE,
+  RULE_DELAY,
   RULE_EDE_CODE,
   RULE_EDE_TEXT,
+  RULE_FORM,
   RULE_NAME,
   RULE_POLICY,
   RULE_RCODE,
+  RULE_RECORD_COUNT,
+  RULE_RECORDS,
+  RULE_ROUTE,
   RULE_TTL,
+  RULE_TTL_MAX,
+  RULE_TTL_MIN,
   RULE_WORDS,
   SUBJECT_UNIDENTIFIED,
   TENANT_LOG_ALL,
@@ -24,17 +32,33 @@ import {
   TENANT_POLICY_COUNT,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
-import type { Deny, Forward, Verdict, VerdictClient } from "../compiled/messages.ts";
+import {
+  type Action,
+  type AuditMessage,
+  type DelayMessage,
+  type Deny,
+  DenyForm,
+  type Fault,
+  type Forward,
+  type RecordMessage,
+  RuleAction,
+  type Verdict,
+  type VerdictClient,
+} from "../compiled/messages.ts";
 import { readAddress } from "../compiled/networks.ts";
 import { judge, type Match } from "../compiled/policy-walk.ts";
 import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
-import { findForward } from "../compiled/zones.ts";
+import type { StringTable } from "../compiled/strings.ts";
+import { findForward, findRoute } from "../compiled/zones.ts";
+import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify } from "./client.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 
 export { type DecisionRequest, MalformedRequest };
+
+const TYPE_CNAME = 5;
 
 /** RCODE REFUSED (RFC 1035), INFO-CODE Prohibited (RFC 8914). */
 const NO_UPSTREAM: Deny = {
@@ -43,7 +67,13 @@ const NO_UPSTREAM: Deny = {
   ede_text: "no upstream for this name",
   ttl: 0,
   soa_labels: 0,
+  form: DenyForm.RCODE,
+  records: [],
 };
+
+const UNTOUCHED = { audits: [], delays: [], ttl_min: 0, ttl_max: 0 };
+
+const BY_NOBODY = { policy: "", rule: "" };
 
 const PRINCIPAL_REQUIRED = "a client certificate is required from this address";
 
@@ -58,36 +88,150 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     throw new MalformedRequest(`expected one uncompressed name, got ${request.qname.length} octets that are none`);
   }
   const identity = identify(snapshot, request, address);
-  const { sequence: revision, sections, strings } = snapshot;
-  const client = describeClient(snapshot, identity);
+  const own = classify(snapshot, identity, request.principal, address);
+  const { sequence: revision, sections } = snapshot;
+  const client = describeClient(snapshot, identity, own);
   const scope = new ScopeBuilder();
   if (identity.tenant === NO_TENANT) {
     const deny = denyNobody(snapshot, identity);
-    return { revision, client, scope: scope.build(request.qtype), deny, policy: "", rule: "" };
+    return { revision, client, scope: scope.build(request), deny, ...BY_NOBODY, ...UNTOUCHED, alternatives: [] };
   }
   const tenant = identity.tenant * TENANT_WORDS;
   const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
   const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
-  const match = judge(sections, start, count, question, request.qtype, scope);
-  let policy = "";
-  let rule = "";
-  if (match !== undefined) {
-    const record = match.rule * RULE_WORDS;
-    rule = strings.get(sections.rules[record + RULE_NAME] ?? 0);
-    const policyRecord = (sections.rules[record + RULE_POLICY] ?? 0) * POLICY_WORDS;
-    policy = strings.get(sections.policies[policyRecord + POLICY_NAME] ?? 0);
-    if (sections.rules[record + RULE_ACTION] !== ACTION_ACCEPT) {
-      const deny = denyByRule(snapshot, match);
-      return { revision, client, scope: scope.build(request.qtype), deny, policy, rule };
-    }
-  }
-  const forward: Forward | undefined = findForward(sections, identity.tenant, question, scope);
-  const judged = { revision, client, scope: scope.build(request.qtype), policy, rule };
-  return forward === undefined ? { ...judged, deny: NO_UPSTREAM } : { ...judged, forward };
+  const applicable = { start, count, conditions: own.conditions };
+  const {
+    match,
+    audits: audited,
+    draws,
+    delays: delaying,
+    clamps,
+  } = judge(sections, applicable, question, request, scope);
+  const audits = audited.map((rule) => describeAudit(snapshot, rule));
+  const delays = delaying.map((rule) => describeDelay(snapshot, rule));
+  const places = {
+    tenant: identity.tenant,
+    usual: lazy(() => findForward(sections, identity.tenant, question, scope)),
+  };
+  const alternatives = draws.map((draw) => ({
+    chance: chanceOf(snapshot, draw.rule),
+    ...outcomeOf(snapshot, draw, places),
+    audits: audits.slice(0, draw.audits),
+    delays: [...delays.slice(0, draw.delays), ...ownDelay(snapshot, draw)],
+    ...clampBy(snapshot, clamps.slice(0, draw.clamps)),
+  }));
+  const outcome = outcomeOf(snapshot, match, places);
+  delays.push(...ownDelay(snapshot, match));
+  return {
+    revision,
+    client,
+    scope: scope.build(request),
+    ...outcome,
+    audits,
+    delays,
+    ...clampBy(snapshot, clamps),
+    alternatives,
+  };
 }
 
-function describeClient({ sections, strings }: Snapshot, identity: Identity): VerdictClient {
-  const { subject, tenant, prefix } = identity;
+/** Where a tenant's names go. */
+interface Places {
+  readonly tenant: number;
+  readonly usual: () => Forward | undefined;
+}
+
+/** What a rule has done, or what is done where none decides. */
+function outcomeOf(
+  snapshot: Snapshot,
+  match: Match | undefined,
+  places: Places,
+): Action & { readonly policy: string; readonly rule: string } {
+  if (match === undefined) return { ...actUsually(places), ...BY_NOBODY };
+  const { sections } = snapshot;
+  const named = nameRule(snapshot, match.rule);
+  switch (actionOf(snapshot, match.rule)) {
+    case RuleAction.ACCEPT:
+      return { ...actUsually(places), ...named };
+    case RuleAction.ROUTE: {
+      const route = sections.rules[match.rule * RULE_WORDS + RULE_ROUTE] ?? 0;
+      return { forward: findRoute(sections, places.tenant, route), ...named };
+    }
+    case RuleAction.ANSWER:
+      return { ...answerByRule(snapshot, match, places.tenant), ...named };
+    case RuleAction.FAULT:
+      return { fault: faultByRule(snapshot, match), ...named };
+    default:
+      return { deny: denyByRule(snapshot, match), ...named };
+  }
+}
+
+function actUsually({ usual }: Places): Action {
+  const place = usual();
+  return place === undefined ? { deny: NO_UPSTREAM } : { forward: place };
+}
+
+/** Where names go is looked up once, and only if it matters: the look-up narrows the scope. */
+function lazy<T>(find: () => T): () => T {
+  let found: { readonly value: T } | undefined;
+  return () => {
+    found ??= { value: find() };
+    return found.value;
+  };
+}
+
+function describeAudit(snapshot: Snapshot, rule: number): AuditMessage {
+  return { ...nameRule(snapshot, rule), action: actionOf(snapshot, rule), chance: chanceOf(snapshot, rule) };
+}
+
+function describeDelay(snapshot: Snapshot, rule: number): DelayMessage {
+  return { chance: chanceOf(snapshot, rule), milliseconds: delayOf(snapshot, rule) };
+}
+
+/** Of a rule that does more than to put the answer off. */
+function ownDelay(snapshot: Snapshot, match: Match | undefined): DelayMessage[] {
+  const milliseconds = match === undefined ? 0 : delayOf(snapshot, match.rule);
+  return milliseconds === 0 ? [] : [{ chance: 0, milliseconds }];
+}
+
+/** The narrowest bounds of all; where they leave nothing, the upper one counts. */
+function clampBy({ sections: { rules } }: Snapshot, clamps: readonly number[]) {
+  let ttl_min = 0;
+  let ttl_max = 0;
+  for (const rule of clamps) {
+    const record = rule * RULE_WORDS;
+    const max = rules[record + RULE_TTL_MAX] ?? 0;
+    ttl_min = Math.max(ttl_min, rules[record + RULE_TTL_MIN] ?? 0);
+    if (max !== 0) ttl_max = ttl_max === 0 ? max : Math.min(ttl_max, max);
+  }
+  return { ttl_min: ttl_max === 0 ? ttl_min : Math.min(ttl_min, ttl_max), ttl_max };
+}
+
+function chanceOf({ sections }: Snapshot, rule: number): number {
+  return sections.rules[rule * RULE_WORDS + RULE_CHANCE] ?? 0;
+}
+
+function delayOf({ sections }: Snapshot, rule: number): number {
+  return sections.rules[rule * RULE_WORDS + RULE_DELAY] ?? 0;
+}
+
+function nameRule({ sections, strings }: Snapshot, rule: number): { readonly policy: string; readonly rule: string } {
+  const record = rule * RULE_WORDS;
+  const policy = (sections.rules[record + RULE_POLICY] ?? 0) * POLICY_WORDS;
+  return {
+    policy: strings.get(sections.policies[policy + POLICY_NAME] ?? 0),
+    rule: strings.get(sections.rules[record + RULE_NAME] ?? 0),
+  };
+}
+
+function actionOf({ sections }: Snapshot, rule: number): RuleAction {
+  return (sections.rules[rule * RULE_WORDS + RULE_ACTION] ?? 0) as RuleAction;
+}
+
+function describeClient(
+  { sections, strings }: Snapshot,
+  { tenant }: Identity,
+  { subject, prefix }: ClientClass,
+): VerdictClient {
   if (tenant === NO_TENANT) return { subject, tenant: "", prefix, log_all: false };
   const record = tenant * TENANT_WORDS;
   return {
@@ -100,12 +244,12 @@ function describeClient({ sections, strings }: Snapshot, identity: Identity): Ve
 
 /** Clients without the principal that their address asks for get the unknown client's answer, with its own reason. */
 function denyNobody({ tables }: Snapshot, { subject }: Identity): Deny {
-  const { rcode, edeCode, edeText, ttl } = tables.unknownClient;
+  const { rcode, edeCode, edeText, ttl, form, records } = tables.unknownClient;
   const ede_text = subject === SUBJECT_UNIDENTIFIED ? PRINCIPAL_REQUIRED : edeText;
-  return { rcode, ede_code: edeCode, ede_text, ttl, soa_labels: 0 };
+  return { rcode, ede_code: edeCode, ede_text, ttl, soa_labels: 0, form, records };
 }
 
-function denyByRule({ sections: { rules }, strings }: Snapshot, match: Match): Deny {
+function denyByRule({ sections: { rules, lists }, strings }: Snapshot, match: Match): Deny {
   const rule = match.rule * RULE_WORDS;
   return {
     rcode: rules[rule + RULE_RCODE] ?? 0,
@@ -113,5 +257,46 @@ function denyByRule({ sections: { rules }, strings }: Snapshot, match: Match): D
     ede_text: strings.get(rules[rule + RULE_EDE_TEXT] ?? 0),
     ttl: rules[rule + RULE_TTL] ?? 0,
     soa_labels: match.base,
+    form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
+    records: readRecords(lists, rules[rule + RULE_RECORDS] ?? 0, rules[rule + RULE_RECORD_COUNT] ?? 0, strings),
   };
+}
+
+/** A CNAME says where its name's records are: they are asked for where that name's queries of the tenant would go. */
+function answerByRule(snapshot: Snapshot, match: Match, tenant: number): Action {
+  const { sections, strings } = snapshot;
+  const { rules, lists } = sections;
+  const rule = match.rule * RULE_WORDS;
+  const records = readRecords(lists, rules[rule + RULE_RECORDS] ?? 0, rules[rule + RULE_RECORD_COUNT] ?? 0, strings);
+  const ttl = rules[rule + RULE_TTL] ?? 0;
+  const own = { records, ttl, soa_labels: match.base };
+  const alias = records.find(({ type }) => type === TYPE_CNAME)?.data;
+  if (alias === undefined) return { answer: { ...own, alias: "" } };
+  const target = readQuestion(Buffer.from(alias, "base64"));
+  // The target is the same for every question: where it goes narrows nothing.
+  const place = target && findForward(sections, tenant, target, new ScopeBuilder());
+  if (place === undefined) return { deny: NO_UPSTREAM };
+  return { answer: { ...own, alias, forward: { upstream: place.upstream, view: aliasView(place.view, alias, ttl) } } };
+}
+
+/** Answers behind an alias are no answers to the alias's own name. */
+function aliasView(view: string, alias: string, ttl: number): string {
+  return createHash("sha256").update(`${view} ${alias} ${ttl}`).digest().readBigUInt64LE().toString();
+}
+
+function faultByRule({ sections: { rules }, strings }: Snapshot, match: Match): Fault {
+  const rule = match.rule * RULE_WORDS;
+  return {
+    rcode: rules[rule + RULE_RCODE] ?? 0,
+    form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
+    ede_text: strings.get(rules[rule + RULE_EDE_TEXT] ?? 0),
+  };
+}
+
+function readRecords(lists: Uint32Array, start: number, count: number, strings: StringTable): RecordMessage[] {
+  const records: RecordMessage[] = [];
+  for (let at = start; at < start + count * 2; at += 2) {
+    records.push({ type: lists[at] ?? 0, data: strings.get(lists[at + 1] ?? 0) });
+  }
+  return records;
 }

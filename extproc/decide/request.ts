@@ -18,6 +18,8 @@ export interface DecisionRequest {
   /** Wire format, uncompressed, in any case. */
   readonly qname: Uint8Array;
   readonly qtype: number;
+  /** Milliseconds since 1970: schedules are looked up for this moment. */
+  readonly time: number;
 }
 
 /** The request is not one that a worker sends: it gets no verdict, which is a failure and never a permission. */

@@ -267,7 +267,9 @@ export const descriptors: object = {
           "FORWARDED": 0,
           "DENIED": 1,
           "REJECTED": 2,
-          "FAILED": 3
+          "FAILED": 3,
+          "FAULTED": 4,
+          "ANSWERED": 5
          }
         },
         "CacheResult": {
@@ -339,7 +341,19 @@ export const descriptors: object = {
           "upstream": {
            "type": "string",
            "id": 15
+          },
+          "audits": {
+           "rule": "repeated",
+           "type": "Audit",
+           "id": 16
           }
+         }
+        },
+        "Audited": {
+         "values": {
+          "UNTOUCHED": 0,
+          "ALLOWED": 1,
+          "WOULD_DENY": 2
          }
         },
         "QueryCounter": {
@@ -371,6 +385,10 @@ export const descriptors: object = {
           "count": {
            "type": "uint64",
            "id": 7
+          },
+          "audited": {
+           "type": "Audited",
+           "id": 8
           }
          }
         },
@@ -400,7 +418,9 @@ export const descriptors: object = {
           "action": {
            "oneof": [
             "forward",
-            "deny"
+            "deny",
+            "fault",
+            "answer"
            ]
           }
          },
@@ -425,6 +445,14 @@ export const descriptors: object = {
            "type": "Deny",
            "id": 5
           },
+          "fault": {
+           "type": "Fault",
+           "id": 6
+          },
+          "answer": {
+           "type": "Answer",
+           "id": 7
+          },
           "policy": {
            "type": "string",
            "id": 8
@@ -432,13 +460,180 @@ export const descriptors: object = {
           "rule": {
            "type": "string",
            "id": 9
+          },
+          "audits": {
+           "rule": "repeated",
+           "type": "Audit",
+           "id": 10
+          },
+          "delays": {
+           "rule": "repeated",
+           "type": "Delay",
+           "id": 12
+          },
+          "ttl_min": {
+           "type": "uint32",
+           "id": 13
+          },
+          "ttl_max": {
+           "type": "uint32",
+           "id": 14
+          },
+          "alternatives": {
+           "rule": "repeated",
+           "type": "Alternative",
+           "id": 11
           }
+         }
+        },
+        "Alternative": {
+         "oneofs": {
+          "action": {
+           "oneof": [
+            "forward",
+            "deny",
+            "fault",
+            "answer"
+           ]
+          }
+         },
+         "fields": {
+          "chance": {
+           "type": "uint32",
+           "id": 1
+          },
+          "forward": {
+           "type": "Forward",
+           "id": 4
+          },
+          "deny": {
+           "type": "Deny",
+           "id": 5
+          },
+          "fault": {
+           "type": "Fault",
+           "id": 6
+          },
+          "answer": {
+           "type": "Answer",
+           "id": 7
+          },
+          "policy": {
+           "type": "string",
+           "id": 8
+          },
+          "rule": {
+           "type": "string",
+           "id": 9
+          },
+          "audits": {
+           "rule": "repeated",
+           "type": "Audit",
+           "id": 10
+          },
+          "delays": {
+           "rule": "repeated",
+           "type": "Delay",
+           "id": 12
+          },
+          "ttl_min": {
+           "type": "uint32",
+           "id": 13
+          },
+          "ttl_max": {
+           "type": "uint32",
+           "id": 14
+          }
+         }
+        },
+        "Delay": {
+         "fields": {
+          "chance": {
+           "type": "uint32",
+           "id": 1
+          },
+          "milliseconds": {
+           "type": "uint32",
+           "id": 2
+          }
+         }
+        },
+        "Answer": {
+         "fields": {
+          "records": {
+           "rule": "repeated",
+           "type": "Record",
+           "id": 1
+          },
+          "ttl": {
+           "type": "uint32",
+           "id": 2
+          },
+          "soa_labels": {
+           "type": "uint32",
+           "id": 3
+          },
+          "alias": {
+           "type": "bytes",
+           "id": 4
+          },
+          "forward": {
+           "type": "Forward",
+           "id": 5
+          }
+         }
+        },
+        "Fault": {
+         "fields": {
+          "rcode": {
+           "type": "uint32",
+           "id": 1
+          },
+          "form": {
+           "type": "Deny.Form",
+           "id": 2
+          },
+          "ede_text": {
+           "type": "string",
+           "id": 3
+          }
+         }
+        },
+        "Audit": {
+         "fields": {
+          "policy": {
+           "type": "string",
+           "id": 1
+          },
+          "rule": {
+           "type": "string",
+           "id": 2
+          },
+          "action": {
+           "type": "RuleAction",
+           "id": 3
+          },
+          "chance": {
+           "type": "uint32",
+           "id": 4
+          }
+         }
+        },
+        "RuleAction": {
+         "values": {
+          "ACCEPT": 0,
+          "DENY": 1,
+          "PASS": 2,
+          "ROUTE": 3,
+          "FAULT": 4,
+          "ANSWER": 5,
+          "TTL": 6
          }
         },
         "Client": {
          "fields": {
           "subject": {
-           "type": "uint32",
+           "type": "uint64",
            "id": 1
           },
           "tenant": {
@@ -531,6 +726,37 @@ export const descriptors: object = {
           "soa_labels": {
            "type": "uint32",
            "id": 5
+          },
+          "form": {
+           "type": "Form",
+           "id": 6
+          },
+          "records": {
+           "rule": "repeated",
+           "type": "Record",
+           "id": 7
+          }
+         },
+         "nested": {
+          "Form": {
+           "values": {
+            "RCODE": 0,
+            "DROP": 1,
+            "TRUNCATE": 2,
+            "RECORDS": 3
+           }
+          }
+         }
+        },
+        "Record": {
+         "fields": {
+          "type": {
+           "type": "uint32",
+           "id": 1
+          },
+          "data": {
+           "type": "bytes",
+           "id": 2
           }
          }
         },

@@ -33,3 +33,14 @@ function parseSeconds(text: string): number | string {
   if (match === null || text === "") return "a duration in whole seconds as 30s, 5m or 1h30m";
   return UNITS.reduce((sum, [unit], index) => sum + unit * Number(match[index + 1] ?? 0), 0);
 }
+
+/** An answer that is later than the filter's patience is not sent at all. */
+const MAX_DELAY_MS = 4000;
+
+/** Whole milliseconds, or what was expected instead. */
+export function parseDelay(text: string): number | string {
+  const match = /^(?:(\d{1,4})s)?(?:(\d{1,4})ms)?$/.exec(text);
+  if (match === null || text === "") return "a delay as 200ms, 1s or 1s500ms";
+  const milliseconds = Number(match[1] ?? 0) * 1000 + Number(match[2] ?? 0);
+  return milliseconds > 0 && milliseconds <= MAX_DELAY_MS ? milliseconds : "more than 0ms and at most 4s";
+}

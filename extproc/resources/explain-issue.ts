@@ -29,6 +29,7 @@ export function explainIssue(issue: Issue, root: unknown, known: (path: Path) =>
       if (issue.origin === "array") return say(`expected at least ${issue.minimum}, got ${describe(value)}`);
       return say(`expected ${issue.minimum} or more, got ${describe(value)}`);
     case "too_big":
+      if (issue.origin === "array") return say(`expected at most ${issue.maximum}, got ${describe(value)}`);
       return say(`expected ${issue.maximum} or less, got ${describe(value)}`);
     case "unrecognized_keys":
       return issue.keys.map((key) => ({

@@ -2,12 +2,14 @@
  * Field types that several kinds share, each checked and turned into what it means in one step.
  */
 import { z } from "zod";
-import { parseInterval, parseTtl } from "./duration.ts";
+import { parseDelay, parseInterval, parseTtl } from "./duration.ts";
 import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
-import { parseNetwork, parseServerAddress } from "./network.ts";
+import { parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
 import { describe } from "./problem.ts";
+import { parseRecord } from "./record.ts";
 import { parseRecordType } from "./record-type.ts";
+import { checkTimeZone, DAY_MINUTES, DAYS, parseTimeOfDay } from "./week.ts";
 
 /** A text that `parse` turns into a value, or into what it expected instead. */
 export function parsed<T>(parse: (text: string) => T | string): z.ZodType<T, string> {
@@ -53,6 +55,32 @@ export const name = named((text) => {
   if (text.startsWith("*")) throw new NameSyntaxError("one name");
   return parseName(text);
 });
+export const record = parsed(parseRecord);
+export const delay = parsed(parseDelay);
+export const percent = z
+  .number()
+  .gt(0)
+  .max(100)
+  .refine((value) => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6, {
+    message: "expected hundredths of a percent at the least, as 0.25",
+  });
+const timeOfDay = parsed(parseTimeOfDay).transform(({ minute }) => minute);
+/** Moments of a week, by the clock on the wall of a time zone. */
+export const schedule = z
+  .strictObject({
+    days: z.array(z.enum(DAYS)).min(1).optional(),
+    between: z.tuple([timeOfDay, timeOfDay]).optional(),
+    timeZone: checked(checkTimeZone).default("UTC"),
+  })
+  .superRefine(({ days, between }, context) => {
+    const add = (path: string[], message: string) => context.addIssue({ code: "custom", message, path });
+    if (!days && !between) add([], "expected days or between, got neither");
+    if (between && (between[0] === between[1] || between[0] === DAY_MINUTES)) {
+      add(["between"], 'expected a beginning and another end, as ["22:00", "06:00"]');
+    }
+  });
+/** An address as an answer has it: 4 or 16 octets. */
+export const address = parsed(parseAddress);
 export const serverAddress = parsed(parseServerAddress).transform(({ address }) => address);
 
 /** A name as TLS has it: at least one label, no wildcard. Canonical text. */

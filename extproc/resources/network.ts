@@ -50,6 +50,11 @@ export function parseNetwork(text: string): Network | string {
   return network;
 }
 
+/** 4 or 16 octets, or what was expected instead. */
+export function parseAddress(text: string): Uint8Array | string {
+  return parseLiteral(text) ?? "an IPv4 or IPv6 address";
+}
+
 /** The address in canonical text, or what was expected instead. */
 export function parseServerAddress(text: string): { readonly address: string } | string {
   const octets = parseLiteral(text);

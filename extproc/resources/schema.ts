@@ -9,6 +9,8 @@ import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
 import {
+  address,
+  delay,
   extraText,
   filePath,
   httpPath,
@@ -18,16 +20,20 @@ import {
   network,
   parsed,
   pattern,
+  percent,
   pin,
   principal,
+  record,
   recordType,
   resourceName,
   ruleName,
+  schedule,
   serverAddress,
   serverName,
   ttl,
   zone,
 } from "./field.ts";
+import { TYPE_CNAME } from "./record.ts";
 
 export const API_VERSION = "dns.mesh/v1alpha1";
 
@@ -40,7 +46,7 @@ const MAX_COMBINATIONS = 10_000;
 const DEFAULT_PORTS = { DoT: 853, TCP: 53, DoH: 443, DoH3: 443 } as const;
 
 /** INFO-CODEs of RFC 8914, section 4, that a policy has reason to give. */
-export const EDE_CODES = { Blocked: 15, Censored: 16, Filtered: 17, Prohibited: 18 } as const;
+export const EDE_CODES = { ForgedAnswer: 4, Blocked: 15, Censored: 16, Filtered: 17, Prohibited: 18 } as const;
 
 function list<T extends z.ZodType>(item: T) {
   return z.array(item).min(1);
@@ -48,6 +54,13 @@ function list<T extends z.ZodType>(item: T) {
 
 function fail(context: z.RefinementCtx, path: (string | number)[], message: string): void {
   context.addIssue({ code: "custom", message, path });
+}
+
+/** An exception that names nobody would be one of everybody. */
+function atLeastOne<S extends z.ZodType<object>>(schema: S): S {
+  return schema.refine((value) => Object.values(value).some((field) => field !== undefined), {
+    message: "expected who is excepted, got an empty map",
+  });
 }
 
 const matchEntry = z
@@ -177,28 +190,134 @@ const upstreamSpec = z
     return { protocol, servers, strategy, healthCheck, ecs, padding, ca, pins, clientCertificate, minimumVersion };
   });
 
-const response = z.strictObject({
-  code: z.enum(["NXDOMAIN", "NODATA", "REFUSED"]).optional(),
-  ede: z
-    .union([
-      z.enum(["Blocked", "Filtered", "Prohibited", "Censored"]),
-      z.strictObject({ code: z.int().min(0).max(65_535), text: extraText.optional() }),
-    ])
-    .optional(),
-  ttl: ttl.optional(),
+/** What a response carries over UDP without being cut. */
+const MAX_ADDRESSES = 16;
+
+/** What a verdict may carry (verdict.proto). */
+const MAX_RECORDS = 64;
+const MAX_RECORD_OCTETS = 4096;
+
+const response = z
+  .strictObject({
+    code: z.enum(["NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate"]).optional(),
+    addresses: list(address).max(MAX_ADDRESSES).optional(),
+    ede: z
+      .union([
+        z.enum(["Blocked", "Filtered", "Prohibited", "Censored", "ForgedAnswer"]),
+        z.strictObject({ code: z.int().min(0).max(65_535), text: extraText.optional() }),
+      ])
+      .optional(),
+    ttl: ttl.optional(),
+  })
+  .superRefine(({ code, addresses, ede }, context) => {
+    if (addresses && code) fail(context, ["code"], `expected no code beside addresses, got ${code}`);
+    if (ede !== undefined && code === "Drop")
+      fail(context, ["ede"], "expected no ede with Drop, which answers nothing, got one");
+  });
+
+/** Audit: recorded where it would have had a word, and passed by. Disabled: not there. */
+const mode = z.enum(["Enforce", "Audit", "Disabled"]).default("Enforce");
+
+/** Names of transports as policies have them, in the order of Transport in verdict.proto. */
+export const TRANSPORTS = ["UDP", "TCP", "DoT", "DoH", "DoH3"] as const;
+
+/** Whoever has one of each that is there. */
+const who = {
+  principals: list(principal).optional(),
+  cidrs: list(network).optional(),
+};
+
+const ruleMatch = z
+  .strictObject({
+    names: list(pattern).optional(),
+    types: list(recordType).optional(),
+    transports: list(z.enum(TRANSPORTS)).optional(),
+    schedule: schedule.optional(),
+    percent: percent.optional(),
+  })
+  .superRefine((match, context) => {
+    if (!match.names && !match.types && !match.transports && !match.schedule) {
+      fail(context, [], 'expected names, types, transports or schedule, got none of them (names: ["*"] is every name)');
+    }
+  });
+
+/** Records of the name that is asked for; a CNAME is followed. */
+const answer = z
+  .strictObject({ ttl: ttl.optional(), records: list(record).max(MAX_RECORDS) })
+  .superRefine(({ records }, context) => {
+    const alias = records.findIndex(({ type }) => type === TYPE_CNAME);
+    if (alias >= 0 && records.length > 1) {
+      fail(
+        context,
+        ["records", alias],
+        "expected a CNAME alone (RFC 1034, section 3.6.2), got other records beside it",
+      );
+    }
+    const octets = records.reduce((sum, { data }) => sum + data.length, 0);
+    if (octets > MAX_RECORD_OCTETS) {
+      fail(context, ["records"], `expected at most ${MAX_RECORD_OCTETS} octets of data, got ${octets}`);
+    }
+  });
+
+/** Bounds for the TTLs of what an upstream answers. */
+const clamp = z.strictObject({ min: ttl.optional(), max: ttl.optional() }).superRefine(({ min, max }, context) => {
+  if (min === undefined && max === undefined) fail(context, [], "expected min or max, got neither");
+  for (const [field, value] of Object.entries({ min, max })) {
+    if (value === 0) fail(context, [field], "expected at least 1s, got 0s");
+  }
+  if (min !== undefined && max !== undefined && min > max)
+    fail(context, ["min"], "expected no more than max, got more");
 });
+
+/** What goes wrong: an answer that is late, or is none. */
+const fault = z
+  .strictObject({
+    delay: delay.optional(),
+    code: z.enum(["SERVFAIL", "REFUSED", "NXDOMAIN", "FORMERR", "NOTIMP", "Drop", "Truncate"]).optional(),
+  })
+  .superRefine(({ delay, code }, context) => {
+    if (delay === undefined && code === undefined) fail(context, [], "expected delay or code, got neither");
+  });
+
+/** Fields that say more of one action. */
+const ACTIONS_OF = { response: "Deny", route: "Route", answer: "Answer", ttl: "Ttl", fault: "Fault" } as const;
+const ACTION_FIELDS = Object.keys(ACTIONS_OF) as (keyof typeof ACTIONS_OF)[];
 
 const rule = z
   .strictObject({
     name: ruleName,
-    match: z.strictObject({ names: list(pattern).optional(), types: list(recordType).optional() }),
-    action: z.enum(["Accept", "Deny", "Pass"]),
+    mode,
+    match: ruleMatch,
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Fault"]),
     response: response.optional(),
+    route: z.strictObject({ upstream: resourceName }).optional(),
+    answer: answer.optional(),
+    ttl: clamp.optional(),
+    fault: fault.optional(),
   })
-  .superRefine(({ match, action, response }, context) => {
-    if (!match.names && !match.types) fail(context, ["match"], "expected names or types, got neither");
-    if (response && action !== "Deny") {
-      fail(context, ["response"], `expected no response with action ${action}, got a map`);
+  .superRefine((rule, context) => {
+    const { match, action, response } = rule;
+    for (const field of ACTION_FIELDS) {
+      const own = ACTIONS_OF[field];
+      if (rule[field] && action !== own) {
+        fail(context, [field], `expected no ${field} with action ${action}, got a map`);
+      }
+    }
+    if (action === "Fault" && !rule.fault)
+      fail(context, ["fault"], "expected delay or code with action Fault, got nothing");
+    if (rule.fault?.code === "Truncate" && match.transports?.some((transport) => transport !== "UDP")) {
+      fail(context, ["match", "transports"], "expected UDP alone, over which answers are truncated, got others");
+    }
+    if (action === "Ttl" && !rule.ttl) fail(context, ["ttl"], "expected min or max with action Ttl, got nothing");
+    if (match.percent !== undefined && action === "Ttl") {
+      fail(context, ["match", "percent"], "expected no percent with action Ttl, got one: it decides nothing");
+    }
+    if (action === "Answer" && !rule.answer)
+      fail(context, ["answer"], "expected records with action Answer, got nothing");
+    if (action === "Route" && !rule.route)
+      fail(context, ["route"], "expected an upstream with action Route, got nothing");
+    if (match.percent !== undefined && action === "Pass") {
+      fail(context, ["match", "percent"], "expected no percent with action Pass, got one: chance decides, or does not");
     }
     if (match.types && response?.code === "NXDOMAIN") {
       fail(
@@ -209,18 +328,47 @@ const rule = z
     }
   });
 
+/** Rules are known by their names within a policy. */
+function checkRuleNames({ rules }: { readonly rules: readonly { readonly name: string }[] }, context: z.RefinementCtx) {
+  const names = new Map<string, number>();
+  for (const [index, { name }] of rules.entries()) {
+    const first = names.get(name);
+    if (first === undefined) names.set(name, index);
+    else fail(context, ["rules", index, "name"], `expected a name of its own, got that of spec.rules[${first}]`);
+  }
+}
+
+const priority = z.int().min(0).max(1000);
+
+/** Without tenants it speaks of every tenant there is. */
+const clusterPolicySpec = z
+  .strictObject({
+    tier: z.enum(["Admin", "Baseline"]),
+    priority,
+    mode,
+    subject: z.strictObject({ tenants: list(resourceName).optional(), ...who }),
+    except: atLeastOne(z.strictObject({ tenants: list(resourceName).optional(), ...who })).optional(),
+    rules: list(rule),
+  })
+  .superRefine(checkRuleNames);
+
+/** What a tenant may say of itself: between the two tiers of ClusterDnsPolicy, and of nobody else. */
 const policySpec = z
   .strictObject({
-    priority: z.int().min(0).max(1000),
-    subject: z.strictObject({ tenants: list(resourceName) }),
+    priority,
+    mode,
+    subject: z.strictObject({ tenants: list(resourceName), ...who }),
+    except: atLeastOne(z.strictObject(who)).optional(),
     rules: list(rule),
   })
   .superRefine((spec, context) => {
-    const names = new Map<string, number>();
-    for (const [index, { name }] of spec.rules.entries()) {
-      const first = names.get(name);
-      if (first === undefined) names.set(name, index);
-      else fail(context, ["rules", index, "name"], `expected a name of its own, got that of spec.rules[${first}]`);
+    checkRuleNames(spec, context);
+    if (spec.subject.tenants.length > 1) {
+      fail(
+        context,
+        ["subject", "tenants"],
+        `expected one tenant, of which a DnsPolicy alone may speak, got ${spec.subject.tenants.length} (a ClusterDnsPolicy speaks of several)`,
+      );
     }
   });
 
@@ -236,6 +384,7 @@ function resource<K extends string, S extends z.ZodType>(kind: K, spec: S) {
 
 export const tenantSchema = resource("Tenant", tenantSpec);
 export const upstreamSchema = resource("Upstream", upstreamSpec);
+export const clusterPolicySchema = resource("ClusterDnsPolicy", clusterPolicySpec);
 export const policySchema = resource("DnsPolicy", policySpec);
 export const settingsSchema = resource("Settings", settingsSpec).superRefine((settings, context) => {
   if (settings.metadata.name !== SETTINGS_NAME) {
@@ -252,15 +401,26 @@ export type Response = z.output<typeof response>;
 export type Rule = z.output<typeof rule>;
 export type Tenant = z.output<typeof tenantSchema>;
 export type Upstream = z.output<typeof upstreamSchema>;
+export type ClusterDnsPolicy = z.output<typeof clusterPolicySchema>;
 export type DnsPolicy = z.output<typeof policySchema>;
+export type Policy = ClusterDnsPolicy | DnsPolicy;
 export type Settings = z.output<typeof settingsSchema>;
-export type Resource = Tenant | Upstream | DnsPolicy | Settings;
+export type Resource = Tenant | Upstream | Policy | Settings;
 export type Kind = Resource["kind"];
 
 /** Every kind that people may write, in the order in which sets are listed. */
 export const SCHEMAS = {
+  ClusterDnsPolicy: clusterPolicySchema,
   DnsPolicy: policySchema,
   Settings: settingsSchema,
   Tenant: tenantSchema,
   Upstream: upstreamSchema,
 } as const;
+
+/** In the order in which they are asked. */
+export const TIERS = ["Admin", "Tenant", "Baseline"] as const;
+export type Tier = (typeof TIERS)[number];
+
+export function tierOf(policy: Policy): Tier {
+  return policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier;
+}

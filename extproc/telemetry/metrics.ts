@@ -2,13 +2,16 @@
  * What /metrics shows. Every label is bounded: tenants in number, the others by what DNS and the protos know.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { TenantLabels } from "./bounded-labels.ts";
+import { BoundedLabels, TenantLabels } from "./bounded-labels.ts";
 import { BucketHistogram } from "./bucket-histogram.ts";
 
 /** LATENCY_BOUNDS_US of sync.proto. */
 export const LATENCY_BOUNDS_US: readonly number[] = [
   100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
 ];
+
+/** Pairs of a policy and a rule that are counted one by one. */
+const MAX_AUDIT_RULES = 1000;
 
 const DECISION_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.2];
 
@@ -20,6 +23,7 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
   if (process) collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const tenants = new TenantLabels();
+  const auditRules = new BoundedLabels(MAX_AUDIT_RULES);
   const latency = new BucketHistogram({
     name: "dns_query_duration_seconds",
     help: "Time from reading a query to handing its answer to Envoy.",
@@ -30,11 +34,24 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
   return {
     registry,
     tenants,
+    auditRules,
     latency,
     queries: new Counter({
       name: "dns_queries_total",
       help: "Queries answered.",
       labelNames: ["tenant", "transport", "type", "outcome", "rcode"] as const,
+      registers,
+    }),
+    audited: new Counter({
+      name: "dns_audited_queries_total",
+      help: "Queries that rules in mode Audit have met: by whether one would have denied it.",
+      labelNames: ["tenant", "audit"] as const,
+      registers,
+    }),
+    auditHits: new Counter({
+      name: "dns_audit_hits_total",
+      help: "What rules in mode Audit would have done, by the events that workers could send.",
+      labelNames: ["tenant", "policy", "rule", "would"] as const,
       registers,
     }),
     cache: new Counter({

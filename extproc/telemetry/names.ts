@@ -18,11 +18,19 @@ const RCODES: readonly string[] = [
   "NOTZONE",
   "DSOTYPENI",
 ];
-const EXTENDED_RCODES: Readonly<Record<number, string>> = { 16: "BADVERS", 23: "BADCOOKIE" };
+const EXTENDED_RCODES: Readonly<Record<number, string>> = {
+  16: "BADVERS",
+  23: "BADCOOKIE",
+  4095: "NONE",
+};
 
 export const TRANSPORTS: readonly string[] = ["udp", "tcp", "dot", "doh", "doh3"];
-export const OUTCOMES: readonly string[] = ["forwarded", "denied", "rejected", "failed"];
+export const OUTCOMES: readonly string[] = ["forwarded", "denied", "rejected", "failed", "faulted", "answered"];
 export const CACHE_RESULTS: readonly string[] = ["none", "hit", "miss", "stale"];
+
+export const AUDITED: readonly string[] = ["untouched", "allowed", "would_deny"];
+/** RuleAction of verdict.proto. */
+export const RULE_ACTIONS: readonly string[] = ["accept", "deny", "pass", "route", "fault", "answer", "ttl"];
 
 export function rcodeName(rcode: number): string {
   return RCODES[rcode] ?? EXTENDED_RCODES[rcode] ?? `RCODE${rcode}`;

@@ -1,6 +1,7 @@
 /**
  * One line of the query log: a QueryEvent in words.
  */
+import type { Audit__Output } from "../gen/types/dns/mesh/v1/Audit.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { toNumber } from "../messages/long.ts";
 import {
@@ -9,6 +10,7 @@ import {
   OUTCOMES,
   presentAddress,
   presentName,
+  RULE_ACTIONS,
   rcodeName,
   TRANSPORTS,
   typeName,
@@ -33,7 +35,13 @@ export function queryRecord(event: QueryEvent__Output): string {
     cache: event.cache === 0 ? undefined : nameOf(CACHE_RESULTS, event.cache),
     revision: toNumber(event.revision),
     upstream: event.upstream === "" ? undefined : event.upstream,
+    audit: event.audits.length === 0 ? undefined : event.audits.map(presentAudit),
   });
+}
+
+/** What a rule in mode Audit would have done. */
+function presentAudit({ policy, rule, action }: Audit__Output) {
+  return { policy, rule, would: nameOf(RULE_ACTIONS, action) };
 }
 
 /** The last moment that Date knows. */

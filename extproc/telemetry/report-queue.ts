@@ -7,8 +7,9 @@ import type { QueryCounter__Output } from "../gen/types/dns/mesh/v1/QueryCounter
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Report__Output } from "../gen/types/dns/mesh/v1/Report.ts";
 import { toNumber } from "../messages/long.ts";
+import { OTHER } from "./bounded-labels.ts";
 import type { Metrics } from "./metrics.ts";
-import { CACHE_RESULTS, nameOf, OUTCOMES, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
+import { AUDITED, CACHE_RESULTS, nameOf, OUTCOMES, RULE_ACTIONS, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
 import type { QueryLog } from "./query-log.ts";
 import { queryRecord } from "./query-record.ts";
 
@@ -16,6 +17,7 @@ import { queryRecord } from "./query-record.ts";
 const SLICE = 128;
 
 const CACHE_NONE = 0;
+const UNTOUCHED = 0;
 
 export interface ReportQueueOptions {
   readonly metrics: Metrics;
@@ -79,6 +81,7 @@ export class ReportQueue {
     const rcode = rcodeLabel(counter.rcode);
     const count = toNumber(counter.count);
     metrics.queries.inc({ tenant, transport, type, outcome, rcode }, count);
+    if (counter.audited !== UNTOUCHED) metrics.audited.inc({ tenant, audit: nameOf(AUDITED, counter.audited) }, count);
     if (counter.cache !== CACHE_NONE)
       metrics.cache.inc({ tenant, result: nameOf(CACHE_RESULTS, counter.cache) }, count);
   }
@@ -91,6 +94,12 @@ export class ReportQueue {
 
   #log(event: QueryEvent__Output): void {
     const { metrics, queryLog } = this.#options;
+    const tenant = metrics.tenants.label(event.tenant);
+    for (const audit of event.audits) {
+      const known = metrics.auditRules.bound(`${audit.policy}/${audit.rule}`) !== OTHER;
+      const { policy, rule } = known ? audit : { policy: OTHER, rule: OTHER };
+      metrics.auditHits.inc({ tenant, policy, rule, would: nameOf(RULE_ACTIONS, audit.action) });
+    }
     if (!queryLog.write(queryRecord(event))) metrics.queryLogDropped.inc();
   }
 }

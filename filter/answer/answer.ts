@@ -15,6 +15,8 @@ export class Answer {
   storedAt: u64;
   expiresAt: u64;
   staleUntil: u64;
+  /** A subject that may see all targets, and the epoch (below) in which that was judged. */
+  clearedSubject: u64;
   /** Least TTL, in seconds. */
   ttl: u32;
   bodyLength: u32;
@@ -28,8 +30,6 @@ export class Answer {
   targetsLength: u32;
   /** INFO-CODE and EXTRA-TEXT of the upstream's first EDE option (RFC 8914). */
   edeLength: u32;
-  /** A subject that may see all targets, and the epoch in which that was judged. */
-  clearedSubject: u32;
   clearedEpoch: u32;
   /** Hits since it was stored, as far as prefetching wants to know. */
   hits: u32;

@@ -15,6 +15,10 @@ export class Asked {
   type: u32 = 0;
   dnssec: bool = false;
   checkingDisabled: bool = false;
+  /** Whether `key` is what the client's name has for an alias: that name, and the TTL of the CNAME. */
+  aliased: bool = false;
+  readonly owner: NameKey = new NameKey();
+  aliasTtl: u32 = 0;
 }
 
 export const enum Reading {
@@ -116,7 +120,10 @@ export class ResponseReader {
     if (writer.overflowed || this.broken) return Reading.Unusable;
     // RFC 2308, section 5: no SOA, no negative caching.
     if (!positive) this.ttl = this.soaFound ? min(this.ttl, this.soaTtl) : 0;
-    this.keep(answerCount, authorityCount, rcode, flags & Flag.AD, min(this.ttl, this.limits.max), now);
+    // Nobody has signed the CNAME that we put in front.
+    const own: u32 = asked.aliased ? 1 : 0;
+    const authentic = asked.aliased ? 0 : flags & Flag.AD;
+    this.keep(answerCount + own, authorityCount, rcode, authentic, min(this.ttl, this.limits.max), now);
     return Reading.Answered;
   }
 
@@ -134,12 +141,30 @@ export class ResponseReader {
     this.broken = false;
     writer.clear();
     writer.zeros(HEADER_SIZE);
-    writer.plainName(asked.key.at, asked.key.length);
+    const question = asked.aliased ? asked.owner : asked.key;
+    writer.plainName(question.at, question.length);
     writer.zeros(4);
     this.written = writer.length;
+    if (asked.aliased) this.writeAlias(asked);
     this.chain = 1;
     memory.copy(chainNames, asked.key.at, asked.key.length);
     unchecked((chainLengths[0] = asked.key.length));
+  }
+
+  /** The CNAME from the client's name to the one that was asked for. */
+  private writeAlias(asked: Asked): void {
+    writer.name(asked.owner.at, asked.owner.length);
+    writer.u16(Type.CNAME);
+    writer.u16(CLASS_IN);
+    write16(ttlPlaces + (this.ttlCount++ << 1), writer.length - this.written);
+    this.ttl = asked.aliasTtl;
+    writer.u32(asked.aliasTtl);
+    const lengthAt = writer.length;
+    writer.u16(0);
+    writer.name(asked.key.at, asked.key.length);
+    write16(writer.at + lengthAt, writer.length - lengthAt - 2);
+    memory.copy(target, asked.key.at, asked.key.length);
+    this.addTarget(asked.key.length);
   }
 
   // ---- the record under the cursor ---------------------------------------------------------------------------------

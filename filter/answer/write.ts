@@ -2,7 +2,7 @@
 // used for all of them, since an answer leaves before the next one is made.
 
 import { Transport } from "../transport/transport";
-import { edeTextAt, Verdict } from "../verdict/verdict";
+import { Action, edeTextAt, Form, RECORD_HEAD, recordsAt, Verdict } from "../verdict/verdict";
 import { copyLower } from "../wire/name";
 import { Question } from "../wire/question";
 import {
@@ -107,8 +107,15 @@ export class AnswerWriter {
 
   // ---- kinds of answers --------------------------------------------------------------------------------------------
 
-  /** An answer of an upstream; `stale` says that its TTL is over. */
-  answer(question: Question, transport: Transport, answer: Answer, now: u64, stale: bool): void {
+  /** An answer of an upstream; `stale` says that its TTL is over, `verdict` may have bounds for TTLs. */
+  answer(
+    question: Question,
+    transport: Transport,
+    answer: Answer,
+    now: u64,
+    stale: bool,
+    verdict: Verdict | null,
+  ): void {
     // RFC 6840, section 5.8: AD is for who asks for it, by AD or DO.
     const wantsAd = question.dnssec || (question.flags & Flag.AD) != 0;
     this.begin(question, transport, answer.rcode, Flag.RA | (wantsAd ? answer.flags & Flag.AD : 0));
@@ -124,6 +131,7 @@ export class AnswerWriter {
         write32(at, stale ? STALE_TTL : ttl > age ? ttl - age : 0);
       }
       this.ttl = stale ? STALE_TTL : answer.ttl > age ? answer.ttl - age : 0;
+      if (verdict !== null && (verdict.ttlMin | verdict.ttlMax) != 0 && !stale) this.clampTtls(answer, body, verdict);
       if (answer.rcode != Rcode.NOERROR && answer.rcode != Rcode.NXDOMAIN) this.ttl = 0;
     }
     if (stale) this.setEde(Ede.StaleAnswer, 0, 0);
@@ -136,21 +144,79 @@ export class AnswerWriter {
     this.finish();
   }
 
+  private clampTtls(answer: Answer, body: usize, verdict: Verdict): void {
+    const places = ttlPlacesAt(answer);
+    for (let i: u32 = 0; i < <u32>answer.ttlCount; i++) {
+      const at = body + bswap<u16>(load<u16>(places + (i << 1)));
+      write32(at, clamp(read32(at), verdict));
+    }
+    this.ttl = clamp(this.ttl, verdict);
+  }
+
   /**
-   * A denial by a rule: with an SOA, so that it may be kept (RFC 2308), unless it refuses. The SOA's owner has
-   * `soaLabels` labels of the question's name.
+   * A denial or an answer by a rule, as the rule wants it to look: with an SOA, so that it may be kept (RFC 2308), unless it refuses.
+   * The SOA's owner has `soaLabels` labels of the question's name.
    */
   denial(question: Question, transport: Transport, verdict: Verdict, soaLabels: u32): void {
+    if (verdict.form == Form.Truncate && transport == Transport.Udp) {
+      this.begin(question, transport, Rcode.NOERROR, Flag.RA | Flag.TC);
+      this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
+      this.finish();
+      return;
+    }
     this.begin(question, transport, verdict.rcode, Flag.RA);
-    if (verdict.rcode == Rcode.NXDOMAIN || verdict.rcode == Rcode.NOERROR) {
+    const records = verdict.recordCount == 0 ? 0 : this.records(question, verdict);
+    if (records != 0) {
+      this.setCounts(records, 0);
+      this.ttl = verdict.ttl;
+    } else if (verdict.rcode == Rcode.NXDOMAIN || verdict.rcode == Rcode.NOERROR) {
       const key = question.key;
       const labels = min(soaLabels, key.labels);
       this.soa(key.suffixAt(labels), key.suffixLength(labels), verdict.ttl);
       this.setCounts(0, 1);
       this.ttl = verdict.ttl;
     }
-    this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
+    // An answer of ours is no denial, and needs no reason.
+    if (verdict.action != Action.Answer) this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
     this.finish();
+  }
+
+  /** What a rule wants to go wrong: an RCODE, or a truncated message; never kept. */
+  fault(question: Question, transport: Transport, verdict: Verdict): void {
+    const truncated = verdict.form == Form.Truncate;
+    this.begin(question, transport, truncated ? Rcode.NOERROR : verdict.rcode, truncated ? Flag.RA | Flag.TC : Flag.RA);
+    this.setEde(Ede.Other, edeTextAt(verdict), verdict.edeLength);
+    this.finish();
+  }
+
+  /** Nothing is sent. */
+  nothing(): void {
+    this.writer.clear();
+    this.rcode = Rcode.NONE;
+    this.ttl = 0;
+    this.ede = Ede.None;
+  }
+
+  /** Writes the verdict's records of the type that was asked; how many. */
+  private records(question: Question, verdict: Verdict): u32 {
+    const writer = this.writer;
+    let at = recordsAt(verdict);
+    let count: u32 = 0;
+    for (let i: u32 = 0; i < verdict.recordCount; i++) {
+      const type = <u32>load<u16>(at);
+      const size = <u32>load<u16>(at, 2);
+      if (type == question.type) {
+        writer.name(question.key.at, question.key.length);
+        writer.u16(type);
+        writer.u16(CLASS_IN);
+        writer.u32(verdict.ttl);
+        writer.u16(size);
+        writer.octets(at + RECORD_HEAD, size);
+        count++;
+      }
+      at += RECORD_HEAD + size;
+    }
+    return count;
   }
 
   /** An answer that has nothing but an RCODE and a reason, and is never kept. */
@@ -277,3 +343,8 @@ const RFC8482: usize = changetype<usize>(RFC8482_TEXT);
 const SOA_REFRESH: u32 = 3600;
 const SOA_RETRY: u32 = 1200;
 const SOA_EXPIRE: u32 = 604800;
+
+function clamp(ttl: u32, verdict: Verdict): u32 {
+  const most = verdict.ttlMax;
+  return max(most == 0 ? ttl : min(ttl, most), verdict.ttlMin);
+}

@@ -18,7 +18,7 @@ import { random64, readLength } from "../host/host";
 import { Standing, Sync, SyncListener } from "../sync/sync";
 import { Upstreams } from "../sync/upstreams";
 import { Events } from "../telemetry/events";
-import { CacheResult, countDecision, countQuery, Outcome } from "../telemetry/telemetry";
+import { Audited, CacheResult, countDecision, countQuery, Outcome } from "../telemetry/telemetry";
 import { Channel, Receiver } from "../transport/channel";
 import { Peer } from "../transport/peer";
 import { Exchange } from "../upstream/exchange";
@@ -26,12 +26,14 @@ import { ExchangeListener, Exchanges } from "../upstream/exchanges";
 import { Upstream } from "../upstream/server";
 import { ClientTable } from "../verdict/clients";
 import { Decisions } from "../verdict/decisions";
-import { Action, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
+import { Action, aliasAt, Form, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
 import { NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
+import { AuditDraw, draw } from "./chance";
 import { Client, Clients } from "./clients";
+import { Delays } from "./delays";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
 import { Settings } from "./settings";
@@ -77,6 +79,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly parking!: Parking;
   private readonly slots!: DecisionSlots;
   private readonly verdictReader: VerdictReader = new VerdictReader();
+  private readonly audits: AuditDraw = new AuditDraw();
+  private readonly delays: Delays = new Delays();
   private readonly targetKey: NameKey = new NameKey();
   private readonly pool: Array<Query> = new Array<Query>();
   /** Queries that wait for a revision. */
@@ -174,12 +178,46 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     }
     query.epoch = this.subjects.epoch;
     query.setVerdict(retainVerdict(verdict));
-    if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
-    else this.forward(query, verdict);
+    this.act(query, verdict);
+  }
+
+  private act(query: Query, verdict: Verdict): void {
+    if (verdict.action == Action.Forward) this.forward(query, verdict);
+    else if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
+    else this.actBy(query, verdict);
+  }
+
+  /** Acts by a verdict with more to it: chance, a delay, a fault. */
+  private actBy(query: Query, verdict: Verdict): void {
+    let drawn = verdict;
+    if (verdict.action == Action.Chance) {
+      drawn = draw(verdict);
+      query.setVerdict(retainVerdict(drawn));
+    }
+    if (drawn.delayCount != 0 && !query.delayed) {
+      const delay = this.delays.draw(drawn);
+      query.delayed = true;
+      if (delay != 0) {
+        if (this.park(query) !== null) this.delays.push(query, this.now, delay);
+        return;
+      }
+    }
+    if (drawn.action == Action.Forward) this.forward(query, drawn);
+    else if (drawn.action == Action.Deny) this.deny(query, drawn, drawn.soaLabels);
+    else if (drawn.action == Action.Answer) this.answer(query, drawn);
+    else this.disturb(query, drawn);
+  }
+
+  /** A query whose answer was put off, or whose alias was in question, goes on, by the verdict that was drawn for it. */
+  private goOn(query: Query): void {
+    const verdict = query.verdict;
+    query.aliasing = false;
+    if (verdict === null || query.epoch != this.subjects.epoch) this.rejudge(query);
+    else this.actBy(query, verdict);
   }
 
   /** No verdict is known for `key`: the query waits for a decision, or fails. */
-  private ask(query: Query, standing: Standing, subject: u32, key: NameKey): void {
+  private ask(query: Query, standing: Standing, subject: u64, key: NameKey): void {
     if (this.failsafe(query, standing)) return;
     if (++query.decisions > MAX_DECISIONS) {
       this.fail(query, CHANGING);
@@ -267,12 +305,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** Goes on with a query whose decision has come, or may be asked for now. */
   private resume(query: Query): void {
     if (query.answer !== null) this.judgeTargets(query);
+    else if (query.aliasing) this.goOn(query);
     else this.judge(query);
   }
 
   /** The policy has changed since the query was judged. */
   private rejudge(query: Query): void {
     query.target = 0;
+    query.aliasing = false;
+    query.setAuditedTarget(null);
     if (++query.rejudged > MAX_REJUDGED) this.fail(query, CHANGING);
     else this.judge(query);
   }
@@ -331,7 +372,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    const exchange = this.prepare(query, upstream, verdict.view, selected);
+    const exchange = this.prepare(query, upstream, verdict, selected);
     if (own) {
       memory.copy(exchange.ecs, question.ecs, question.ecsLength);
       exchange.ecsLength = question.ecsLength;
@@ -340,18 +381,22 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.exchanges.start(exchange, this.now);
   }
 
-  private prepare(query: Query, upstream: Upstream, view: u64, selected: u32): Exchange {
+  private prepare(query: Query, upstream: Upstream, verdict: Verdict, selected: u32): Exchange {
     const question = query.question;
     const type = question.type;
-    return this.exchanges.prepare(
+    const exchange = this.exchanges.prepare(
       upstream,
-      view,
+      verdict.view,
       question.key,
       selected,
       type,
       question.dnssec,
       question.checkingDisabled,
     );
+    if (verdict.aliasLength != 0) {
+      this.exchanges.alias(exchange, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
+    }
+    return exchange;
   }
 
   /** Fetches a hot answer anew before it ends, by the verdict of the query that hit it. */
@@ -361,18 +406,18 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const upstream = this.upstreams.find(verdict.upstream);
     if (upstream === null || this.exchanges.underWay(verdict.view, query.question.key, selected) !== null) return;
     if (this.exchanges.count >= this.settings.pendingPerWorker) return;
-    this.exchanges.start(this.prepare(query, upstream, verdict.view, selected), this.now);
+    this.exchanges.start(this.prepare(query, upstream, verdict, selected), this.now);
   }
 
   exchanged(exchange: Exchange, answer: Answer | null): void {
     let result = answer;
     if (exchange.ecsLength == 0) {
-      const known = this.answers.find(exchange.view, exchange.asked.key, exchange.selector);
+      const known = this.answers.find(exchange.view, exchange.key, exchange.selector);
       const useful = known !== null && known.rcode != Rcode.SERVFAIL && this.now < known.staleUntil;
       // RFC 8767, section 5: a failure does not take the place of an answer that may be served stale.
       if (useful && (result === null || result.rcode == Rcode.SERVFAIL)) result = null;
       else if (result !== null && result.ttl > 0) {
-        this.answers.put(exchange.view, exchange.asked.key, exchange.selector, result);
+        this.answers.put(exchange.view, exchange.key, exchange.selector, result);
       }
     }
     for (let waiter = exchange.waiters.shift(); waiter !== null; waiter = exchange.waiters.shift()) {
@@ -414,6 +459,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const cleared = (subject << 3) | query.transport;
     const count = <u32>answer.targetCount;
     if (count != 0 && (answer.clearedEpoch != query.epoch || answer.clearedSubject != cleared)) {
+      // The first target of an alias is the one that was judged before it was asked for.
+      const own = query.verdict;
+      if (query.target == 0 && own !== null && own.aliasLength != 0) query.target = 1;
       let at = targetsAt(answer);
       let lasting = query.target == 0;
       for (let i: u32 = 0; i < count; i++) {
@@ -423,11 +471,19 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         if (i >= query.target) {
           const key = this.targetKey;
           key.set(at, length);
-          const verdict = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
+          let verdict = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
           if (verdict === null) {
             query.target = i;
             this.ask(query, this.sync.standing(this.now), subject, key);
             return;
+          }
+          if (verdict.action == Action.Chance) {
+            verdict = draw(verdict);
+            lasting = false;
+          }
+          if (verdict.auditCount != 0) {
+            lasting = false;
+            if (query.auditedTarget === null) query.setAuditedTarget(retainVerdict(verdict));
           }
           if (verdict.action == Action.Deny) {
             // The SOA of the target's zone says nothing of this name: it is the parent's.
@@ -443,15 +499,53 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         answer.clearedEpoch = query.epoch;
       }
     }
-    this.writer.answer(query.question, query.transport, answer, this.now, query.stale);
-    this.send(query, Outcome.Forwarded, query.verdict);
+    const by = query.verdict;
+    this.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
+    this.send(query, by !== null && by.action == Action.Answer ? Outcome.Answered : Outcome.Forwarded, by);
   }
 
   // ---- ends --------------------------------------------------------------------------------------------------------
 
   private deny(query: Query, verdict: Verdict, soaLabels: u32): void {
-    this.writer.denial(query.question, query.transport, verdict, soaLabels);
+    if (verdict.form == Form.Drop) this.writer.nothing();
+    else this.writer.denial(query.question, query.transport, verdict, soaLabels);
     this.send(query, Outcome.Denied, verdict);
+  }
+
+  /** Answers with the rule's records; what an alias has, and is not asked for itself, is asked for upstream. */
+  private answer(query: Query, verdict: Verdict): void {
+    const type = query.question.type;
+    if (verdict.aliasLength != 0 && type != Type.CNAME && type != Type.ANY) {
+      this.follow(query, verdict);
+    } else if (type == Type.ANY) {
+      this.forward(query, verdict);
+    } else {
+      this.writer.denial(query.question, query.transport, verdict, verdict.soaLabels);
+      this.send(query, Outcome.Answered, verdict);
+    }
+  }
+
+  /** Nothing is asked upstream that the client may not ask for: an alias is judged before it goes out. */
+  private follow(query: Query, verdict: Verdict): void {
+    const key = this.targetKey;
+    key.set(aliasAt(verdict), verdict.aliasLength);
+    const subject = query.peer.subject;
+    let judged = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
+    if (judged === null) {
+      query.aliasing = true;
+      this.ask(query, this.sync.standing(this.now), subject, key);
+      return;
+    }
+    if (judged.action == Action.Chance) judged = draw(judged);
+    if (judged.auditCount != 0 && query.auditedTarget === null) query.setAuditedTarget(retainVerdict(judged));
+    if (judged.action == Action.Deny) this.deny(query, judged, max(query.question.key.labels, 1) - 1);
+    else this.forward(query, verdict);
+  }
+
+  private disturb(query: Query, verdict: Verdict): void {
+    if (verdict.form == Form.Drop) this.writer.nothing();
+    else this.writer.fault(query.question, query.transport, verdict);
+    this.send(query, Outcome.Faulted, verdict);
   }
 
   private reject(query: Query, rcode: u32, reason: Reason): void {
@@ -465,20 +559,26 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.send(query, Outcome.Failed, query.verdict);
   }
 
-  /** Sends what the writer holds, counts it, and is done with the query. */
+  /** Sends what the writer holds, if anything, counts it, and is done with the query. */
   private send(query: Query, outcome: Outcome, verdict: Verdict | null): void {
     const channel = query.channel;
     const writer = this.writer;
     const waited = this.now - query.receivedAt;
     if (channel !== null && channel.open) {
-      if (waited > <u64>this.settings.patienceMilliseconds * 1000) channel.drop(query.ticket);
+      const late = waited > <u64>this.settings.patienceMilliseconds * 1000;
+      if (late || writer.length == 0) channel.drop(query.ticket);
       else channel.send(query.ticket, writer.at, writer.length, writer.ttl);
     }
     const question = query.question;
     const peer = query.peer;
     const type = question.hasQuestion ? question.type : 0;
-    countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, waited);
-    if (verdict !== null && (outcome == Outcome.Denied || verdict.logAll)) {
+    const audits = this.audits;
+    const audited = audits.draw(query.verdict, query.auditedTarget);
+    countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
+    if (
+      verdict !== null &&
+      (outcome == Outcome.Denied || outcome == Outcome.Faulted || verdict.logAll || audited != Audited.Untouched)
+    ) {
       const upstream = query.upstream;
       this.events.add(
         question,
@@ -486,6 +586,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         query.transport,
         outcome,
         verdict,
+        query.verdict,
+        audits.own,
+        query.auditedTarget,
+        audits.target,
         writer.rcode,
         writer.ede,
         waited,
@@ -541,6 +645,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.exchanges.tick(now);
     this.checkUpstreams(now);
     this.sync.tick(now);
+    for (let query = this.delays.next(now); query !== null; query = this.delays.next(now)) this.goOn(query);
     const holdEnds = now > HOLD ? now - HOLD : 0;
     for (let query = takeOlder(this.held, holdEnds); query !== null; query = takeOlder(this.held, holdEnds)) {
       this.fail(query, NOT_READY);

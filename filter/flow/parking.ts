@@ -7,8 +7,12 @@ import { Client, Clients } from "./clients";
 import { Query } from "./query";
 import { Settings } from "./settings";
 
-/** Subjects are numbered from 1; above this they share a count. */
+/** Subjects are numbered from 1. The classes of one tenant have the last 12 bits in common, and share a count. */
 const SUBJECTS: u32 = 4096;
+
+function rowOf(subject: u64): u32 {
+  return <u32>subject & (SUBJECTS - 1);
+}
 
 @final
 export class Parking {
@@ -66,9 +70,9 @@ export class DecisionSlots {
   ) {}
 
   /** `subject` is 0 where it is not known yet. */
-  take(client: Client, subject: u32): bool {
+  take(client: Client, subject: u64): bool {
     const settings = this.settings;
-    const row = subject & (SUBJECTS - 1);
+    const row = rowOf(subject);
     if (this.count >= settings.decisionsPerWorker || client.decisions >= settings.decisionsPerClient) return false;
     if (subject != 0 && unchecked(this.subjects[row]) >= settings.decisionsPerTenant) return false;
     this.count++;
@@ -77,10 +81,10 @@ export class DecisionSlots {
     return true;
   }
 
-  give(client: Client, subject: u32): void {
+  give(client: Client, subject: u64): void {
     this.count--;
     client.decisions--;
-    unchecked((this.subjects[subject & (SUBJECTS - 1)] -= 1));
+    unchecked((this.subjects[rowOf(subject)] -= 1));
     this.clients.settle(client);
   }
 

@@ -28,6 +28,10 @@ export class Query extends Waiter {
   epoch: u32 = 0;
   /** How often it was judged again because the revision had changed, and how often the service was asked. */
   rejudged: u32 = 0;
+  /** Whether its answer has been put off. */
+  delayed: bool = false;
+  /** Whether it waits for a decision about the name that its verdict has it asked by. */
+  aliasing: bool = false;
   decisions: u32 = 0;
   upstream: Upstream | null = null;
   /** The view that `answer` was asked for in. */
@@ -36,6 +40,8 @@ export class Query extends Waiter {
   answer: Answer | null = null;
   stale: bool = false;
   target: u32 = 0;
+  /** The verdict on a target that rules in mode Audit have met, with a reference: of several the first. */
+  auditedTarget: Verdict | null = null;
   cache: CacheResult = CacheResult.None;
   /** Set while it waits, and is counted for its client and tenant. */
   client: Client | null = null;
@@ -56,8 +62,14 @@ export class Query extends Waiter {
     this.answer = answer;
   }
 
+  setAuditedTarget(verdict: Verdict | null): void {
+    releaseVerdict(this.auditedTarget);
+    this.auditedTarget = verdict;
+  }
+
   clear(): void {
     this.setVerdict(null);
+    this.setAuditedTarget(null);
     this.setAnswer(null);
     this.channel = null;
     this.peer = this.ownPeer;
@@ -65,6 +77,8 @@ export class Query extends Waiter {
     this.upstream = null;
     this.view = 0;
     this.rejudged = 0;
+    this.delayed = false;
+    this.aliasing = false;
     this.decisions = 0;
     this.stale = false;
     this.target = 0;

@@ -1,10 +1,10 @@
-// Events of single queries on their way to the policy service: every denial, and every query of a tenant that is logged
-// whole. They are written in wire format at once, into a batch of fixed size; what does not fit is counted.
+// Events of single queries on their way to the policy service: every denial, every query that a rule in mode Audit has
+// met, and every query of a tenant that is logged whole. They are written in wire format at once, into a batch of fixed size; what does not fit is counted.
 
 import { wallMicroseconds } from "../host/host";
 import { Peer } from "../transport/peer";
 import { Transport } from "../transport/transport";
-import { policyAt, ruleAt, Verdict } from "../verdict/verdict";
+import { AUDIT_HEAD, auditChance, auditsAt, nextAudit, policyAt, ruleAt, Verdict } from "../verdict/verdict";
 import { ProtoWriter } from "../wire/protobuf";
 import { Question } from "../wire/question";
 import { CacheResult, Outcome } from "./telemetry";
@@ -22,13 +22,20 @@ export class Events {
   readonly batch: ProtoWriter = new ProtoWriter(BATCH);
   dropped: u64 = 0;
 
-  /** `verdict` is null where none was found; `ede` is an INFO-CODE or -1. */
+  /**
+   * `verdict` is null where none was found; `audited` and `target` carry rules in mode Audit, of the query and of a name
+   * that its answer points to, of which those in the bits beside them are told; `ede` is an INFO-CODE or -1.
+   */
   add(
     question: Question,
     peer: Peer,
     transport: Transport,
     outcome: Outcome,
     verdict: Verdict | null,
+    audited: Verdict | null,
+    audits: u32,
+    target: Verdict | null,
+    targetAudits: u32,
     rcode: u32,
     ede: i32,
     microseconds: u64,
@@ -65,10 +72,30 @@ export class Events {
     out.number(13, cache);
     out.number(14, revision);
     out.bytes(15, upstream, upstreamLength);
+    if (audited !== null) this.addAudits(audited, audits);
+    if (target !== null) this.addAudits(target, targetAudits);
     out.endMessage(start);
     if (out.full) {
       out.rewind(before);
       this.dropped++;
+    }
+  }
+
+  private addAudits(verdict: Verdict, told: u32): void {
+    const out = this.batch;
+    let at = auditsAt(verdict);
+    for (let i: u32 = 0; i < verdict.auditCount; i++) {
+      if (told & (1 << i)) {
+        const start = out.beginMessage(16);
+        const policy = at + AUDIT_HEAD;
+        const policyLength = <u32>load<u8>(at, 1);
+        out.bytes(1, policy, policyLength);
+        out.bytes(2, policy + policyLength, <u32>load<u8>(at, 2));
+        out.number(3, <u64>load<u8>(at));
+        out.number(4, auditChance(at));
+        out.endMessage(start);
+      }
+      at = nextAudit(at);
     }
   }
 }

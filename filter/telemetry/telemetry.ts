@@ -14,6 +14,8 @@ export const enum Outcome {
   Denied = 1,
   Rejected = 2,
   Failed = 3,
+  Faulted = 4,
+  Answered = 5,
 }
 
 /** CacheResult of protos/sync.proto. */
@@ -22,6 +24,13 @@ export const enum CacheResult {
   Hit = 1,
   Miss = 2,
   Stale = 3,
+}
+
+/** Audited of protos/sync.proto. */
+export const enum Audited {
+  Untouched = 0,
+  Allowed = 1,
+  WouldDeny = 2,
 }
 
 /** LATENCY_BOUNDS_US of protos/sync.proto. */
@@ -36,7 +45,7 @@ const CELL_SHIFT: u64 = 51;
 const MAX_PROBES: u32 = 32;
 const TRANSPORTS: u32 = 5;
 
-/** Combinations of (tenant, transport, type, outcome, rcode, cache result) and how often each came about. */
+/** Combinations of (tenant, transport, type, outcome, rcode, cache result, audited) and how often each came about. */
 const keys = new StaticArray<u64>(CELLS);
 const totals = new StaticArray<u64>(CELLS);
 const reported = new StaticArray<u64>(CELLS);
@@ -55,16 +64,18 @@ export function countQuery(
   outcome: Outcome,
   rcode: u32,
   cache: CacheResult,
+  audited: Audited,
   microseconds: u64,
 ): void {
   // An extended RCODE has 12 bits (RFC 6891, section 6.1.3). The top bit says that the cell is in use.
   const key =
     ((<u64>1) << 63) |
+    ((<u64>audited) << 56) |
     ((<u64>tenantNumber) << 40) |
     ((<u64>countedType(type)) << 24) |
     ((<u64>rcode) << 12) |
+    ((<u64>outcome) << 8) |
     ((<u64>transport) << 4) |
-    ((<u64>outcome) << 2) |
     cache;
   let cell = cellOf(key);
   if (cell == CELLS) cell = cellOf(key & 0x8000_0000_00ff_ffff);
@@ -172,10 +183,11 @@ function writeCounter(out: ProtoWriter, key: u64, count: u64): void {
   out.bytes(1, who.name, who.length);
   out.number(2, (key >> 4) & 15);
   out.number(3, (key >> 24) & 0xffff);
-  out.number(4, (key >> 2) & 3);
+  out.number(4, (key >> 8) & 15);
   out.number(5, rcodeOf(key));
   out.number(6, key & 3);
   out.number(7, count);
+  out.number(8, auditedOf(key));
   out.endMessage(start);
 }
 
@@ -211,6 +223,10 @@ function tenantOf(key: u64): u32 {
   return <u32>(key >> 40) & 0xffff;
 }
 
+function auditedOf(key: u64): u32 {
+  return <u32>(key >> 56) & 3;
+}
+
 function rcodeOf(key: u64): u32 {
   return <u32>(key >> 12) & 0xfff;
 }
@@ -223,6 +239,7 @@ const QUERIES: u64 = 1;
 const VERDICTS: u64 = 2;
 const RESPONSES: u64 = 3;
 const CACHE: u64 = 4;
+const AUDITED: u64 = 5;
 
 /** Brings Envoy's counters up to date. */
 export function publishCounters(): void {
@@ -234,9 +251,11 @@ export function publishCounters(): void {
     const key = unchecked(keys[cell]);
     const who = tenantOf(key);
     incrementMetric(metric(QUERIES, who, <u32>(key >> 4) & 15), count);
-    incrementMetric(metric(VERDICTS, who, <u32>(key >> 2) & 3), count);
+    incrementMetric(metric(VERDICTS, who, <u32>(key >> 8) & 15), count);
     incrementMetric(metric(RESPONSES, who, rcodeOf(key)), count);
     const cache = <u32>key & 3;
+    const audited = auditedOf(key);
+    if (audited != Audited.Untouched) incrementMetric(metric(AUDITED, who, audited), count);
     if (cache != CacheResult.None) incrementMetric(metric(CACHE, who, cache), count);
   }
 }
@@ -250,7 +269,8 @@ function metric(kind: u64, who: u32, value: u32): u32 {
 }
 
 const TRANSPORT_NAMES: StaticArray<string> = ["udp", "tcp", "dot", "doh", "doh3"];
-const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed"];
+const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed", "faulted", "answered"];
+const AUDITED_NAMES: StaticArray<string> = ["untouched", "allowed", "would_deny"];
 const CACHE_NAMES: StaticArray<string> = ["none", "hit", "miss", "stale"];
 
 /** A part of a metric's name: Envoy splits names at dots. */
@@ -263,6 +283,7 @@ function metricName(kind: u64, who: u32, value: u32): string {
   if (kind == QUERIES) return "dns.queries.tenant." + name + ".transport." + TRANSPORT_NAMES[value];
   if (kind == VERDICTS) return "dns.verdicts.tenant." + name + ".verdict." + OUTCOME_NAMES[value];
   if (kind == RESPONSES) return "dns.responses.tenant." + name + ".rcode." + rcodeName(value);
+  if (kind == AUDITED) return "dns.audited.tenant." + name + ".audit." + AUDITED_NAMES[value];
   return "dns.cache.tenant." + name + ".result." + CACHE_NAMES[value];
 }
 
@@ -280,6 +301,8 @@ function rcodeName(rcode: u32): string {
       return "NOTIMP";
     case Rcode.REFUSED:
       return "REFUSED";
+    case Rcode.NONE:
+      return "NONE";
     default:
       return rcode.toString();
   }

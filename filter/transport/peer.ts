@@ -11,7 +11,7 @@ export class Peer {
   /** What it shows besides its address; null until it is read. */
   evidence: Evidence | null = null;
   /** The flow's class for this client, right while `subjectEpoch` is the client table's epoch. */
-  subject: u32 = 0;
+  subject: u64 = 0;
   tenant: u32 = 0;
   subjectEpoch: u32 = 0;
 

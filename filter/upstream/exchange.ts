@@ -3,12 +3,15 @@
 import { Answer } from "../answer/answer";
 import { Asked } from "../answer/read";
 import { WaitList } from "../cache/wait-list";
+import { NameKey } from "../wire/name";
 import { Outstanding } from "./pipe";
 import { Server, Upstream } from "./server";
 
 const ECS_SIZE: u32 = 20;
 
 export class Exchange extends Outstanding {
+  /** The name that the client asked for: `asked` has another one where it is an alias. */
+  readonly key: NameKey = new NameKey();
   readonly asked: Asked = new Asked();
   readonly waiters: WaitList = new WaitList();
   upstream: Upstream | null = null;

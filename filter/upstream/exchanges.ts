@@ -62,7 +62,7 @@ export class Exchanges {
         exchange.view == view &&
         exchange.selector == selector &&
         exchange.ecsLength == 0 &&
-        exchange.asked.key.equals(key.at, key.length)
+        exchange.key.equals(key.at, key.length)
       ) {
         return exchange;
       }
@@ -79,7 +79,9 @@ export class Exchanges {
     exchange.selector = selector;
     exchange.ecsLength = 0;
     exchange.tries = 0;
+    exchange.key.copy(key);
     const asked = exchange.asked;
+    asked.aliased = false;
     asked.key.copy(key);
     asked.type = type;
     asked.dnssec = dnssec;
@@ -90,6 +92,15 @@ export class Exchanges {
     unchecked((this.byQuestion[bucket] = exchange));
     this.count++;
     return exchange;
+  }
+
+  /** Has an exchange that was not sent yet ask for another name, which the answer gives as the first one's CNAME. */
+  alias(exchange: Exchange, name: usize, length: u32, ttl: u32): void {
+    const asked = exchange.asked;
+    asked.aliased = true;
+    asked.owner.copy(exchange.key);
+    asked.aliasTtl = ttl;
+    asked.key.set(name, length);
   }
 
   start(exchange: Exchange, now: u64): void {

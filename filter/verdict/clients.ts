@@ -9,10 +9,10 @@ import { mix } from "../wire/name";
 class Entry extends Node {
   high: u64;
   low: u64;
+  subject: u64;
   evidence: u32;
   /** Of the address as an IPv6 number. */
   prefix: u32;
-  subject: u32;
   tenant: u32;
   isIPv4: bool;
 }
@@ -32,7 +32,7 @@ export class ClientTable extends S3Fifo {
   private readonly lengths6: StaticArray<u32> = new StaticArray<u32>(BITS + 1);
 
   /** The peer's subject, 0 where it is not known. Remembered in the peer. */
-  find(peer: Peer): u32 {
+  find(peer: Peer): u64 {
     if (peer.subjectEpoch == this.epoch) return peer.subject;
     const evidence = peer.evidence;
     if (evidence === null) return 0;
@@ -66,7 +66,7 @@ export class ClientTable extends S3Fifo {
   }
 
   /** The block of `prefix` bits (of the client's family) around the peer is `subject`, of `tenant`. */
-  put(peer: Peer, prefix: u32, subject: u32, tenant: u32): void {
+  put(peer: Peer, prefix: u32, subject: u64, tenant: u32): void {
     const evidence = peer.evidence;
     const base = peer.isIPv4 ? IPV4_BITS : 0;
     if (evidence === null || prefix > BITS - base || this.find(peer) != 0) return;

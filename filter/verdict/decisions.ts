@@ -40,7 +40,7 @@ export class Decision {
   /** A copy of the client that asked first; all who wait are the same to policy, or the same client. */
   readonly peer: Peer = new Peer();
   /** Subject that is known already, 0 where the decision is about the client too. */
-  subject: u32 = 0;
+  subject: u64 = 0;
   transport: Transport = Transport.Udp;
   hash: u64 = 0;
   next: Decision | null = null;
@@ -64,7 +64,7 @@ export class Decisions {
   constructor(private readonly timeoutMilliseconds: u32) {}
 
   /** The decision under way that will answer this question too, or null. */
-  underWay(peer: Peer, subject: u32, transport: Transport, key: NameKey, type: u32): Decision | null {
+  underWay(peer: Peer, subject: u64, transport: Transport, key: NameKey, type: u32): Decision | null {
     const hash = hashOf(peer, subject, transport, key, type);
     let decision = unchecked(this.byQuestion[<u32>hash & (BUCKETS - 1)]);
     while (decision !== null) {
@@ -84,7 +84,7 @@ export class Decisions {
   }
 
   /** Asks. Null where the call could not be made: the service counts as away. */
-  start(peer: Peer, subject: u32, transport: Transport, key: NameKey, type: u32): Decision | null {
+  start(peer: Peer, subject: u64, transport: Transport, key: NameKey, type: u32): Decision | null {
     const evidence = peer.evidence;
     if (evidence === null) return null;
     this.buildHeaders(peer, evidence, transport, key, type);
@@ -196,8 +196,8 @@ function samePeer(a: Peer, b: Peer): bool {
   return a.high == b.high && a.low == b.low && a.evidence === b.evidence;
 }
 
-function hashOf(peer: Peer, subject: u32, transport: Transport, key: NameKey, type: u32): u64 {
-  const client = subject != 0 ? <u64>subject : mix(peer.high, peer.low);
+function hashOf(peer: Peer, subject: u64, transport: Transport, key: NameKey, type: u32): u64 {
+  const client = subject != 0 ? subject : mix(peer.high, peer.low);
   return mix(mix(key.hash, client), (type << 3) | transport);
 }
 

@@ -10,7 +10,7 @@ class Entry extends Node {
   verdict: Verdict;
   /** Monotonic microseconds; 0 is as long as the revision. */
   expiresAt: u64;
-  subject: u32;
+  subject: u64;
   transports: u32;
   ownerLength: u32;
   typeCount: u16;
@@ -29,7 +29,7 @@ export class VerdictCache extends S3Fifo {
   foundLasting: bool = false;
 
   /** The verdict that holds for this question, whose reference the cache keeps; null where none is known. */
-  find(subject: u32, key: NameKey, type: u32, transport: u32, now: u64): Verdict | null {
+  find(subject: u64, key: NameKey, type: u32, transport: u32, now: u64): Verdict | null {
     for (let labels: u32 = 0; labels <= key.labels; labels++) {
       const hash = hashOf(subject, key, labels);
       let siblings: u32 = 0;
@@ -99,11 +99,11 @@ function ownerAt(entry: Entry): usize {
   return exceptAt(entry) + ((<usize>entry.exceptCount) << 2);
 }
 
-function hashOf(subject: u32, key: NameKey, labels: u32): u64 {
+function hashOf(subject: u64, key: NameKey, labels: u32): u64 {
   return mix(key.suffixHash(labels), subject);
 }
 
-function covers(entry: Entry, subject: u32, key: NameKey, labels: u32, type: u32, transport: u32): bool {
+function covers(entry: Entry, subject: u64, key: NameKey, labels: u32, type: u32, transport: u32): bool {
   if (entry.subject != subject) return false;
   if (entry.transports != 0 && !(entry.transports & (1 << transport))) return false;
   if (labels == key.labels ? entry.extent == Extent.Below : entry.extent == Extent.Exact) return false;

@@ -8,6 +8,8 @@ export const enum Rcode {
   NOTIMP = 4,
   REFUSED = 5,
   BADVERS = 16,
+  /** No RCODE of anybody's (RFC 6895, section 2.3): no answer is sent. */
+  NONE = 4095,
 }
 
 export const enum Type {

@@ -32,6 +32,7 @@ interface LoggedQuery {
   rule?: string;
   ede?: number;
   cache?: string;
+  audit?: { policy: string; rule: string; would: string }[];
 }
 
 export class EnvoyWorld implements World {
@@ -136,5 +137,6 @@ function readEvent(event: LoggedQuery): StoryEvent {
     rule: event.rule ?? "",
     ede: event.ede,
     cache: (event.cache ?? "none").toUpperCase(),
+    audit: (event.audit ?? []).map(({ policy, rule, would }) => `${policy}/${rule} ${would}`).join(", "),
   };
 }

@@ -40,6 +40,7 @@ interface WireEvent {
   rcode: number;
   ede: number;
   cache: string;
+  audits: { policy: string; rule: string; action: string }[];
 }
 
 export class FakePolicy {
@@ -77,14 +78,14 @@ export class FakePolicy {
     return upstreams.find(({ servers }) => servers.some((server) => server.cluster === cluster))?.name;
   }
 
-  /** A decision is asked for. */
-  decide(call: HttpCall): void {
+  /** A decision is asked for, at this time in milliseconds since 1970. */
+  decide(call: HttpCall, time: number): void {
     if (this.state === "stopped") return;
     if (this.state === "killed" || !this.#snapshot) {
       call.unavailable();
       return;
     }
-    const verdict = decide(this.#snapshot, readDecision(call));
+    const verdict = decide(this.#snapshot, { ...readDecision(call), time });
     this.decisions++;
     const body = this.#messages.verdict.encode(this.#messages.verdict.fromObject(verdict)).finish();
     call.respond(200, [["content-type", "application/x-protobuf"]], this.corrupt?.(body) ?? body);
@@ -105,7 +106,13 @@ export class FakePolicy {
       return;
     }
     const type = this.#messages.fromWorker;
-    const read = type.toObject(type.decode(message), { longs: Number, enums: String, defaults: true, oneofs: true });
+    const read = type.toObject(type.decode(message), {
+      longs: Number,
+      enums: String,
+      defaults: true,
+      arrays: true,
+      oneofs: true,
+    });
     if (read.message === "hello") this.#sendRevision(stream);
     else if (read.message === "ack") this.acknowledged = Math.max(this.acknowledged, read.ack.sequence);
     else if (read.message === "report") {
@@ -151,7 +158,7 @@ export class FakePolicy {
   }
 }
 
-function readDecision(call: HttpCall): DecisionRequest {
+function readDecision(call: HttpCall): Omit<DecisionRequest, "time"> {
   const path = new URL(call.header(":path") ?? "", "http://policy");
   const query = packet.decode(Buffer.from(path.searchParams.get("dns") ?? "", "base64url"));
   const wire = Buffer.from(path.searchParams.get("dns") ?? "", "base64url");
@@ -179,10 +186,11 @@ function readEvent(event: WireEvent): StoryEvent {
     client: [...event.client].join("."),
     question: `${readName(event.qname)} ${typeName(event.qtype)}`,
     outcome: event.outcome,
-    rcode: RCODES[event.rcode] ?? String(event.rcode),
+    rcode: event.rcode === 4095 ? "NONE" : (RCODES[event.rcode] ?? String(event.rcode)),
     rule: event.rule,
     ede: event.ede === 0 ? undefined : event.ede - 1,
     cache: event.cache,
+    audit: event.audits.map(({ policy, rule, action }) => `${policy}/${rule} ${action.toLowerCase()}`).join(", "),
   };
 }
 

@@ -127,7 +127,7 @@ export class FakeWorld implements World {
   answerCall(call: HttpCall): void {
     if (!call.open) return;
     if (call.cluster === "dns_policy") {
-      this.policy.decide(call);
+      this.policy.decide(call, Number(this.host.clock.wallNanoseconds / 1_000_000n));
       return;
     }
     if (call.cluster !== "dns_doh_out")

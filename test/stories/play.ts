@@ -59,6 +59,8 @@ async function ask(step: Ask, world: World, slack: Slack): Promise<void> {
   assert.ok(got, `expected an answer, got none within ${patience} ms`);
   compareAnswer(expected, got.answer, slack);
   const latest = (expected.within ?? PATIENCE_MS) + slack.latenessMs;
+  const earliest = expected.after ?? 0;
+  assert.ok(got.tookMs >= earliest, `expected an answer after ${earliest} ms, got it after ${got.tookMs} ms`);
   assert.ok(got.tookMs <= latest, `expected an answer within ${latest} ms, got it after ${got.tookMs} ms`);
 }
 

@@ -23,6 +23,7 @@ export type StoryTransport = (typeof TRANSPORTS)[number];
 export const EDE: Record<string, number> = {
   Other: 0,
   "Stale Answer": 3,
+  "Forged Answer": 4,
   "Not Ready": 14,
   Blocked: 15,
   Censored: 16,
@@ -47,8 +48,9 @@ const answer = z.union([
     ede: z.union([ede, z.literal(false)]).optional(),
     /** Flags that are set, of TC, AA, AD, RA, RD, CD. */
     flags: z.array(z.string()).optional(),
-    /** Latest time at which it comes. */
+    /** Latest time at which it comes, and earliest. */
     within: duration.optional(),
+    after: duration.optional(),
   }),
 ]);
 
@@ -71,11 +73,13 @@ const event = z.strictObject({
   tenant: z.string(),
   client: z.string().optional(),
   question: z.string(),
-  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED"]),
+  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED", "FAULTED", "ANSWERED"]),
   rcode: z.string().optional(),
   rule: z.string().optional(),
   ede: ede.optional(),
   cache: z.enum(["NONE", "HIT", "MISS", "STALE"]).optional(),
+  /** Rules in mode Audit that were met, `policy/rule action`, one after the other; empty for none. */
+  audit: z.string().optional(),
 });
 
 const step = z.union([

@@ -29,6 +29,8 @@ export interface StoryEvent {
   /** INFO-CODE; undefined without one. */
   ede: number | undefined;
   cache: string;
+  /** Rules in mode Audit that were met, each `policy/rule action`. */
+  audit: string;
 }
 
 export interface World {

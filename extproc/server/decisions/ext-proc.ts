@@ -11,7 +11,6 @@ import type {
   ProcessingResponse__Output,
 } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingResponse.ts";
 import { method } from "../../messages/protos.ts";
-import type { Clock } from "../clock.ts";
 import { admits, type GrpcService } from "../grpc-service.ts";
 import type { Logger } from "../logger.ts";
 import type { Token } from "../token.ts";
@@ -26,7 +25,6 @@ export const extProcService = {
 
 export interface ExtProcDependencies extends ProcessorDependencies {
   readonly token: Token | undefined;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly onDecision: (outcome: DecisionOutcome, seconds: number) => void;
 }

@@ -7,12 +7,13 @@ import type { Snapshot } from "../../compiled/snapshot.ts";
 import { type DecisionRequest, MalformedRequest } from "../../decide/request.ts";
 import type { ProcessingRequest__Output } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingRequest.ts";
 import type { ProcessingResponse } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingResponse.ts";
+import type { Clock } from "../clock.ts";
 import { readDecisionRequest } from "./read-request.ts";
 import { answerFailure, answerVerdict } from "./responses.ts";
 
 export type Decide = (snapshot: Snapshot, request: DecisionRequest) => Verdict;
 
-export type DecisionOutcome = "forward" | "deny" | "malformed" | "failed" | "no_policy";
+export type DecisionOutcome = "forward" | "deny" | "fault" | "answer" | "malformed" | "failed" | "no_policy";
 
 export interface Answered {
   readonly response: ProcessingResponse;
@@ -25,6 +26,7 @@ export interface ProcessorDependencies {
   /** The policy in force; undefined while there is none. */
   readonly policy: () => Snapshot | undefined;
   readonly decide: Decide;
+  readonly clock: Clock;
 }
 
 export class Processor {
@@ -39,13 +41,13 @@ export class Processor {
     try {
       const headers = message.request_headers?.headers?.headers;
       if (headers === undefined) throw new MalformedRequest("expected request headers, got another message");
-      const request = readDecisionRequest(headers);
+      const request = readDecisionRequest(headers, this.#dependencies.clock.now());
       const snapshot = this.#dependencies.policy();
       if (snapshot === undefined) {
         return { response: answerFailure(503, "there is no policy yet"), outcome: "no_policy" };
       }
       const verdict = this.#dependencies.decide(snapshot, request);
-      return { response: answerVerdict(verdict), outcome: "forward" in verdict ? "forward" : "deny" };
+      return { response: answerVerdict(verdict), outcome: outcomeOf(verdict) };
     } catch (error) {
       if (error instanceof MalformedRequest) {
         return { response: answerFailure(400, error.message), outcome: "malformed" };
@@ -53,4 +55,10 @@ export class Processor {
       return { response: answerFailure(500, "the decision failed"), outcome: "failed", error };
     }
   }
+}
+
+function outcomeOf(verdict: Verdict): DecisionOutcome {
+  if ("forward" in verdict) return "forward";
+  if ("deny" in verdict) return "deny";
+  return "fault" in verdict ? "fault" : "answer";
 }

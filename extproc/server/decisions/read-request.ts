@@ -30,7 +30,7 @@ const READ: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws MalformedRequest for what no worker sends. */
-export function readDecisionRequest(headers: readonly HeaderValue__Output[]): DecisionRequest {
+export function readDecisionRequest(headers: readonly HeaderValue__Output[], time: number): DecisionRequest {
   const values = new Map<string, string>();
   for (const { key, value, raw_value } of headers) {
     if (!READ.has(key)) continue;
@@ -58,6 +58,7 @@ export function readDecisionRequest(headers: readonly HeaderValue__Output[]): De
     tenant: values.get("x-dns-tenant"),
     qname,
     qtype,
+    time,
   };
 }
 

@@ -53,6 +53,7 @@ export function ask(snapshot: Snapshot, { from = "127.0.0.1", name = "www.exampl
     transport: 0,
     qname: wireOf(name),
     qtype: 1,
+    time: 0,
     ...rest,
   });
 }
@@ -73,6 +74,15 @@ export function upstream(name: string, spec: object = {}): object {
   return { kind: "Upstream", metadata: { name }, spec: { protocol: "DoT", servers, ...spec } };
 }
 
+export type TierName = "Admin" | "Tenant" | "Baseline";
+
+/** A policy of the tenant's own for one tenant; for several, one of the cluster's in tier Baseline. */
 export function policy(name: string, priority: number, tenants: readonly string[], rules: readonly object[]): object {
-  return { kind: "DnsPolicy", metadata: { name }, spec: { priority, subject: { tenants }, rules } };
+  return tierPolicy(name, tenants.length === 1 ? "Tenant" : "Baseline", { priority, subject: { tenants }, rules });
+}
+
+export function tierPolicy(name: string, tier: TierName, spec: object): object {
+  return tier === "Tenant"
+    ? { kind: "DnsPolicy", metadata: { name }, spec }
+    : { kind: "ClusterDnsPolicy", metadata: { name }, spec: { tier, ...spec } };
 }

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
-import { documents, policy, problemsOf, tenant, upstream, warningsOf } from "./compile-text.ts";
+import { documents, policy, problemsOf, tenant, tierPolicy, upstream, warningsOf } from "./compile-text.ts";
 
 const deny = { name: "deny", match: { names: ["*.com"] }, action: "Deny" };
 const P = "spiffe://d.example/ns/web/sa/api";
+
+const byChance = { match: { names: ["a"], percent: 1 }, action: "Deny" };
+
+/** A policy of the cluster for some clients of tenant t. */
+function some(name: string, who: object, rules: readonly object[] = [deny], except?: object): object {
+  return tierPolicy(name, "Baseline", { priority: 5, subject: { tenants: ["t"], ...who }, except, rules });
+}
 
 describe("a policy set as a whole", () => {
   const refused: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
@@ -38,8 +45,69 @@ describe("a policy set as a whole", () => {
     ],
     [
       "equal priorities for one tenant",
-      documents(tenant("t", {}), tenant("s", {}), policy("p", 5, ["s", "t"], [deny]), policy("q", 5, ["t"], [deny])),
-      /spec.priority: expected a priority of its own for tenant t, got 5, which DnsPolicy p has/,
+      documents(tenant("t", {}), tenant("s", {}), policy("p", 5, ["t"], [deny]), policy("q", 5, ["t"], [deny])),
+      /document 4, line 54, spec.priority: expected a priority of its own in tier Tenant for tenant t, got 5, which DnsPolicy p \(test.yaml, document 3, line 27\) has/,
+    ],
+    [
+      "equal priorities for one of several tenants",
+      documents(
+        tenant("t", {}),
+        tenant("s", {}),
+        policy("p", 5, ["s", "t"], [deny]),
+        tierPolicy("q", "Baseline", { priority: 5, subject: {}, rules: [deny] }),
+      ),
+      /ClusterDnsPolicy p .* has/,
+    ],
+    [
+      "equal priorities for some clients of a tenant",
+      documents(
+        tenant("t", {}),
+        some("p", { cidrs: ["10.0.0.0/8"], principals: ["spiffe://d.example/ns/*/sa/api"] }),
+        some("q", { cidrs: ["10.1.0.0/16", "11.0.0.0/8"], principals: ["spiffe://d.example/ns/web/sa/*"] }),
+      ),
+      /for tenant t, got 5, which ClusterDnsPolicy p \(test.yaml, document 2, line 19\) has/,
+    ],
+    [
+      "more rules by chance than a verdict names",
+      documents(
+        tenant("t", {}),
+        some(
+          "p",
+          {},
+          Array.from({ length: 9 }, (_, index) => ({ ...byChance, name: `r${index}` })),
+        ),
+        policy(
+          "q",
+          1,
+          ["t"],
+          Array.from({ length: 8 }, (_, index) => ({ ...byChance, name: `r${index}` })),
+        ),
+      ),
+      /spec.rules: expected at most 16 rules with percent for one tenant, got 17 for t/,
+    ],
+    [
+      "a route to no upstream",
+      documents(
+        upstream("u"),
+        tenant("t", {}),
+        some("p", {}, [{ ...deny, action: "Route", route: { upstream: "v" } }]),
+      ),
+      /spec.rules\[0\].route.upstream: expected an existing Upstream \(u\), got "v"/,
+    ],
+    [
+      "a tenant's way to an upstream that is not its own",
+      documents(
+        upstream("u"),
+        upstream("v"),
+        tenant("t", { upstream: "u" }),
+        policy("p", 1, ["t"], [{ ...deny, action: "Route", route: { upstream: "v" } }]),
+      ),
+      /route.upstream: expected an upstream of Tenant t, got v: only a ClusterDnsPolicy gives a tenant another/,
+    ],
+    [
+      "an exception for no tenant",
+      documents(tenant("t", {}), some("p", {}, [deny], { tenants: ["s"] })),
+      /spec.except.tenants\[0\]: expected an existing Tenant \(t\), got "s"/,
     ],
     [
       "two tenants of one block",
@@ -84,8 +152,26 @@ describe("a policy set as a whole", () => {
       tenant("c", { upstream: "u", match: [{ cidrs: ["10.0.0.0/9"] }, { cidrs: ["10.0.0.0/9"], paths: ["/c"] }] }),
       policy("p", 5, ["a"], [deny]),
       policy("q", 5, ["b", "c"], [deny]),
+      tierPolicy("r", "Baseline", { priority: 5, subject: { tenants: ["a"] }, rules: [deny] }),
+      tierPolicy("s", "Admin", { priority: 5, subject: {}, rules: [deny] }),
     );
     assert.deepEqual(warningsOf(text), []);
+  });
+
+  it("takes equal priorities of policies that have no client in common", () => {
+    const t = { upstream: "u", match: [{ principals: [P] }] };
+    const sets: readonly (readonly object[])[] = [
+      [some("p", { cidrs: ["10.0.0.0/8"] }), some("q", { cidrs: ["11.0.0.0/8", "fd00::/8"] })],
+      [
+        some("p", { principals: ["spiffe://d.example/a/*"] }),
+        some("q", { principals: ["spiffe://d.example/b/*", "spiffe://d.example/*"] }),
+      ],
+      [some("p", { cidrs: ["10.1.0.0/16"] }), some("q", {}, [deny], { cidrs: ["10.0.0.0/8"] })],
+      [some("p", { principals: [P] }), some("q", {}, [deny], { principals: ["spiffe://d.example/ns/*/sa/*"] })],
+      [some("p", {}), some("q", {}, [deny], { tenants: ["t"] })],
+      [some("p", {}), tierPolicy("q", "Baseline", { mode: "Disabled", priority: 5, subject: {}, rules: [deny] })],
+    ];
+    for (const set of sets) assert.deepEqual(problemsOf(documents(upstream("u"), tenant("t", t), ...set)), []);
   });
 
   const warned: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
@@ -109,6 +195,11 @@ describe("a policy set as a whole", () => {
         tenant("b", { match: [{ cidrs: ["10.1.0.0/16"] }] }),
       ),
       /got 10.1.0.0\/16 of Tenant b: its clients from 10.0.0.0\/8 are denied/,
+    ],
+    [
+      "a denial that a client escapes by hiding its principal",
+      documents(tenant("t", { match: [{ cidrs: ["10.0.0.0/8"] }] }), some("p", { principals: [P] })),
+      /spec.subject.principals: .* got t, whose clients may be known by address alone: who does not show/,
     ],
     ["a tenant without an upstream", documents(tenant("a", {})), /spec: expected an upstream, got none/],
     [
@@ -137,6 +228,18 @@ describe("a policy set as a whole", () => {
   for (const [name, text, reason] of warned) {
     it(`warns of ${name}`, () => assert.match(warningsOf(text).join("\n"), reason));
   }
+
+  it("warns of a policy named like one of the cluster's", () => {
+    const text = documents(
+      tenant("a", {}),
+      policy("p", 1, ["a"], [deny]),
+      tierPolicy("p", "Admin", { priority: 1, subject: {}, rules: [deny] }),
+    );
+    assert.match(
+      warningsOf(text).join("\n"),
+      /document 2, line 15, metadata.name: .* ClusterDnsPolicy p \(test.yaml, document 3, line 42\)/,
+    );
+  });
 
   it("does not warn of NODATA, nor of an accepted name with its ancestors", () => {
     const rules = [{ name: "ok", match: { names: ["x.com", "*.x.com"] }, action: "Accept" }, deny];

@@ -2,7 +2,7 @@
  * Random policy sets and questions out of few names, blocks and principals, so that they meet often.
  */
 import fc from "fast-check";
-import { documents, policy, tenant, upstream } from "../compile/compile-text.ts";
+import { documents, type TierName, tenant, tierPolicy, upstream } from "../compile/compile-text.ts";
 import type { PlainRequest } from "./reference.ts";
 
 export const LABELS = ["a", "b", "c", "com", "x-y", "_dns"];
@@ -77,6 +77,61 @@ function some<T>(values: readonly T[], maxLength = 2): fc.Arbitrary<T[]> {
   return fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength });
 }
 
+const TRANSPORTS = ["UDP", "TCP", "DoT", "DoH", "DoH3"];
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"];
+const WINDOWS = [
+  ["08:00", "18:00"],
+  ["22:00", "06:00"],
+  ["00:00", "24:00"],
+  ["02:30", "02:31"],
+  ["01:30", "00:15"],
+];
+
+const schedule = fc
+  .record(
+    { days: some(DAYS, 5), between: fc.constantFrom(...WINDOWS), timeZone: fc.constantFrom(...ZONES) },
+    { requiredKeys: [] },
+  )
+  .filter(({ days, between }) => days !== undefined || between !== undefined);
+
+/** Clocks are put forward and back at 1:00 UTC on the last Sundays of March and October, in Berlin. */
+const CHANGES = [Date.UTC(2026, 2, 29, 1), Date.UTC(2026, 9, 25, 1), Date.UTC(2026, 2, 8, 7), Date.UTC(2026, 3, 4, 15)];
+const HOUR = 3_600_000;
+const time = fc.oneof(
+  { weight: 3, arbitrary: fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2030, 0, 1) }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...CHANGES), fc.integer({ min: -3 * HOUR, max: 3 * HOUR }))
+      .map(([at, by]) => at + by),
+  },
+);
+
+/** Further ways in which a rule matches; few rules have one. */
+const circumstances = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      { transports: some(TRANSPORTS, 3), schedule, percent: fc.constantFrom(0.01, 25, 100) },
+      { requiredKeys: [] },
+    ),
+  },
+);
+
+const fault = fc
+  .record(
+    {
+      delay: fc.constantFrom("1ms", "1s500ms"),
+      code: fc.constantFrom("SERVFAIL", "NXDOMAIN", "FORMERR", "Drop", "Truncate"),
+    },
+    { requiredKeys: [] },
+  )
+  .filter(({ delay, code }) => delay !== undefined || code !== undefined);
+
+const mode = fc.constantFrom("Enforce", "Enforce", "Audit", "Disabled");
+
 const rule = fc
   .record(
     {
@@ -89,14 +144,36 @@ const rule = fc
         ),
         fc.record({ types: some(TYPE_NAMES) }),
       ),
-      action: fc.constantFrom("Accept", "Deny", "Deny", "Pass"),
-      code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED"),
+      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl"),
+      code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
+      mode,
+      circumstances,
+      fault,
+      ttl: fc.constantFrom({ min: "5s" }, { max: "10s" }, { min: "20s", max: "1m" }, { max: "3s" }),
+      own: fc.constantFrom("A 192.0.2.1", "CNAME a.com", "CNAME b.c"),
     },
-    { requiredKeys: ["match", "action"] },
+    { requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl"] },
   )
-  .map(({ match, action, code }) => {
+  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ttl, ...rest }) => {
+    const { action } = rest;
+    const { percent, ...others } = further as { percent?: number; transports?: unknown };
+    const broken = action === "Fault" ? { fault: disturbed } : {};
+    if (action === "Fault" && disturbed.code === "Truncate") others.transports = undefined;
+    const match = {
+      ...named,
+      ...others,
+      ...(percent !== undefined && action !== "Pass" && action !== "Ttl" ? { percent } : {}),
+    };
     const fits = action === "Deny" && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
-    return { match, action, ...(fits ? { response: { code } } : {}) };
+    return {
+      ...rest,
+      match,
+      ...(action === "Route" ? { route: { upstream: "u1" } } : {}),
+      ...broken,
+      ...(action === "Ttl" ? { ttl } : {}),
+      ...(action === "Answer" ? { answer: { records: [own] } } : {}),
+      ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
+    };
   });
 
 const entry = fc
@@ -124,32 +201,63 @@ const tenantSpec = fc
     requires && spec.match.some((one) => one.principals) ? { ...spec, requires } : spec,
   );
 
+const who = fc.record({ principals: some(PRINCIPALS), cidrs: some(CIDRS, 3) }, { requiredKeys: [] });
+
+const policySpec = fc.record({
+  narrowed: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: who }),
+  except: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.tuple(who, fc.option(some(TENANTS), { nil: undefined })) },
+  ),
+  mode: fc.constantFrom("Enforce", "Enforce", "Enforce", "Audit", "Disabled"),
+  tier: fc.constantFrom<TierName>("Admin", "Tenant", "Baseline"),
+  subject: fc.uniqueArray(fc.nat(TENANTS.length - 1), { minLength: 1 }),
+  rules: fc.array(rule, { minLength: 1, maxLength: 5 }),
+});
+
 /** A set as YAML; not always a valid one. */
 export const policySet: fc.Arbitrary<string> = fc
   .record({
     tenants: fc.array(tenantSpec, { minLength: 1, maxLength: TENANTS.length }),
-    policies: fc.array(
-      fc.record({
-        subject: fc.uniqueArray(fc.nat(TENANTS.length - 1), { minLength: 1 }),
-        rules: fc.array(rule, { minLength: 1, maxLength: 5 }),
-      }),
-      { maxLength: 4 },
-    ),
+    policies: fc.array(policySpec, { maxLength: 5 }),
   })
   .map(({ tenants, policies }) =>
     documents(
       ...UPSTREAMS.map((one, index) => upstream(one, { ecs: index === 1 })),
       ...tenants.map((spec, index) => tenant(`t${index}`, spec)),
-      ...policies.map(({ subject, rules }, index) =>
-        policy(
-          `p${index}`,
-          (index * 7) % 5,
-          [...new Set(subject.map((number) => `t${number % tenants.length}`))],
-          rules.map((one, position) => ({ name: `r${position}`, ...one })),
-        ),
+      ...policies.map(({ tier, mode, subject, narrowed, except, rules }, index) =>
+        tierPolicy(`p${index}`, tier, {
+          priority: (index * 7) % 5,
+          mode,
+          subject: { tenants: tenantsOf(tier, subject, tenants.length), ...narrowed },
+          except: exceptOf(tier, except, tenants.length),
+          // A tenant's own policy may not route to just any upstream.
+          rules: rules
+            .map((one, position) => ({ name: `r${position}`, ...one }))
+            .map((one) =>
+              tier === "Tenant" && one.action === "Route" ? { ...one, action: "Accept", route: undefined } : one,
+            ),
+        }),
       ),
     ),
   );
+
+type Except = readonly [who: object, tenants: readonly string[] | undefined];
+
+function exceptOf(tier: TierName, except: Except | undefined, count: number): object | undefined {
+  if (except === undefined) return undefined;
+  const [named, tenants] = except;
+  const known = tier === "Tenant" ? undefined : tenants?.filter((name) => Number(name.slice(1)) < count);
+  const whole = { ...named, ...(known !== undefined && known.length > 0 ? { tenants: known } : {}) };
+  return Object.keys(whole).length > 0 ? whole : undefined;
+}
+
+/** Undefined: all of them. */
+function tenantsOf(tier: TierName, subject: readonly number[], count: number): string[] | undefined {
+  const named = [...new Set(subject.map((number) => `t${number % count}`))];
+  if (tier === "Tenant") return named.slice(0, 1);
+  return subject.length === TENANTS.length ? undefined : named;
+}
 
 export const request: fc.Arbitrary<PlainRequest> = fc.record(
   {
@@ -159,6 +267,8 @@ export const request: fc.Arbitrary<PlainRequest> = fc.record(
     path: fc.constantFrom("/one", "/two", "/three"),
     labels: fc.array(fc.constantFrom(...LABELS, "zz"), { maxLength: 5 }),
     qtype: fc.constantFrom(...TYPES, 99),
+    transport: fc.nat(4),
+    time,
   },
-  { requiredKeys: ["address", "labels", "qtype"] },
+  { requiredKeys: ["address", "labels", "qtype", "transport", "time"] },
 );

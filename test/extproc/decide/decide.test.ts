@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { fnv1a } from "../../../extproc/compiled/hash.ts";
 import { Extent } from "../../../extproc/compiled/messages.ts";
 import { decide, MalformedRequest } from "../../../extproc/decide/decide.ts";
-import { addressOf, ask, documents, policy, snapshotOf, tenant, upstream } from "../compile/compile-text.ts";
+import {
+  addressOf,
+  ask,
+  documents,
+  policy,
+  snapshotOf,
+  tenant,
+  tierPolicy,
+  upstream,
+} from "../compile/compile-text.ts";
 
 const PRINCIPAL = "spiffe://d.example/ns/web/sa/api";
 
@@ -35,9 +44,14 @@ describe("decide: names and rules", () => {
         transports: 0,
         lifetime_ms: 0,
       },
-      deny: { rcode: 3, ede_code: 15, ede_text: "policy p/deny-com", ttl: 30, soa_labels: 1 },
+      deny: { rcode: 3, ede_code: 15, ede_text: "policy p/deny-com", ttl: 30, soa_labels: 1, form: 0, records: [] },
       policy: "p",
       rule: "deny-com",
+      audits: [],
+      delays: [],
+      ttl_min: 0,
+      ttl_max: 0,
+      alternatives: [],
     });
     assert.ok("forward" in ask(snapshot, { name: "com" }));
     assert.equal(ask(snapshot, { name: "com" }).scope.extent, Extent.EXACT);
@@ -128,6 +142,8 @@ describe("decide: names and rules", () => {
       ede_text: "because",
       ttl: 300,
       soa_labels: 0,
+      form: 0,
+      records: [],
     });
   });
 
@@ -140,13 +156,267 @@ describe("decide: names and rules", () => {
 
   it("refuses what no worker sends", () => {
     const snapshot = withRules({ name: "r", match: { names: ["*"] }, action: "Deny" });
-    const request = { address: addressOf("10.0.0.1"), listener: "l", transport: 0, qtype: 1 } as const;
+    const request = { address: addressOf("10.0.0.1"), listener: "l", transport: 0, qtype: 1, time: 0 } as const;
     const names = [[], [1], [1, 97], [0, 0], [64, 0], [192, 12], Array(256).fill(0), [1, 97, 0, 0]];
     for (const name of names) {
       assert.throws(() => decide(snapshot, { ...request, qname: Uint8Array.from(name) }), MalformedRequest);
     }
     const address = new Uint8Array(5);
     assert.throws(() => decide(snapshot, { ...request, address, qname: Uint8Array.of(0) }), MalformedRequest);
+  });
+});
+
+describe("decide: how a denial looks", () => {
+  const denied = (response: object, match: object = { names: ["*"] }) => {
+    const verdict = ask(withRules({ name: "r", match, action: "Deny", response }), { name: "x.com" });
+    assert.ok("deny" in verdict);
+    const { rcode, form, ttl, ede_code, records } = verdict.deny;
+    return [rcode, form, ttl, ede_code, records.map(({ type, data }) => `${type} ${data}`).join(", ")];
+  };
+
+  it("is NXDOMAIN, NODATA or REFUSED, or nothing, or a truncated message, or addresses", () => {
+    assert.deepEqual(denied({}), [3, 0, 30, 15, ""]);
+    assert.deepEqual(denied({ code: "NODATA", ttl: "5s" }), [0, 0, 5, 15, ""]);
+    assert.deepEqual(denied({ code: "REFUSED" }), [5, 0, 0, 15, ""]);
+    assert.deepEqual(denied({ code: "Drop" }), [3, 1, 30, 15, ""]);
+    assert.deepEqual(denied({ code: "Truncate", ede: "Filtered" }), [3, 2, 30, 17, ""]);
+    assert.deepEqual(denied({ code: "Truncate" }, { names: ["*"], types: ["A"] }), [0, 2, 30, 15, ""]);
+    const records = "1 wAACAQ==, 28 IAENuAAAAAAAAAAAAAAAAQ==, 1 wAACAg==";
+    const addresses = ["192.0.2.1", "2001:db8::1", "192.0.2.2"];
+    assert.deepEqual(denied({ addresses, ttl: "1m" }), [0, 3, 60, 4, records]);
+    assert.equal(denied({ addresses, ede: "Blocked" })[3], 15);
+  });
+});
+
+describe("decide: tiers", () => {
+  const t = tenant("t", { match: everyone, upstream: "public" });
+  const set = (...policies: object[]) => snapshotOf(documents(upstream("public"), t, ...policies));
+  const rule = (name: string, action: string, ...names: string[]) => ({ name, action, match: { names } });
+  const decided = (snapshot: ReturnType<typeof set>, name: string) => {
+    const verdict = ask(snapshot, { name });
+    return `${"deny" in verdict ? "deny" : "forward"} ${verdict.policy}/${verdict.rule}`;
+  };
+
+  it("are asked in order: a tenant lifts nothing that an admin denied, and the baseline is asked last", () => {
+    const snapshot = set(
+      tierPolicy("first", "Admin", {
+        priority: 9,
+        subject: { tenants: ["t"] },
+        rules: [rule("deny", "Deny", "*.com"), rule("own", "Pass", "*.org"), rule("late", "Deny", "*.org")],
+      }),
+      tierPolicy("own", "Tenant", {
+        priority: 1,
+        subject: { tenants: ["t"] },
+        rules: [rule("ok", "Accept", "*.com", "a.org"), rule("up", "Pass", "b.org")],
+      }),
+      tierPolicy("last", "Baseline", { priority: 0, subject: {}, rules: [rule("deny", "Deny", "*")] }),
+    );
+    assert.equal(decided(snapshot, "x.com"), "deny first/deny");
+    assert.equal(decided(snapshot, "a.org"), "forward own/ok");
+    assert.equal(decided(snapshot, "b.org"), "deny last/deny");
+    assert.equal(decided(snapshot, "c.net"), "deny last/deny");
+  });
+
+  it("leave the rest of a tier after a Pass, the policies after it too", () => {
+    const of = (name: string, priority: number, ...rules: object[]) =>
+      tierPolicy(name, "Admin", { priority, subject: {}, rules });
+    const snapshot = set(of("a", 1, rule("pass", "Pass", "*.com")), of("b", 2, rule("deny", "Deny", "*")));
+    assert.equal(decided(snapshot, "x.com"), "forward /");
+    assert.equal(decided(snapshot, "x.org"), "deny b/deny");
+  });
+});
+
+describe("decide: modes", () => {
+  const audits = (verdict: ReturnType<typeof ask>) =>
+    verdict.audits.map((one) => `${one.policy}/${one.rule} ${one.action}`);
+
+  it("go on past a rule on trial, and tell the first of a policy that would have ended it", () => {
+    const snapshot = withRules(
+      { name: "a", mode: "Audit", match: { names: ["*.com"] }, action: "Deny" },
+      { name: "b", mode: "Audit", match: { names: ["x.com"] }, action: "Accept" },
+      { name: "c", mode: "Disabled", match: { names: ["*"] }, action: "Deny" },
+      { name: "d", match: { names: ["x.com"] }, action: "Deny" },
+      { name: "e", mode: "Audit", match: { names: ["*"] }, action: "Pass" },
+    );
+    const denied = ask(snapshot, { name: "x.com" });
+    assert.ok("deny" in denied && denied.rule === "d");
+    assert.deepEqual(audits(denied), ["p/a 1"]);
+    const passed = ask(snapshot, { name: "y.com" });
+    assert.ok("forward" in passed && passed.rule === "");
+    assert.deepEqual(audits(passed), ["p/a 1"]);
+    assert.deepEqual(audits(ask(snapshot, { name: "y.org" })), ["p/e 2"]);
+  });
+
+  it("take a policy on trial as one: what it would have accepted, it would not have denied", () => {
+    const trial = (mode: string) =>
+      documents(
+        upstream("public"),
+        tenant("t", { match: everyone, upstream: "public" }),
+        tierPolicy("q", "Admin", {
+          priority: 1,
+          mode,
+          subject: {},
+          rules: [
+            { name: "ok", match: { names: ["ok.com"] }, action: "Accept" },
+            { name: "no", match: { names: ["*.com"] }, action: "Deny" },
+          ],
+        }),
+        policy("p", 1, ["t"], [{ name: "no", match: { names: ["ok.com"] }, action: "Deny" }]),
+      );
+    const snapshot = snapshotOf(trial("Audit"));
+    assert.deepEqual(audits(ask(snapshot, { name: "ok.com" })), ["q/ok 0"]);
+    assert.equal(ask(snapshot, { name: "ok.com" }).policy, "p");
+    assert.deepEqual(audits(ask(snapshot, { name: "x.com" })), ["q/no 1"]);
+    const asleep = ask(snapshotOf(trial("Disabled")), { name: "x.com" });
+    assert.deepEqual([audits(asleep), "forward" in asleep], [[], true]);
+  });
+});
+
+describe("decide: circumstances", () => {
+  const NOON = Date.UTC(2026, 0, 5, 12); // a Monday
+  const MINUTE = 60_000;
+
+  it("ask for a transport, and say for which a verdict holds", () => {
+    const snapshot = withRules(
+      { name: "dot", match: { names: ["*.com"], transports: ["DoT", "DoH"] }, action: "Accept" },
+      { name: "rest", match: { names: ["*.com"] }, action: "Deny" },
+    );
+    const accepted = ask(snapshot, { name: "x.com", transport: 3 });
+    assert.deepEqual([accepted.rule, accepted.scope.transports], ["dot", 0b01100]);
+    const denied = ask(snapshot, { name: "x.com", transport: 0 });
+    assert.deepEqual([denied.rule, denied.scope.transports], ["rest", 0b10011]);
+    assert.equal(ask(snapshot, { name: "x.org", transport: 0 }).scope.transports, 0);
+  });
+
+  const scheduled = (schedule: object) =>
+    withRules({ name: "r", match: { names: ["*.com"], schedule }, action: "Deny" });
+  const at = (snapshot: ReturnType<typeof scheduled>, time: number) => {
+    const verdict = ask(snapshot, { name: "x.com", time });
+    assert.equal(verdict.scope.extent, Extent.BELOW, "a schedule narrows no names");
+    return [verdict.rule === "r", verdict.scope.lifetime_ms / MINUTE];
+  };
+
+  it("ask for a time, and hold until it is over", () => {
+    const office = scheduled({ days: ["Mon", "Tue"], between: ["08:00", "18:00"], timeZone: "UTC" });
+    assert.deepEqual(at(office, NOON), [true, 360]);
+    assert.deepEqual(at(office, NOON - 4 * 60 * MINUTE - 1), [false, 1 / MINUTE]);
+    assert.deepEqual(at(office, NOON + 6 * 60 * MINUTE - 1), [true, 1 / MINUTE]);
+    assert.deepEqual(at(office, NOON + 6 * 60 * MINUTE), [false, 14 * 60]);
+    // Wednesday: nothing changes for more than a day.
+    assert.deepEqual(at(office, NOON + 48 * 60 * MINUTE), [false, 24 * 60]);
+    assert.equal(ask(office, { name: "x.org", time: NOON }).scope.lifetime_ms, 0);
+  });
+
+  it("take a night for the day on which it begins", () => {
+    const night = scheduled({ days: ["Mon"], between: ["22:00", "06:00"] });
+    assert.deepEqual(at(night, NOON), [false, 600]);
+    assert.deepEqual(at(night, NOON + 15 * 60 * MINUTE), [true, 180]);
+    assert.deepEqual(at(night, NOON - 11 * 60 * MINUTE), [false, 21 * 60]);
+  });
+
+  it("go by the clock on the wall, which is put forward and back", () => {
+    const berlin = scheduled({ between: ["08:00", "18:00"], timeZone: "Europe/Berlin" });
+    assert.deepEqual(at(berlin, NOON), [true, 300]);
+    assert.deepEqual(at(berlin, Date.UTC(2026, 6, 6, 6)), [true, 600]);
+    // The night in which 2:00 becomes 3:00: the verdict ends there, whatever the window.
+    assert.deepEqual(at(berlin, Date.UTC(2026, 2, 29, 0)), [false, 60]);
+    assert.deepEqual(at(berlin, Date.UTC(2026, 2, 29, 1)), [false, 300]);
+  });
+
+  it("leave to chance what has a percentage, and go on", () => {
+    const snapshot = withRules(
+      { name: "trial", mode: "Audit", match: { names: ["*.com"], percent: 50 }, action: "Deny" },
+      { name: "some", match: { names: ["*.com"], percent: 0.5 }, action: "Deny", response: { code: "REFUSED" } },
+      { name: "more", match: { names: ["x.com"], percent: 100 }, action: "Accept" },
+      { name: "rest", match: { names: ["*.com"] }, action: "Deny" },
+    );
+    const verdict = ask(snapshot, { name: "x.com" });
+    assert.deepEqual([verdict.rule, "deny" in verdict], ["rest", true]);
+    const told = verdict.alternatives.map((one) => [one.chance, one.rule, "deny" in one, one.audits.length]);
+    assert.deepEqual(told, [
+      [50, "some", true, 1],
+      [10_000, "more", false, 1],
+    ]);
+    assert.deepEqual(verdict.audits, [{ policy: "p", rule: "trial", action: 1, chance: 5000 }]);
+    const below = ask(snapshot, { name: "y.com" });
+    assert.deepEqual([below.scope.extent, below.scope.labels], [Extent.BELOW, 1], "a percentage narrows no names");
+  });
+});
+
+describe("decide: whom a policy speaks of", () => {
+  const deny = [{ name: "r", match: { names: ["*"] }, action: "Deny" }];
+  const set = (subject: object, except?: object) =>
+    snapshotOf(
+      documents(
+        upstream("public"),
+        tenant("t", { match: [{ cidrs: ["10.0.0.0/8", "fd00::/8"] }], upstream: "public" }),
+        tenant("s", { match: [{ cidrs: ["11.0.0.0/8"] }], upstream: "public" }),
+        tierPolicy("p", "Admin", { priority: 1, subject, except, rules: deny }),
+      ),
+    );
+  const who = (snapshot: ReturnType<typeof set>, asked: Parameters<typeof ask>[1]) => {
+    const verdict = ask(snapshot, asked);
+    const { subject, tenant: name, prefix } = verdict.client;
+    return `${name}/${prefix} ${"deny" in verdict ? "deny" : "forward"} ${Math.floor(subject / 4096)} ${subject % 4096}`;
+  };
+
+  it("may be some blocks: they are a subject of their own, and the client's block ends with them (traps 1)", () => {
+    const snapshot = set({ tenants: ["t"], cidrs: ["10.1.0.0/16", "fd00:1::/32"] });
+    assert.equal(who(snapshot, { from: "10.1.2.3" }), "t/16 deny 1 4");
+    assert.equal(who(snapshot, { from: "10.2.2.3" }), "t/15 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.128.2.3" }), "t/9 forward 0 4");
+    assert.equal(who(snapshot, { from: "11.1.2.3" }), "s/8 forward 0 3");
+    assert.equal(who(snapshot, { from: "fd00:1::1" }), "t/32 deny 1 4");
+    assert.equal(who(snapshot, { from: "::ffff:10.1.2.3" }), "t/112 deny 1 4");
+    assert.equal(snapshot.revision.evidence, 0);
+  });
+
+  it("may be some principals: then it matters who shows which", () => {
+    const snapshot = set({ principals: ["spiffe://d.example/ns/*/sa/api"] });
+    assert.equal(snapshot.revision.evidence, 1);
+    assert.equal(who(snapshot, { from: "10.1.2.3", principal: PRINCIPAL }), "t/8 deny 1 4");
+    assert.equal(who(snapshot, { from: "11.1.2.3", principal: PRINCIPAL }), "s/8 deny 1 3");
+    assert.equal(who(snapshot, { from: "10.1.2.3", principal: `${PRINCIPAL}2` }), "t/8 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.1.2.3" }), "t/8 forward 0 4");
+  });
+
+  it("asks for all fields at once, and leaves out whom all fields of the exception have", () => {
+    const snapshot = set(
+      { principals: ["spiffe://d.example/ns/*/sa/api"], cidrs: ["10.1.0.0/16", "11.0.0.0/8"] },
+      { tenants: ["t"], cidrs: ["10.1.2.0/24"] },
+    );
+    assert.equal(who(snapshot, { from: "10.1.1.1", principal: PRINCIPAL }), "t/23 deny 1 4");
+    assert.equal(who(snapshot, { from: "10.1.2.1", principal: PRINCIPAL }), "t/24 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.3.0.0", principal: PRINCIPAL }), "t/15 forward 0 4");
+    assert.equal(who(snapshot, { from: "10.1.1.1" }), "t/8 forward 0 4");
+    assert.equal(who(snapshot, { from: "11.0.0.1", principal: PRINCIPAL }), "s/8 deny 1 3");
+  });
+
+  it("may be all tenants but some", () => {
+    const snapshot = set({}, { tenants: ["t"] });
+    assert.equal(who(snapshot, { from: "10.1.1.1" }), "t/8 forward 0 4");
+    assert.equal(who(snapshot, { from: "11.1.1.1" }), "s/8 deny 0 3");
+  });
+
+  it("tells a hundred conditions of one tenant apart", () => {
+    const blocks = Array.from({ length: 100 }, (_, index) => `10.${index}.0.0/16`);
+    const snapshot = snapshotOf(
+      documents(
+        upstream("public"),
+        tenant("t", { match: [{ cidrs: ["10.0.0.0/8"] }], upstream: "public" }),
+        ...blocks.map((block, index) =>
+          tierPolicy(`p${index}`, "Admin", { priority: index, subject: { cidrs: [block] }, rules: deny }),
+        ),
+      ),
+    );
+    const subjects = new Set<number>();
+    for (let index = 0; index <= 100; index++) {
+      const { client, policy: by } = ask(snapshot, { from: `10.${index}.2.3` });
+      assert.equal(by, index === 100 ? "" : `p${index}`);
+      assert.ok(Number.isSafeInteger(client.subject) && client.subject % 4096 === 3);
+      subjects.add(client.subject);
+    }
+    assert.equal(subjects.size, 101);
   });
 });
 
@@ -185,6 +455,115 @@ describe("decide: forwarding", () => {
     assert.equal(forward("10.0.0.1", "a.org")?.view, forward("11.0.0.1", "a.org")?.view);
     assert.notEqual(forward("10.0.0.1", "a.org", "Own")?.view, forward("11.0.0.1", "a.org", "Own")?.view);
     assert.notEqual(forward("11.0.0.1", "a.corp.example")?.view, forward("11.0.0.1", "a.x.corp.example")?.view);
+  });
+});
+
+describe("decide: answers", () => {
+  it("are records of our own, or a CNAME with the place where its name is asked for", () => {
+    const answer = (name: string, ...records: string[]) => ({
+      name,
+      match: { names: [`*.${name}`] },
+      action: "Answer",
+      answer: { records, ttl: "10s" },
+    });
+    const set = (cache: string) =>
+      snapshotOf(
+        documents(
+          upstream("a"),
+          upstream("b", { ecs: true }),
+          tenant("t", { match: everyone, upstream: "a", cache, forward: [{ zones: ["corp.example"], upstream: "b" }] }),
+          policy(
+            "p",
+            1,
+            ["t"],
+            [
+              answer("one", "A 192.0.2.1", 'TXT "a b" c', "HTTPS 1 . alpn=h2,h3 port=8443"),
+              answer("two", "CNAME WWW.corp.example."),
+            ],
+          ),
+        ),
+      );
+    const snapshot = set("Shared");
+    const one = ask(snapshot, { name: "x.one" });
+    assert.ok("answer" in one);
+    const data = one.answer.records.map(
+      ({ type, data: octets }) => `${type} ${Buffer.from(octets, "base64").toString("hex")}`,
+    );
+    assert.deepEqual(data, ["1 c0000201", "16 036120620163", "65 000100000100060268320268330003000220fb"]);
+    assert.deepEqual([one.answer.ttl, one.answer.soa_labels, one.answer.alias, one.rule], [10, 1, "", "one"]);
+    const two = ask(snapshot, { name: "x.two" });
+    assert.ok("answer" in two);
+    assert.equal(Buffer.from(two.answer.alias, "base64").toString(), "\x03www\x04corp\x07example\x00");
+    assert.equal(two.answer.forward?.upstream, 2);
+    const target = ask(snapshot, { name: "www.corp.example" });
+    assert.ok("forward" in target && target.forward.view !== two.answer.forward?.view);
+    assert.deepEqual([two.scope.labels, two.scope.extent], [1, Extent.BELOW], "the target narrows nothing");
+    const own = ask(set("Own"), { name: "x.two" });
+    assert.ok("answer" in own && own.answer.forward?.view !== two.answer.forward?.view);
+  });
+});
+
+describe("decide: faults", () => {
+  it("end as a denial would, or only put off what comes after them", () => {
+    const snapshot = withRules(
+      { name: "slow", match: { names: ["*.com"], percent: 5 }, action: "Fault", fault: { delay: "200ms" } },
+      { name: "some", match: { names: ["*.com"], percent: 1 }, action: "Fault", fault: { code: "Drop", delay: "1s" } },
+      { name: "more", match: { names: ["*.com"] }, action: "Fault", fault: { delay: "1s500ms" } },
+      { name: "cut", match: { names: ["x.com"] }, action: "Fault", fault: { code: "Truncate" } },
+      { name: "broken", match: { names: ["x.com"] }, action: "Fault", fault: { code: "SERVFAIL" } },
+      { name: "deny", match: { names: ["*.com"] }, action: "Deny" },
+    );
+    const slow = { chance: 500, milliseconds: 200 };
+    const more = { chance: 0, milliseconds: 1500 };
+    const denied = ask(snapshot, { name: "y.com" });
+    assert.deepEqual([denied.rule, denied.delays], ["deny", [slow, more]]);
+    const [some] = denied.alternatives;
+    assert.deepEqual([some?.rule, some?.delays], ["some", [slow, { chance: 0, milliseconds: 1000 }]]);
+    const cut = ask(snapshot, { name: "x.com", transport: 0 });
+    assert.deepEqual("fault" in cut && cut.fault, { rcode: 0, form: 2, ede_text: "policy p/cut" });
+    assert.equal(cut.scope.transports, 1);
+    const broken = ask(snapshot, { name: "x.com", transport: 1 });
+    assert.deepEqual("fault" in broken && broken.fault, { rcode: 2, form: 0, ede_text: "policy p/broken" });
+    assert.equal(broken.scope.transports, 0b11110);
+  });
+});
+
+describe("decide: routes", () => {
+  it("go elsewhere, into the view that all who go there share", () => {
+    const route = (name: string, upstreamName: string, percent?: number) => ({
+      name,
+      match: { names: [`*.${name}`], percent },
+      action: "Route",
+      route: { upstream: upstreamName },
+    });
+    const snapshot = snapshotOf(
+      documents(
+        upstream("a"),
+        upstream("b", { ecs: true }),
+        tenant("t", {
+          match: [{ cidrs: ["10.0.0.0/8"] }],
+          upstream: "a",
+          forward: [{ zones: ["com"], upstream: "a" }],
+        }),
+        tenant("s", { match: [{ cidrs: ["11.0.0.0/8"] }], upstream: "b" }),
+        tenant("o", { match: [{ cidrs: ["12.0.0.0/8"] }], upstream: "b", cache: "Own" }),
+        tierPolicy("p", "Admin", { priority: 1, subject: {}, rules: [route("com", "b"), route("org", "b", 10)] }),
+      ),
+    );
+    const places = (from: string, name: string) => {
+      const verdict = ask(snapshot, { from, name });
+      return [verdict, ...verdict.alternatives].map((one) => ("forward" in one ? one.forward : undefined));
+    };
+    const [routed] = places("10.0.0.1", "x.com");
+    const [usual, canary] = places("10.0.0.1", "x.org");
+    assert.deepEqual([routed?.upstream, usual?.upstream, canary?.upstream], [2, 1, 2]);
+    assert.equal(canary?.view, routed?.view);
+    assert.equal(places("11.0.0.1", "x.com")[0]?.view, routed?.view);
+    assert.equal(places("11.0.0.1", "x.net")[0]?.view, routed?.view);
+    const [own] = places("12.0.0.1", "x.com");
+    assert.notEqual(own?.view, routed?.view);
+    assert.equal(places("12.0.0.1", "x.net")[0]?.view, own?.view);
+    assert.equal(ask(snapshot, { from: "10.0.0.1", name: "x.com" }).rule, "com");
   });
 });
 
@@ -276,6 +655,8 @@ describe("decide: who asks", () => {
       ede_text: "unknown client",
       ttl: 10,
       soa_labels: 0,
+      form: 0,
+      records: [],
     });
     assert.equal(verdict.scope.extent, Extent.AT_OR_BELOW);
     const fallback = ask(snapshotOf(""), {});

@@ -6,7 +6,7 @@ import ipaddr from "ipaddr.js";
 import type { NamePattern } from "../../../extproc/resources/name-pattern.ts";
 import type { Network } from "../../../extproc/resources/network.ts";
 import type { PrincipalPattern } from "../../../extproc/resources/principal.ts";
-import type { DnsPolicy, MatchEntry, Resource, Tenant } from "../../../extproc/resources/schema.ts";
+import type { MatchEntry, Policy, Resource, Rule, Tenant } from "../../../extproc/resources/schema.ts";
 
 export interface PlainRequest {
   readonly address: string;
@@ -17,6 +17,10 @@ export interface PlainRequest {
   /** Leftmost first, lower case. */
   readonly labels: readonly string[];
   readonly qtype: number;
+  /** Transport of verdict.proto. */
+  readonly transport: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
 }
 
 export interface PlainVerdict {
@@ -24,41 +28,197 @@ export interface PlainVerdict {
   readonly policy: string;
   readonly rule: string;
   readonly action: string;
+  /** Rules in mode Audit that matched: `policy/rule action percent`. */
+  readonly audits: readonly string[];
+  /** What puts the answer off: milliseconds and percentage. */
+  readonly delays: readonly string[];
+  /** Bounds of TTLs. */
+  readonly ttl: string;
+  /** What comes about by chance instead, with the percentage in front of it. */
+  readonly alternatives: readonly string[];
 }
+
+/** A verdict names no more. */
+const MAX_AUDITS = 8;
+const MAX_DELAYS = 8;
 
 export function judgePlainly(resources: readonly Resource[], request: PlainRequest): PlainVerdict {
   const tenants = resources.filter((one) => one.kind === "Tenant");
   const client = whose(tenants, request);
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
-  if (tenant === undefined) return { client, policy: "", rule: "", action: "deny 5" };
+  if (tenant === undefined)
+    return { client, policy: "", rule: "", action: "deny 5", audits: [], delays: [], ttl: "0-0", alternatives: [] };
   const policies = resources
-    .filter((one) => one.kind === "DnsPolicy")
-    .filter((one) => one.spec.subject.tenants.includes(tenant.metadata.name))
-    .sort((a, b) => a.spec.priority - b.spec.priority);
-  const decisive = firstRule(policies, request);
-  if (decisive?.rule.action === "Deny") {
-    const { policy, rule } = decisive;
-    const code = rule.response?.code ?? (rule.match.types ? "NODATA" : "NXDOMAIN");
-    const rcode = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code];
-    return { client, policy: policy.metadata.name, rule: rule.name, action: `deny ${rcode}` };
-  }
-  const judged = { client, policy: decisive?.policy.metadata.name ?? "", rule: decisive?.rule.name ?? "" };
+    .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
+    .filter((policy) => speaksOf(policy, tenant.metadata.name, request));
+  const audited: Decisive[] = [];
+  const draws: Draw[] = [];
+  const delaying: Rule[] = [];
+  const decisive = decidingRule(policies, request, audited, draws, delaying);
+  const clamps = (rules: readonly Rule[]) => {
+    const bounds = rules.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl]));
+    const max = Math.min(...bounds.map((one) => one.max ?? Number.POSITIVE_INFINITY));
+    const min = Math.min(max, Math.max(0, ...bounds.map((one) => one.min ?? 0)));
+    return `${min}-${max === Number.POSITIVE_INFINITY ? 0 : max}`;
+  };
+  const putsOff = (rules: readonly Rule[]) => rules.filter(({ action }) => action === "Fault");
+  const delays = putsOff(delaying)
+    .slice(0, MAX_DELAYS)
+    .map(({ fault, match }) => `${fault?.delay}ms ${match.percent ?? 0}`);
+  const ownDelay = (rule: Rule | undefined) => (rule?.fault?.delay === undefined ? [] : [`${rule.fault.delay}ms 0`]);
   const upstream = upstreamOf(tenant, request.labels);
-  return { ...judged, action: upstream === undefined ? "deny 5" : `forward ${upstream}` };
+  const audits = audited
+    .slice(0, MAX_AUDITS)
+    .map((one) => `${nameOf(one)} ${one.rule.action} ${one.rule.match.percent ?? 0}`);
+  return {
+    client,
+    policy: decisive?.policy.metadata.name ?? "",
+    rule: decisive?.rule.name ?? "",
+    action: actionOf(decisive?.rule, upstream, tenant),
+    audits,
+    delays: [...delays, ...ownDelay(decisive?.rule)],
+    ttl: clamps(delaying),
+    alternatives: draws.map((draw) => {
+      const before = [...delays.slice(0, putsOff(delaying.slice(0, draw.delays)).length), ...ownDelay(draw.rule)];
+      const action = actionOf(draw.rule, upstream, tenant);
+      return `${draw.rule.match.percent}% ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
+    }),
+  };
 }
 
-function firstRule(policies: readonly DnsPolicy[], { labels, qtype }: PlainRequest) {
+function nameOf({ policy, rule }: Decisive): string {
+  return `${policy.metadata.name}/${rule.name}`;
+}
+
+function actionOf(rule: Rule | undefined, upstream: string | undefined, tenant: Tenant): string {
+  if (rule?.action === "Answer") {
+    const [record] = rule.answer?.records ?? [];
+    if (record?.type !== 5) return `answer ${record?.type}`;
+    const target = record.text.replace("CNAME ", "");
+    const place = upstreamOf(tenant, target.split("."));
+    return place === undefined ? "deny 5" : `answer ${target} by ${place}`;
+  }
+  if (rule?.action === "Fault") return `fault ${rule.fault?.code}`;
+  if (rule?.action === "Route") return `forward ${rule.route?.upstream}`;
+  if (rule?.action !== "Deny") return upstream === undefined ? "deny 5" : `forward ${upstream}`;
+  const { code, addresses } = rule.response ?? {};
+  if (addresses !== undefined) return `deny 0 addresses ${addresses.map((octets) => octets.length).join(" ")}`;
+  const usual = rule.match.types ? 0 : 3;
+  if (code === undefined) return `deny ${usual}`;
+  if (code === "Drop" || code === "Truncate") return `deny ${usual} ${code}`;
+  return `deny ${{ NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code]}`;
+}
+
+function speaksOf({ spec: { subject, except } }: Policy, tenant: string, request: PlainRequest): boolean {
+  const isOneOf = (who: NonNullable<Policy["spec"]["except"]> & { tenants?: readonly string[] | undefined }) =>
+    (who.tenants === undefined || who.tenants.includes(tenant)) &&
+    (who.principals === undefined ||
+      who.principals.some((pattern) => specificity(pattern, request.principal) !== undefined)) &&
+    (who.cidrs === undefined || longestBlock(who.cidrs, request.address) !== undefined);
+  return isOneOf(subject) && !(except !== undefined && isOneOf(except));
+}
+
+interface Decisive {
+  readonly policy: Policy;
+  readonly rule: Rule;
+}
+
+interface Draw extends Decisive {
+  /** Audits and delays that were met before it. */
+  readonly audits: number;
+  readonly delays: number;
+}
+
+/** Tier after tier; in a tier by priority, in a policy rule after rule; a Pass goes on with the next tier. */
+function decidingRule(
+  policies: readonly Policy[],
+  request: PlainRequest,
+  audited: Decisive[],
+  draws: Draw[],
+  delaying: Rule[],
+): Decisive | undefined {
+  for (const tier of ["Admin", "Tenant", "Baseline"]) {
+    const found = decidingRuleOf(
+      policies
+        .filter((policy) => (policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier) === tier)
+        .toSorted((a, b) => a.spec.priority - b.spec.priority),
+      request,
+      audited,
+      draws,
+      delaying,
+    );
+    if (found !== undefined && found.rule.action !== "Pass") return found;
+  }
+  return undefined;
+}
+
+function decidingRuleOf(
+  policies: readonly Policy[],
+  request: PlainRequest,
+  audited: Decisive[],
+  draws: Draw[],
+  delaying: Rule[],
+): Decisive | undefined {
   for (const policy of policies) {
+    if (policy.spec.mode === "Disabled") continue;
+    // What is in mode Audit is written down and has no word: of a policy up to the first that would surely have ended it.
+    let ended = false;
     for (const rule of policy.spec.rules) {
-      const { names, types } = rule.match;
-      if (names !== undefined && !names.some((pattern) => matchesName(pattern, labels))) continue;
-      if (types !== undefined && !types.includes(qtype)) continue;
-      // There is one tier: what passes it is decided by nobody.
-      return rule.action === "Pass" ? undefined : { policy, rule };
+      if (rule.mode === "Disabled" || !matches(rule, request)) continue;
+      const percent = rule.match.percent;
+      // A rule that only puts the answer off, or bounds its TTLs, decides nothing.
+      const decides = rule.action !== "Ttl" && (rule.action !== "Fault" || rule.fault?.code !== undefined);
+      if (policy.spec.mode === "Audit" || rule.mode === "Audit") {
+        if (!ended) audited.push({ policy, rule });
+        ended ||= percent === undefined && decides;
+      } else if (!decides) {
+        delaying.push(rule);
+      } else if (percent === undefined) {
+        return { policy, rule };
+      } else {
+        draws.push({ policy, rule, audits: audited.length, delays: delaying.length });
+      }
     }
   }
   return undefined;
 }
+
+function matches({ match, fault }: Rule, { labels, qtype, transport, time }: PlainRequest): boolean {
+  const { names, types, transports, schedule } = match;
+  const over = ["UDP", "TCP", "DoT", "DoH", "DoH3"][transport];
+  return (
+    (names === undefined || names.some((pattern) => matchesName(pattern, labels))) &&
+    (types === undefined || types.includes(qtype)) &&
+    (fault?.code !== "Truncate" || over === "UDP") &&
+    (transports === undefined || transports.some((one) => one === over)) &&
+    (schedule === undefined || isWithin(schedule, time))
+  );
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** By the clock on the wall; a window over midnight is of the day on which it begins. */
+function isWithin({ days, between, timeZone }: NonNullable<Rule["match"]["schedule"]>, time: number): boolean {
+  const format =
+    formats.get(timeZone) ??
+    new Intl.DateTimeFormat("en-US", {
+      timeZone,
+      weekday: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+    });
+  formats.set(timeZone, format);
+  const [day = "", hour = "", minute = ""] = format.format(time).split(/[ ,:]+/);
+  const now = Number(hour) * 60 + Number(minute);
+  const [start, end] = between ?? [0, 24 * 60];
+  const yesterday = WEEK[(WEEK.indexOf(day) + 6) % 7];
+  const on = (which: string | undefined) => days === undefined || days.some((one) => one === which);
+  if (start < end) return on(day) && now >= start && now < end;
+  return (on(day) && now >= start) || (on(yesterday) && now < end);
+}
+
+const WEEK = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 function textOf(pattern: NamePattern): string[] {
   return pattern.labels.map((label) => Buffer.from(label).toString("latin1"));
@@ -134,12 +294,22 @@ function claimsHold({ serverNames, paths }: MatchEntry, { serverName, path }: Pl
   );
 }
 
+const addresses = new Map<string, ReturnType<typeof ipaddr.process>>();
+const blocks = new Map<string, ReturnType<typeof ipaddr.parseCIDR>>();
+
+/** Reading addresses takes most of the time that there is. */
+function remember<T>(known: Map<string, T>, text: string, read: (text: string) => T): T {
+  const found = known.get(text) ?? read(text);
+  known.set(text, found);
+  return found;
+}
+
 /** -1: no block is asked for; undefined: none of them holds the address. */
 function longestBlock(cidrs: readonly Network[] | undefined, address: string): number | undefined {
   if (cidrs === undefined) return -1;
-  const parsed = ipaddr.process(address);
+  const parsed = remember(addresses, address, (text) => ipaddr.process(text));
   const lengths = cidrs
-    .map(({ text }) => ipaddr.parseCIDR(text))
+    .map(({ text }) => remember(blocks, text, (block) => ipaddr.parseCIDR(block)))
     .filter(([base, length]) => base.kind() === parsed.kind() && parsed.match(base, length))
     .map(([, length]) => length);
   return lengths.length === 0 ? undefined : Math.max(...lengths);

@@ -13,11 +13,10 @@ describe("verdicts and revisions as messages", () => {
     const octets = encoder.encode(encoder.fromObject(message)).finish();
     return encoder.toObject(encoder.decode(octets), { longs: String, enums: Number, defaults: true, arrays: true });
   };
+  const LONG = ["revision", "sequence", "subject"];
   /** 64-bit numbers come back as text. */
   const asText = (message: object) =>
-    JSON.parse(
-      JSON.stringify(message, (key, value) => (key === "revision" || key === "sequence" ? String(value) : value)),
-    );
+    JSON.parse(JSON.stringify(message, (key, value) => (LONG.includes(key) ? String(value) : value)));
 
   const snapshot: Snapshot = snapshotOf(
     documents(

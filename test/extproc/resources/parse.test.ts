@@ -39,8 +39,8 @@ spec:
       'demo.yaml: document 2, line 16, spec.priority: expected a number, got "100"',
       'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
       'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
-      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, got "Allow"',
-      'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored or a map, got "Bloked"',
+      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Ttl, Fault, got "Allow"',
+      'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored, ForgedAnswer or a map, got "Bloked"',
       "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
     ]);
   });
@@ -54,7 +54,7 @@ spec:
     [
       "an unknown kind",
       `${HEAD}kind: Tennant\n`,
-      /kind: expected one of DnsPolicy, Settings, Tenant, Upstream, got "Tennant"/,
+      /kind: expected one of ClusterDnsPolicy, DnsPolicy, Settings, Tenant, Upstream, got "Tennant"/,
     ],
     ["a kind out of the prototype", `${HEAD}kind: toString\n`, /kind: expected one of/],
     ["a text", "hello\n", /expected a resource .*got "hello"/],
@@ -90,6 +90,186 @@ spec:
       "two rules of one name",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Pass}, {name: r, match: {names: [a]}, action: Pass}]}\n`,
       /spec.rules\[1\].name: expected a name of its own, got that of spec.rules\[0\]/,
+    ],
+    [
+      "a policy of a tenant that speaks of two",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t, s]}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /line 4, spec.subject.tenants: expected one tenant, of which a DnsPolicy alone may speak, got 2/,
+    ],
+    [
+      "a policy of a tenant that speaks of all",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.subject.tenants: expected a list, got nothing/,
+    ],
+    [
+      "a tier for a policy of a tenant",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {tier: Admin, priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.tier: expected .*, got the unknown field "tier"/,
+    ],
+    [
+      "a tenant's tier for a policy of the cluster",
+      `${HEAD}kind: ClusterDnsPolicy\nmetadata: {name: p}\nspec: {tier: Tenant, priority: 1, subject: {}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.tier: expected one of Admin, Baseline, got "Tenant"/,
+    ],
+    [
+      "a match of nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {percent: 5}, action: Deny}]}\n`,
+      /rules\[0\].match: expected names, types, transports or schedule, got none/,
+    ],
+    [
+      "a transport of another name",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {transports: [QUIC]}, action: Deny}]}\n`,
+      /transports\[0\]: expected one of UDP, TCP, DoT, DoH, DoH3, got "QUIC"/,
+    ],
+    [
+      "a schedule of no time",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {timeZone: UTC}}, action: Deny}]}\n`,
+      /match.schedule: expected days or between, got neither/,
+    ],
+    [
+      "a time of day that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {between: [8:00, "24:01"]}}, action: Deny}]}\n`,
+      /between\[0\]: expected a time of day as 08:30, up to 24:00, got "8:00"/,
+    ],
+    [
+      "a window without a length",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {between: ["08:00", "08:00"]}}, action: Deny}]}\n`,
+      /schedule.between: expected a beginning and another end/,
+    ],
+    [
+      "a time zone that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {days: [Mon], timeZone: Europe/Bonn}}, action: Deny}]}\n`,
+      /timeZone: expected a time zone as Europe.Berlin or UTC, got "Europe.Bonn"/,
+    ],
+    [
+      "a day of another language",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {schedule: {days: [Mo]}}, action: Deny}]}\n`,
+      /days\[0\]: expected one of Sun, Mon, .*, got "Mo"/,
+    ],
+    [
+      "a percentage of nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 0}, action: Deny}]}\n`,
+      /match.percent: expected .*0.*, got 0/,
+    ],
+    [
+      "a percentage of more than all",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 101}, action: Deny}]}\n`,
+      /match.percent: expected 100 or less, got 101/,
+    ],
+    [
+      "a percentage too fine",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 0.001}, action: Deny}]}\n`,
+      /match.percent: expected hundredths of a percent/,
+    ],
+    [
+      "a Pass by chance",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], percent: 5}, action: Pass}]}\n`,
+      /match.percent: expected no percent with action Pass/,
+    ],
+    [
+      "a sinkhole with a code",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Deny, response: {code: REFUSED, addresses: [192.0.2.1]}}]}\n`,
+      /response.code: expected no code beside addresses, got REFUSED/,
+    ],
+    [
+      "an address that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Deny, response: {addresses: [192.0.2.256]}}]}\n`,
+      /addresses\[0\]: expected an IPv4 or IPv6 address, got "192.0.2.256"/,
+    ],
+    [
+      "a reason for no answer",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Deny, response: {code: Drop, ede: Blocked}}]}\n`,
+      /response.ede: expected no ede with Drop/,
+    ],
+    [
+      "a Route to nowhere",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Route}]}\n`,
+      /rules\[0\].route: expected an upstream with action Route, got nothing/,
+    ],
+    [
+      "a route without a Route",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Accept, route: {upstream: u}}]}\n`,
+      /rules\[0\].route: expected no route with action Accept, got a map/,
+    ],
+    [
+      "a Fault that is none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Fault}]}\n`,
+      /rules\[0\].fault: expected delay or code with action Fault, got nothing/,
+    ],
+    [
+      "an empty fault",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Fault, fault: {}}]}\n`,
+      /rules\[0\].fault: expected delay or code, got neither/,
+    ],
+    [
+      "a delay that outlasts every client",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Fault, fault: {delay: 5s}}]}\n`,
+      /fault.delay: expected more than 0ms and at most 4s, got "5s"/,
+    ],
+    [
+      "truncation over TCP",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a], transports: [TCP]}, action: Fault, fault: {code: Truncate}}]}\n`,
+      /match.transports: expected UDP alone/,
+    ],
+    [
+      "an Answer without one",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer}]}\n`,
+      /rules\[0\].answer: expected records with action Answer, got nothing/,
+    ],
+    [
+      "a CNAME and other data",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [A 192.0.2.1, CNAME b]}}]}\n`,
+      /answer.records\[1\]: expected a CNAME alone/,
+    ],
+    [
+      "an address of another family",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [A 2001:db8::1]}}]}\n`,
+      /answer.records\[0\]: expected an IPv4 address, in a record as A 192.0.2.1, got "A 2001:db8::1"/,
+    ],
+    [
+      "a record of too few fields",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [MX mail.example]}}]}\n`,
+      /answer.records\[0\]: expected 2 fields of data, in a record as MX 10 mail.example/,
+    ],
+    [
+      "a record of no type",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [X 1]}}]}\n`,
+      /answer.records\[0\]: expected a record as A 192.0.2.1, its type a record type as A/,
+    ],
+    [
+      "data of the wrong length",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: ['TYPE65280 \\# 3 0aff']}}]}\n`,
+      /answer.records\[0\]: expected a length and so many octets/,
+    ],
+    [
+      "a service parameter twice",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Answer, answer: {records: [HTTPS 1 . port=1 port=2]}}]}\n`,
+      /answer.records\[0\]: expected each parameter once/,
+    ],
+    [
+      "bounds that are none",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Ttl}]}\n`,
+      /rules\[0\].ttl: expected min or max with action Ttl, got nothing/,
+    ],
+    [
+      "bounds that leave nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Ttl, ttl: {min: 2m, max: 1m}}]}\n`,
+      /ttl.min: expected no more than max, got more/,
+    ],
+    [
+      "a bound of nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Ttl, ttl: {max: 0s}}]}\n`,
+      /ttl.max: expected at least 1s, got 0s/,
+    ],
+    [
+      "an exception of nobody",
+      `${HEAD}kind: ClusterDnsPolicy\nmetadata: {name: p}\nspec: {tier: Admin, priority: 1, subject: {}, except: {}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.except: expected who is excepted, got an empty map/,
+    ],
+    [
+      "an exception of tenants by a tenant",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, except: {tenants: [s]}, rules: [{name: r, match: {names: [a]}, action: Pass}]}\n`,
+      /spec.except.tenants: expected .*, got the unknown field "tenants"/,
     ],
     [
       "a principal that is required of nobody",

@@ -127,9 +127,14 @@ describe("decisions", () => {
           revision: snapshot.sequence,
           client: { subject: 1, tenant: "", prefix: 0, log_all: false },
           scope: { labels: 0, extent: 0, except: [], types: [], types_excluded: false, transports: 0, lifetime_ms: 0 },
-          deny: { rcode: 5, ede_code: 0, ede_text: "", ttl: 0, soa_labels: 0 },
+          deny: { rcode: 5, ede_code: 0, ede_text: "", ttl: 0, soa_labels: 0, form: 0, records: [] },
           policy: "",
           rule: "",
+          audits: [],
+          delays: [],
+          ttl_min: 0,
+          ttl_max: 0,
+          alternatives: [],
         };
       },
     });

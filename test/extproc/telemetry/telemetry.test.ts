@@ -66,6 +66,10 @@ describe("the query log", () => {
       latency_us: 120,
       revision: 7,
     });
+    const audits = [{ policy: "trial", rule: "no-ads", action: 1 as const }];
+    const [audited] = reportOf({ events: [eventOf({ audits })] }).events;
+    assert.ok(audited);
+    assert.deepEqual(JSON.parse(queryRecord(audited)).audit, [{ policy: "trial", rule: "no-ads", would: "deny" }]);
     const hostile = eventOf({ qname: Buffer.from('\x04"\n,\xff\x00', "latin1"), time_us: "18446744073709551615" });
     const [decoded] = reportOf({ events: [hostile] }).events;
     assert.ok(decoded);
@@ -166,9 +170,9 @@ describe("reports", () => {
     const report = reportOf({
       number: 1,
       dropped_events: 3,
-      events: [eventOf(), eventOf({ rcode: 5 })],
+      events: [eventOf(), eventOf({ rcode: 5, audits: [{ policy: "trial", rule: "no-ads", action: 1 }] })],
       counters: [
-        { tenant: "frontend", transport: 0, qtype: 1, outcome: 0, rcode: 0, cache: 1, count: "5000000000" },
+        { tenant: "frontend", transport: 0, qtype: 1, outcome: 0, rcode: 0, cache: 1, count: "5000000000", audited: 2 },
         { tenant: "", transport: 9 as 0, qtype: 4000, outcome: 3, rcode: 2, count: 2 },
       ],
       latencies: [{ tenant: "frontend", transport: 4, buckets, sum_us: 1_500_000 }],
@@ -182,6 +186,8 @@ describe("reports", () => {
       'dns_queries_total{tenant="frontend",transport="udp",type="A",outcome="forwarded",rcode="NOERROR"} 5000000000',
       'dns_queries_total{tenant="-",transport="other",type="other",outcome="failed",rcode="SERVFAIL"} 2',
       'dns_cache_total{tenant="frontend",result="hit"} 5000000000',
+      'dns_audited_queries_total{tenant="frontend",audit="would_deny"} 5000000000',
+      'dns_audit_hits_total{tenant="frontend",policy="trial",rule="no-ads",would="deny"} 1',
       'dns_query_duration_seconds_bucket{le="0.00025",tenant="frontend",transport="doh3"} 1',
       'dns_query_duration_seconds_count{tenant="frontend",transport="doh3"} 110',
       'dns_query_duration_seconds_sum{tenant="frontend",transport="doh3"} 1.5',

@@ -280,11 +280,11 @@ describe("answers to clients", () => {
   });
 
   describe("that deny", () => {
-    const denied = (deny: object, query = encodeQuestion("A.b.Example.org", { edns: 1232 })) => {
+    const denied = (deny: object, query = encodeQuestion("A.b.Example.org", { edns: 1232 }), over = Over.Udp) => {
       lab.query(query);
       const message = { revision: 1, client: { subject: 1 }, scope: {}, deny };
       const length = lab.room.put(verdict.encode(verdict.fromObject(message)).finish());
-      return decodeAnswer(written("writeDenial", length, Over.Udp));
+      return decodeAnswer(written("writeDenial", length, over));
     };
 
     for (const [rcode, text] of [
@@ -305,6 +305,35 @@ describe("answers to clients", () => {
         ] as const)
           assert.equal(denied({ rcode, soa_labels }).authorities[0]?.name.toLowerCase(), owner);
       });
+
+    it("have the records of the type that was asked, else an SOA", () => {
+      const records = [
+        { type: 1, data: Buffer.of(192, 0, 2, 1) },
+        { type: 28, data: Buffer.alloc(16, 0x20) },
+        { type: 1, data: Buffer.of(192, 0, 2, 2) },
+      ];
+      const deny = { form: 3, records, ttl: 70, soa_labels: 3, ede_code: 4 };
+      const of = (type: string) => denied(deny, encodeQuestion("A.b.Example.org", { type, edns: 1232 }));
+      const lines = (got: Answer) => got.answers.map(({ name, type, ttl, data }) => `${name} ${type} ${ttl} ${data}`);
+      const name = "A.b.Example.org";
+      assert.deepEqual(lines(of("A")), [`${name} A 70 192.0.2.1`, `${name} A 70 192.0.2.2`]);
+      assert.deepEqual(lines(of("AAAA")), [`${name} AAAA 70 2020:2020:2020:2020:2020:2020:2020:2020`]);
+      const other = of("TXT");
+      assert.deepEqual([other.rcode, other.answers, other.authorities[0]?.ttl], ["NOERROR", [], 70]);
+      assert.deepEqual(other.ede[0]?.code, 4);
+    });
+
+    it("are truncated over UDP alone, where they are to be", () => {
+      const deny = { rcode: 3, form: 2, ttl: 5, ede_code: 15, soa_labels: 1 };
+      const got = denied(deny);
+      assert.deepEqual(
+        [got.rcode, got.authorities, got.flags & FLAGS.TC, got.ede[0]?.code],
+        ["NOERROR", [], FLAGS.TC, 15],
+      );
+      assert.equal(lab.room.call("writtenTtl"), 0);
+      const stream = denied(deny, undefined, Over.Tcp);
+      assert.deepEqual([stream.rcode, stream.authorities.length, stream.flags & FLAGS.TC], ["NXDOMAIN", 1, 0]);
+    });
 
     it("have none where they refuse", () => {
       const got = denied({ rcode: 5, ede_code: 18, ttl: 90 });

@@ -56,6 +56,121 @@ describe("verdicts", () => {
     assert.deepEqual([lab.fields.action, lab.fields.rcode, lab.text(0)], [1n, 0n, ""]);
   });
 
+  it("tell which rules on trial would have done what, eight of them at most", () => {
+    const audits = () => {
+      const octets = lab.room.output(lab.room.call("audits"));
+      const told: string[] = [];
+      for (let at = 0; at < octets.length; ) {
+        const [action = 0, policy = 0, rule = 0] = octets.subarray(at);
+        const text = (from: number, length: number) => octets.subarray(from, from + length).toString();
+        const chance = octets.readUInt16LE(at + 3);
+        told.push(`${text(at + 5, policy)}/${text(at + 5 + policy, rule)} ${action}${chance ? ` ${chance}` : ""}`);
+        at += 5 + policy + rule;
+      }
+      return told;
+    };
+    const audit = (policy: string, rule: string, action: number) => ({ policy, rule, action });
+    assert.ok(lab.read(encode({ ...sound, audits: [audit("p", "ok", 0), audit("q", "", 2)] })));
+    assert.deepEqual(audits(), ["p/ok 0", "q/ 2"]);
+    const third = { ...audit("p", "no", 1), chance: 10_000 };
+    assert.ok(lab.read(encode({ ...sound, policy: "x", rule: "y", audits: [audit("p", "ok", 0), third] })));
+    assert.deepEqual(audits(), ["p/ok 0", "p/no 1 10000"]);
+    assert.ok(!lab.read(encode({ ...sound, audits: [{ ...third, chance: 10_001 }] })), "more than certain");
+    assert.ok(lab.read(encode({ ...sound, audits: Array(9).fill(audit("p".repeat(300), "r".repeat(300), 1)) })));
+    assert.deepEqual(audits(), Array(8).fill(`${"p".repeat(253)}/${"r".repeat(253)} 1`));
+    assert.ok(lab.read(encode(sound)));
+    assert.deepEqual(audits(), []);
+    assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x52, 2, 0x0a, 9)])), "an audit that is cut short");
+  });
+
+  it("have a chain of blocks where chance has a word", () => {
+    const deny = { rcode: 5, ede_text: "by chance" };
+    const one = { chance: 100, deny, policy: "p", rule: "one", audits: [{ policy: "a", rule: "b" }] };
+    const two = { chance: 10_000, forward: { upstream: 9, view: 5 }, rule: "two" };
+    const chained = () => [0, 1, 2, 3, 4].map((index) => lab.room.call("chained", index));
+    for (let times = 0; times < 1000; times++) {
+      assert.ok(lab.read(encode({ ...sound, client: { subject: 7 }, alternatives: [one, two], rule: "last" })));
+    }
+    assert.deepEqual(chained(), [3, (100 << 16) | 2, (10_000 << 16) | 1, 1, -1]);
+    assert.deepEqual([number("subject"), lab.text(2)], [7, ""]);
+    const memory = lab.room.memorySize;
+    lab.room.call("holdNext");
+    assert.deepEqual([number("subject"), number("rcode"), lab.text(0)], [7, 5, "by chance"]);
+    lab.room.call("holdNext");
+    assert.deepEqual([number("subject"), number("upstream"), lab.text(2)], [7, 9, "two"]);
+    lab.room.call("holdNext");
+    assert.deepEqual([number("subject"), lab.text(2)], [7, "last"]);
+    for (const wrong of [
+      { ...one, chance: 0 },
+      { ...one, chance: 10_001 },
+      { chance: 1, rule: "does nothing" },
+    ]) {
+      for (let times = 0; times < 1000; times++) {
+        assert.ok(!lab.read(encode({ ...sound, alternatives: [two, wrong, one] })), JSON.stringify(wrong));
+      }
+    }
+    assert.ok(lab.read(encode({ ...sound, alternatives: Array(16).fill(one) })));
+    assert.ok(!lab.read(encode({ ...sound, alternatives: Array(17).fill(one) })));
+    assert.ok(!lab.read(encode({ ...sound, alternatives: [one], forward: undefined })), "the last has no action");
+    assert.equal(lab.room.memorySize, memory);
+  });
+
+  it("are none with a form of denial that is not known, or with records that are too many", () => {
+    const verdict = (deny: object) => encode({ revision: 1, client: { subject: 1 }, scope: {}, deny });
+    for (const form of [0, 1, 2, 3]) assert.ok(lab.read(verdict({ form })), `${form}`);
+    for (const form of [4, 255, -1]) assert.ok(!lab.read(verdict({ form })), `${form}`);
+    const record = (type: number, length: number) => ({ type, data: Buffer.alloc(length) });
+    assert.ok(lab.read(verdict({ form: 3, records: Array(64).fill(record(1, 64)) })));
+    assert.ok(!lab.read(verdict({ form: 3, records: Array(65).fill(record(1, 4)) })));
+    assert.ok(!lab.read(verdict({ form: 3, records: Array(60).fill(record(1, 100)) })));
+    assert.ok(!lab.read(verdict({ form: 3, records: [record(1, 70_000)] })));
+    assert.ok(!lab.read(verdict({ form: 3, records: [record(0, 4)] })));
+    assert.ok(!lab.read(verdict({ form: 3, records: [record(65_536, 4)] })));
+    const cut = Buffer.of(0x2a, 4, 0x3a, 2, 0x12, 9);
+    assert.ok(!lab.read(Buffer.concat([verdict({}), cut])), "a record that is cut short");
+  });
+
+  it("that put the answer off, or disturb it, are read within bounds", () => {
+    const delay = { chance: 10_000, milliseconds: 4000 };
+    const action = () => [0, 1, 2].map((index) => lab.room.call("chained", index));
+    assert.ok(lab.read(encode({ ...sound, delays: Array(8).fill(delay) })));
+    assert.deepEqual(action(), [3, 1, -1], "behind a head, so that others need not look");
+    assert.ok(!lab.read(encode({ ...sound, delays: Array(9).fill(delay) })));
+    assert.ok(!lab.read(encode({ ...sound, delays: [{ ...delay, milliseconds: 4001 }] })));
+    assert.ok(!lab.read(encode({ ...sound, delays: [{ ...delay, chance: 10_001 }] })));
+    const { forward: _forward, ...without } = sound;
+    assert.ok(lab.read(encode({ ...without, fault: { rcode: 2, ede_text: "policy p/r" } })));
+    assert.deepEqual([action(), number("rcode"), lab.text(0)], [[4, -1, -1], 2, "policy p/r"]);
+    for (const form of [0, 1, 2]) assert.ok(lab.read(encode({ ...without, fault: { form } })), `${form}`);
+    for (const form of [3, 4]) assert.ok(!lab.read(encode({ ...without, fault: { form } })), `${form}`);
+  });
+
+  it("that answer have records, and with an alias a place where it is asked for", () => {
+    const { forward, ...without } = sound;
+    const alias = Buffer.from("\x03www\x01a\x00");
+    const records = [{ type: 5, data: alias }];
+    assert.ok(lab.read(encode({ ...without, answer: { records, ttl: 9, soa_labels: 1 } })));
+    assert.deepEqual([number("action"), number("ttl"), number("upstream")], [5, 9, 0]);
+    assert.ok(lab.read(encode({ ...without, answer: { records, alias, forward: { upstream: 9, view: 7 } } })));
+    assert.deepEqual([number("action"), number("upstream"), number("view")], [5, 9, 7]);
+    assert.ok(!lab.read(encode({ ...without, answer: { records, alias } })), "an alias that is asked for nowhere");
+    for (const broken of ["", "\x03www\x01a", "\x03www\x00\x01", "\xc0\x0c", "\x40"].map((text) =>
+      Buffer.from(text, "latin1"),
+    )) {
+      const wrong = encode({ ...without, answer: { records, alias: broken, forward: {} } });
+      assert.equal(lab.read(wrong), broken.length === 0, broken.toString("hex"));
+    }
+    // Nothing of it is left where another action comes after it.
+    const both = [encode({ ...without, answer: { records, alias, forward: { upstream: 9 } } }), encode({ forward })];
+    assert.ok(lab.read(Buffer.concat(both)));
+    assert.deepEqual([number("action"), number("upstream")], [1, forward.upstream]);
+  });
+
+  it("have subjects of more than 32 bits", () => {
+    assert.ok(lab.read(encode({ ...sound, client: { subject: 2 ** 53 - 1 } })));
+    assert.equal(lab.fields.subject, 2n ** 53n - 1n);
+  });
+
   it("have the last of their actions, where they have two", () => {
     const first = encode(sound);
     assert.ok(lab.read(Buffer.concat([first, encode({ deny: { rcode: 5 } })])));
@@ -121,8 +236,22 @@ describe("verdicts", () => {
     const scope = { labels: 1, extent: 2, except: [1, 2, 3], types: [1, 28, 65], transports: 3, lifetime_ms: 5000 };
     const seeds = [
       encode({ ...sound, scope }),
-      encode({ revision: 9, client: { subject: 1 }, scope, deny, rule: "r" }),
+      encode({ revision: 9, client: { subject: 1 }, scope, deny, rule: "r", audits: [{ policy: "p", rule: "s" }] }),
+      encode({
+        ...sound,
+        alternatives: [
+          { chance: 9, deny, rule: "r" },
+          { chance: 9, forward: { upstream: 1 } },
+        ],
+      }),
     ];
+    const data = Buffer.alloc(4);
+    seeds.push(encode({ ...sound, forward: undefined, deny: { ...deny, form: 3, records: [{ type: 1, data }] } }));
+    seeds.push(
+      encode({ ...sound, delays: [{ chance: 5, milliseconds: 9 }], alternatives: [{ chance: 9, fault: {} }] }),
+    );
+    const alias = Buffer.from("\x03www\x00");
+    seeds.push(encode({ ...sound, forward: undefined, answer: { alias, records: [{ type: 1, data }], forward: {} } }));
     const started = performance.now();
     let verdicts = 0;
     let memory = 0;

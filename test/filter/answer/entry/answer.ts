@@ -93,7 +93,7 @@ function written(): u32 {
 export function writeAnswer(transport: u32, now: u64, stale: u32): u32 {
   const answer = kept;
   if (answer === null) return 0;
-  writer.answer(question, transport, answer, now, stale != 0);
+  writer.answer(question, transport, answer, now, stale != 0, null);
   return written();
 }
 export function writeError(transport: u32, rcode: u32, withReason: u32): u32 {

@@ -4,7 +4,9 @@ import { Evidence, internEvidence, Listener, principal, setSpan } from "../../..
 import { Peer } from "../../../../filter/transport/peer";
 import { ClientTable } from "../../../../filter/verdict/clients";
 import {
+  auditsAt,
   edeTextAt,
+  nextAudit,
   policyAt,
   releaseVerdict,
   retainVerdict,
@@ -90,6 +92,32 @@ export function text(which: u32): u32 {
   return length;
 }
 
+/** The audits as they are kept, at `outputAt`; how many octets. */
+export function audits(): u32 {
+  const verdict = held;
+  if (verdict === null) return 0;
+  let at = auditsAt(verdict);
+  for (let i: u32 = 0; i < verdict.auditCount; i++) at = nextAudit(at);
+  const length = <u32>(at - auditsAt(verdict));
+  memory.copy(output, auditsAt(verdict), length);
+  return length;
+}
+/** Of the chain that is held, block `index`: its chance in the upper half, its action in the lower; -1 beyond. */
+export function chained(index: u32): i32 {
+  let at = held;
+  for (let i: u32 = 0; i < index && at !== null; i++) at = at.next;
+  return at === null ? -1 : <i32>((at.chance << 16) | <u32>at.action);
+}
+/** Holds the next block of the chain instead of the head. */
+export function holdNext(): void {
+  const head = held;
+  if (head === null) return;
+  const next: Verdict | null = head.next;
+  if (next !== null) retainVerdict(next);
+  held = next;
+  releaseVerdict(head);
+}
+
 /** The name at `inputAt` is what the functions below are about. */
 export function setKey(length: u32): void {
   key.set(input, length);
@@ -143,7 +171,7 @@ export function putClient(prefix: u32, subject: u32, tenant: u32): void {
 /** The peer's subject; with `forgetting`, it is looked up and not remembered from before. */
 export function findClient(forgetting: u32): u32 {
   if (forgetting) peer.subjectEpoch = 0;
-  return clients.find(peer);
+  return <u32>clients.find(peer);
 }
 export function peerTenant(): u32 {
   return peer.tenant;

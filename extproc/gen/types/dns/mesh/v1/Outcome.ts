@@ -5,6 +5,8 @@ export const Outcome = {
   DENIED: 1,
   REJECTED: 2,
   FAILED: 3,
+  FAULTED: 4,
+  ANSWERED: 5,
 } as const;
 
 export type Outcome =
@@ -16,5 +18,9 @@ export type Outcome =
   | 2
   | 'FAILED'
   | 3
+  | 'FAULTED'
+  | 4
+  | 'ANSWERED'
+  | 5
 
 export type Outcome__Output = typeof Outcome[keyof typeof Outcome]

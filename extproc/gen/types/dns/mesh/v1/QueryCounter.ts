@@ -3,6 +3,7 @@
 import type { Transport as _dns_mesh_v1_Transport, Transport__Output as _dns_mesh_v1_Transport__Output } from '../../../dns/mesh/v1/Transport.ts';
 import type { Outcome as _dns_mesh_v1_Outcome, Outcome__Output as _dns_mesh_v1_Outcome__Output } from '../../../dns/mesh/v1/Outcome.ts';
 import type { CacheResult as _dns_mesh_v1_CacheResult, CacheResult__Output as _dns_mesh_v1_CacheResult__Output } from '../../../dns/mesh/v1/CacheResult.ts';
+import type { Audited as _dns_mesh_v1_Audited, Audited__Output as _dns_mesh_v1_Audited__Output } from '../../../dns/mesh/v1/Audited.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface QueryCounter {
@@ -13,6 +14,7 @@ export interface QueryCounter {
   'rcode'?: (number);
   'cache'?: (_dns_mesh_v1_CacheResult);
   'count'?: (number | string | Long);
+  'audited'?: (_dns_mesh_v1_Audited);
 }
 
 export interface QueryCounter__Output {
@@ -23,4 +25,5 @@ export interface QueryCounter__Output {
   'rcode': (number);
   'cache': (_dns_mesh_v1_CacheResult__Output);
   'count': (Long);
+  'audited': (_dns_mesh_v1_Audited__Output);
 }

@@ -3,6 +3,7 @@
 import type { Transport as _dns_mesh_v1_Transport, Transport__Output as _dns_mesh_v1_Transport__Output } from '../../../dns/mesh/v1/Transport.ts';
 import type { Outcome as _dns_mesh_v1_Outcome, Outcome__Output as _dns_mesh_v1_Outcome__Output } from '../../../dns/mesh/v1/Outcome.ts';
 import type { CacheResult as _dns_mesh_v1_CacheResult, CacheResult__Output as _dns_mesh_v1_CacheResult__Output } from '../../../dns/mesh/v1/CacheResult.ts';
+import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface QueryEvent {
@@ -21,6 +22,7 @@ export interface QueryEvent {
   'cache'?: (_dns_mesh_v1_CacheResult);
   'revision'?: (number | string | Long);
   'upstream'?: (string);
+  'audits'?: (_dns_mesh_v1_Audit)[];
 }
 
 export interface QueryEvent__Output {
@@ -39,4 +41,5 @@ export interface QueryEvent__Output {
   'cache': (_dns_mesh_v1_CacheResult__Output);
   'revision': (Long);
   'upstream': (string);
+  'audits': (_dns_mesh_v1_Audit__Output)[];
 }

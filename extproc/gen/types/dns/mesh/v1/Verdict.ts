@@ -4,6 +4,11 @@ import type { Client as _dns_mesh_v1_Client, Client__Output as _dns_mesh_v1_Clie
 import type { Scope as _dns_mesh_v1_Scope, Scope__Output as _dns_mesh_v1_Scope__Output } from '../../../dns/mesh/v1/Scope.ts';
 import type { Forward as _dns_mesh_v1_Forward, Forward__Output as _dns_mesh_v1_Forward__Output } from '../../../dns/mesh/v1/Forward.ts';
 import type { Deny as _dns_mesh_v1_Deny, Deny__Output as _dns_mesh_v1_Deny__Output } from '../../../dns/mesh/v1/Deny.ts';
+import type { Fault as _dns_mesh_v1_Fault, Fault__Output as _dns_mesh_v1_Fault__Output } from '../../../dns/mesh/v1/Fault.ts';
+import type { Answer as _dns_mesh_v1_Answer, Answer__Output as _dns_mesh_v1_Answer__Output } from '../../../dns/mesh/v1/Answer.ts';
+import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
+import type { Alternative as _dns_mesh_v1_Alternative, Alternative__Output as _dns_mesh_v1_Alternative__Output } from '../../../dns/mesh/v1/Alternative.ts';
+import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Verdict {
@@ -12,9 +17,16 @@ export interface Verdict {
   'scope'?: (_dns_mesh_v1_Scope | null);
   'forward'?: (_dns_mesh_v1_Forward | null);
   'deny'?: (_dns_mesh_v1_Deny | null);
+  'fault'?: (_dns_mesh_v1_Fault | null);
+  'answer'?: (_dns_mesh_v1_Answer | null);
   'policy'?: (string);
   'rule'?: (string);
-  'action'?: "forward"|"deny";
+  'audits'?: (_dns_mesh_v1_Audit)[];
+  'alternatives'?: (_dns_mesh_v1_Alternative)[];
+  'delays'?: (_dns_mesh_v1_Delay)[];
+  'ttl_min'?: (number);
+  'ttl_max'?: (number);
+  'action'?: "forward"|"deny"|"fault"|"answer";
 }
 
 export interface Verdict__Output {
@@ -23,7 +35,14 @@ export interface Verdict__Output {
   'scope': (_dns_mesh_v1_Scope__Output | null);
   'forward'?: (_dns_mesh_v1_Forward__Output | null);
   'deny'?: (_dns_mesh_v1_Deny__Output | null);
+  'fault'?: (_dns_mesh_v1_Fault__Output | null);
+  'answer'?: (_dns_mesh_v1_Answer__Output | null);
   'policy': (string);
   'rule': (string);
-  'action'?: "forward"|"deny";
+  'audits': (_dns_mesh_v1_Audit__Output)[];
+  'alternatives': (_dns_mesh_v1_Alternative__Output)[];
+  'delays': (_dns_mesh_v1_Delay__Output)[];
+  'ttl_min': (number);
+  'ttl_max': (number);
+  'action'?: "forward"|"deny"|"fault"|"answer";
 }

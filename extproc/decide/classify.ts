@@ -1,0 +1,120 @@
+/**
+ * Which of a tenant's policies speak of this client: for each condition, whether it is met. Clients of one tenant for
+ * which the same conditions are met are one subject.
+ */
+import { createHash } from "node:crypto";
+import {
+  CONDITION_EXCEPT,
+  CONDITION_HAS_EXCEPT,
+  CONDITION_SUBJECT,
+  CONDITION_WORDS,
+  SELECTOR_BY_ADDRESS,
+  SELECTOR_BY_PRINCIPAL,
+  SELECTOR_FIRST4,
+  SELECTOR_PRINCIPAL_COUNT,
+  SELECTOR_PRINCIPALS,
+  TENANT_CONDITION_COUNT,
+  TENANT_CONDITIONS,
+  TENANT_WORDS,
+} from "../compiled/layout.ts";
+import { type Address, findInBlocks } from "../compiled/networks.ts";
+import { matchPrincipal } from "../compiled/principals.ts";
+import type { Snapshot } from "../compiled/snapshot.ts";
+import type { Identity } from "./client.ts";
+
+export interface ClientClass {
+  /** Conditions that are met. */
+  readonly conditions: ReadonlySet<number>;
+  readonly subject: number;
+  /** Length of the largest block around the client with this identity and these conditions, for the same evidence. */
+  readonly prefix: number;
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** A subject is a whole number of at most 53 bits. */
+const MAX_BITS = 53;
+
+export function classify(
+  snapshot: Snapshot,
+  identity: Identity,
+  principal: string | undefined,
+  address: Address,
+): ClientClass {
+  const { sections, tables } = snapshot;
+  const record = identity.tenant * TENANT_WORDS;
+  const count = identity.tenant < 0 ? 0 : (sections.tenants[record + TENANT_CONDITION_COUNT] ?? 0);
+  if (count === 0) return { ...identity, conditions: NONE };
+  const first = sections.tenants[record + TENANT_CONDITIONS] ?? 0;
+  const examiner = new Examiner(snapshot, principal, address, identity.prefix);
+  const conditions = new Set<number>();
+  const bits: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const condition = sections.lists[first + index] ?? 0;
+    if (!examiner.meets(condition)) continue;
+    conditions.add(condition);
+    bits.push(index);
+  }
+  const subject = identity.subject + tables.subjectStride * numberOf(bits, count, tables.subjectStride);
+  return { conditions, subject, prefix: examiner.prefix };
+}
+
+/**
+ * One number for each set of conditions: a bit for each, as far as there are bits. A tenant with more conditions than
+ * that has 40 or so bits of a hash; its classes alone could collide, never two tenants.
+ */
+function numberOf(bits: readonly number[], count: number, stride: number): number {
+  const available = MAX_BITS - Math.log2(stride);
+  if (count <= available) return bits.reduce((sum, bit) => sum + 2 ** bit, 0);
+  if (bits.length === 0) return 0;
+  const hash = createHash("sha256").update(bits.join(" ")).digest();
+  return 1 + (hash.readUIntBE(0, 6) % (2 ** available - 1));
+}
+
+class Examiner {
+  readonly #snapshot: Snapshot;
+  readonly #principal: string | undefined;
+  readonly #address: Address;
+  #patterns: ReadonlySet<number> | undefined;
+  /** Of everything that was looked at so far. */
+  prefix: number;
+
+  constructor(snapshot: Snapshot, principal: string | undefined, address: Address, prefix: number) {
+    this.#snapshot = snapshot;
+    this.#principal = principal;
+    this.#address = address;
+    this.prefix = prefix;
+  }
+
+  meets(condition: number): boolean {
+    const { conditions } = this.#snapshot.sections;
+    const record = condition * CONDITION_WORDS;
+    if (!this.#selects(record + CONDITION_SUBJECT)) return false;
+    return conditions[record + CONDITION_HAS_EXCEPT] !== 1 || !this.#selects(record + CONDITION_EXCEPT);
+  }
+
+  #selects(selector: number): boolean {
+    const { sections } = this.#snapshot;
+    const { conditions, lists } = sections;
+    if (conditions[selector + SELECTOR_BY_PRINCIPAL] === 1) {
+      const start = conditions[selector + SELECTOR_PRINCIPALS] ?? 0;
+      const count = conditions[selector + SELECTOR_PRINCIPAL_COUNT] ?? 0;
+      const matched = this.#matchedPatterns();
+      if (!lists.subarray(start, start + count).some((pattern) => matched.has(pattern))) return false;
+    }
+    if (conditions[selector + SELECTOR_BY_ADDRESS] !== 1) return true;
+    const found = findInBlocks(sections, this.#address, conditions, selector + SELECTOR_FIRST4);
+    this.prefix = Math.max(this.prefix, found.prefix);
+    return found.value !== 0;
+  }
+
+  #matchedPatterns(): ReadonlySet<number> {
+    if (this.#patterns === undefined) {
+      const { sections, tables } = this.#snapshot;
+      const principal = this.#principal;
+      this.#patterns =
+        principal === undefined ? NONE : new Set(matchPrincipal(sections, tables.subjectRoot, principal));
+    }
+    return this.#patterns;
+  }
+}
