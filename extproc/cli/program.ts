@@ -3,9 +3,12 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { EndpointError } from "../server/endpoint.ts";
-import { runApply, runDelete, runDrain, runGet, runStatus } from "./client-commands.ts";
+import { runApply, runDelete, runRollback } from "./change-commands.ts";
 import type { Context } from "./context.ts";
 import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
+import { runDiff, runHistory } from "./history-commands.ts";
+import { runDrain, runGet, runStatus } from "./look-commands.ts";
+import { OUTPUTS } from "./output.ts";
 import { serve } from "./serve.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
 
@@ -102,24 +105,45 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
       .addOption(secret(context, "DNSPOLICY_TOKEN", "bearer token of the admin API"));
   const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
-  add("apply", "create or replace resources; returns when every connected worker obeys them")
+  const addChange = (name: string, description: string) =>
+    add(name, description)
+      .option("--reason <text>", "why, for the history")
+      .option("--if-version <version>", "only if this version is in force")
+      .option("--dry-run", "only show what would change")
+      .addOption(output());
+
+  addChange("apply", "create or replace resources; returns when every connected worker obeys them")
     .requiredOption("-f, --filename <path>", "a file, a directory of .yaml files, or -; may be repeated", collect)
     .option("--prune", "make them the whole set: whatever else there is, is deleted")
-    .option("--dry-run", "only say what would change")
     .action(async (options) => finish(await runApply(context, options)));
-  add("delete <kind> <name>", "delete a resource")
-    .option("--dry-run", "only say what would change")
-    .action(async (kind: string, name: string, options) => finish(await runDelete(context, kind, name, options)));
+  addChange("delete <kind> <name>", "delete a resource").action(async (kind: string, name: string, options) =>
+    finish(await runDelete(context, kind, name, options)),
+  );
+  addChange(
+    "rollback <version>",
+    "make an old version's content a new version: by its number, or ~1 for the last",
+  ).action(async (version: string, options) => finish(await runRollback(context, version, options)));
+  add("history", "list the versions that are kept, newest first: the first is in force")
+    .addOption(output())
+    .action(async (options) => finish(await runHistory(context, options)));
+  add("diff <from> [to]", "say what a version says otherwise than another, or than what is in force")
+    .addOption(output())
+    .action(async (from: string, to: string | undefined, options) => finish(await runDiff(context, from, to, options)));
   add("get [kind] [name]", "print the resources in force, as they were written").action(
     async (kind: string | undefined, name: string | undefined, options) =>
       finish(await runGet(context, kind, name, options)),
   );
   add("status", "say which policy is in force, and who obeys it")
-    .option("--json", "as JSON")
+    .addOption(output())
+    .addOption(new Option("--json", "as JSON").hideHelp())
     .action(async (options) => finish(await runStatus(context, options)));
   add("drain", "tell workers that their Envoy is about to be stopped")
     .option("--node <node>", "only those of this Envoy")
     .action(async (options) => finish(await runDrain(context, options)));
+}
+
+function output(): Option {
+  return new Option("-o, --output <format>", "how to print it").choices(OUTPUTS).default("table");
 }
 
 /** `--token`, or a variable of the environment, which other users of the machine do not see. */

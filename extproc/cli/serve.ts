@@ -89,7 +89,7 @@ async function openSource(
   }
   // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
   const firstSequence = Math.floor(context.clock.now());
-  const source = await openStore({ directory, compiler, firstSequence });
+  const source = await openStore({ directory, compiler, now: () => context.clock.now(), firstSequence });
   return { source, isNew: source.current().sequence === firstSequence };
 }
 

@@ -7,10 +7,11 @@ import type { JobMessage } from "./worker.ts";
 
 export interface Compiler {
   /**
-   * Applies a change to a set and compiles the outcome. Jobs are done one after the other. Rejects only when the
-   * compiling thread failed; what is wrong with the sources is in the result.
+   * Applies a change to a set and compiles the outcome, which has the number `revision` if it says something new.
+   * Jobs are done one after the other. Rejects only when the compiling thread failed; what is wrong with the sources
+   * is in the result.
    */
-  compile(base: readonly Source[], change?: Change): Promise<CompileResult>;
+  compile(base: readonly Source[], change?: Change, revision?: number): Promise<CompileResult>;
   close(): Promise<void>;
 }
 
@@ -49,10 +50,10 @@ class WorkerCompiler implements Compiler {
     this.#options = options;
   }
 
-  compile(base: readonly Source[], change?: Change): Promise<CompileResult> {
+  compile(base: readonly Source[], change?: Change, revision = 0): Promise<CompileResult> {
     if (this.#closed) return Promise.reject(new Error("expected an open compiler, got a closed one"));
     const worker = this.#start();
-    const message: JobMessage = { id: ++this.#lastId, base, change };
+    const message: JobMessage = { id: ++this.#lastId, base, change, revision };
     return new Promise((resolve, reject) => {
       this.#pending.set(message.id, { resolve, reject });
       worker.ref();

@@ -9,13 +9,14 @@ export interface JobMessage {
   readonly id: number;
   readonly base: readonly Source[];
   readonly change: Change | undefined;
+  readonly revision: number;
 }
 
 const jobs = new CompileJobs();
 
-parentPort?.on("message", ({ id, base, change }: JobMessage) => {
+parentPort?.on("message", ({ id, base, change, revision }: JobMessage) => {
   try {
-    parentPort?.postMessage({ id, result: jobs.run(base, change) });
+    parentPort?.postMessage({ id, result: jobs.run(base, change, revision) });
   } catch (error) {
     parentPort?.postMessage({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }

@@ -1,10 +1,10 @@
 /**
  * What may be asked of the running service, by whatever way: change the policy, look at it, look who obeys it.
  */
-import type { Change, ResourceChange } from "../compile/change.ts";
-import type { Problem } from "../resources/problem.ts";
+import type { Change } from "../compile/change.ts";
 import type { PolicySource, SourceStatus, StoredResource } from "../store/policy-source.ts";
-import type { PolicyStore } from "../store/store.ts";
+import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
+import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClusterService } from "./clusters/cluster-service.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
@@ -15,19 +15,11 @@ import type { SyncService } from "./sync/sync-service.ts";
 
 export type ApplyOutcome =
   | { readonly kind: "read_only"; readonly message: string }
-  | {
-      readonly kind: "conflict" | "invalid";
-      readonly problems: readonly Problem[];
-      readonly warnings: readonly Problem[];
-    }
+  | (Omit<Rejected, "ok" | "reason"> & { readonly kind: Rejected["reason"] })
   | (Applied & { readonly kind: "applied" });
 
-export interface Applied {
-  readonly sequence: number;
-  readonly hash: string;
-  readonly changed: boolean;
-  readonly changes: readonly ResourceChange[];
-  readonly warnings: readonly Problem[];
+export interface Applied extends Omit<Accepted, "ok" | "snapshot"> {
+  readonly dryRun: boolean;
   /** Workers that obey it. */
   readonly acknowledged: number;
   /** Workers that may still answer by an older policy. */
@@ -62,30 +54,30 @@ export class Control {
   }
 
   /** Resolved when every connected worker obeys it, or the time for that is up. */
-  async apply(change: Change, dryRun = false): Promise<ApplyOutcome> {
-    const { source, rollout, clusters, metrics } = this.#dependencies;
-    if (!("apply" in source)) {
-      metrics.applies.inc({ result: "read_only" });
-      return { kind: "read_only", message: `the policy is read from ${source.status().directory}: change it there` };
-    }
-    const result = await source.apply(change, { dryRun });
-    if (!result.ok) {
-      metrics.applies.inc({ result: result.reason });
-      return { kind: result.reason, problems: result.problems, warnings: result.warnings };
-    }
-    const { sequence, hash, changed, changes, warnings } = result;
-    const applied = { kind: "applied", sequence, hash, changed, changes, warnings } as const;
-    if (dryRun) {
-      metrics.applies.inc({ result: "dry_run" });
-      return { ...applied, acknowledged: 0, behind: [], envoys: [] };
-    }
-    const { acknowledged, behind } = await rollout.settled(sequence);
-    metrics.applies.inc({ result: behind.length === 0 ? "applied" : "behind" });
-    return { ...applied, acknowledged, behind, envoys: clusters.envoys };
+  apply(change: Change, options: ApplyOptions = {}): Promise<ApplyOutcome> {
+    return this.#change((store) => store.apply(change, options), options);
   }
 
-  resources(): readonly StoredResource[] {
-    return this.#dependencies.source.resources();
+  /** As apply(), of what an old version said. */
+  rollback(sequence: number, options: ApplyOptions = {}): Promise<ApplyOutcome> {
+    return this.#change((store) => store.rollback(sequence, options), options);
+  }
+
+  /** The resources as they are stored, which workers may be about to hear of, and their version. */
+  inForce(): { readonly sequence: number; readonly resources: readonly StoredResource[] } {
+    const { source } = this.#dependencies;
+    return { sequence: source.status().sequence, resources: source.resources() };
+  }
+
+  /** Newest first; undefined where somebody else keeps them. */
+  versions(): readonly Version[] | undefined {
+    const { source } = this.#dependencies;
+    return isStore(source) ? source.versions() : undefined;
+  }
+
+  async version(sequence: number): Promise<VersionContent | undefined> {
+    const { source } = this.#dependencies;
+    return isStore(source) ? source.version(sequence) : undefined;
   }
 
   status(): ServiceStatus {
@@ -103,6 +95,32 @@ export class Control {
     return this.#dependencies.rollout.inForce?.sequence ?? 0;
   }
 
+  async #change(
+    ask: (store: PolicyStore) => Promise<ApplyResult>,
+    { dryRun = false }: ApplyOptions,
+  ): Promise<ApplyOutcome> {
+    const { source, rollout, clusters, metrics } = this.#dependencies;
+    if (!isStore(source)) {
+      metrics.applies.inc({ result: "read_only" });
+      return { kind: "read_only", message: `the policy is read from ${source.status().directory}: change it there` };
+    }
+    const result = await ask(source);
+    if (!result.ok) {
+      metrics.applies.inc({ result: result.reason });
+      const { reason: kind, before, problems, warnings } = result;
+      return { kind, before, problems, warnings };
+    }
+    const { before, version, changed, changes, differences, warnings } = result;
+    const applied = { kind: "applied", dryRun, before, version, changed, changes, differences, warnings } as const;
+    if (dryRun) {
+      metrics.applies.inc({ result: "dry_run" });
+      return { ...applied, acknowledged: 0, behind: [], envoys: [] };
+    }
+    const { acknowledged, behind } = await rollout.settled(version.sequence);
+    metrics.applies.inc({ result: behind.length === 0 ? "applied" : "behind" });
+    return { ...applied, acknowledged, behind, envoys: clusters.envoys };
+  }
+
   drain(node?: string): number {
     return this.#dependencies.sync.drain(node);
   }
@@ -117,4 +135,8 @@ export class Control {
     metrics.revision.set(this.sequence);
     return { type: metrics.registry.contentType, text: await metrics.registry.metrics() };
   }
+}
+
+function isStore(source: PolicySource | PolicyStore): source is PolicyStore {
+  return "apply" in source;
 }

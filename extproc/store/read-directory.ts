@@ -56,7 +56,7 @@ async function readFiles(root: string): Promise<DirectoryContent> {
     const content = await readFile(path);
     modifiedMs = Math.max(modifiedMs, Math.floor((await stat(path)).mtimeMs));
     const state = parseState(content);
-    sequence = state?.sequence ?? sequence;
+    sequence = state?.version.sequence ?? sequence;
     hash.update(`${name.length} ${name} ${content.length} `).update(content);
     sources.push({ name, text: content });
   }

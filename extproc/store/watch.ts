@@ -16,6 +16,7 @@
  * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
  */
 import { type FSWatcher, watch } from "node:fs";
+import type { CompileResult } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { Problem } from "../resources/problem.ts";
@@ -148,13 +149,14 @@ class DirectoryWatch implements WatchedDirectory {
     // A number comes of the time too: a replica that starts later has only this one to go by.
     const digest = `${content.digest} ${content.modifiedMs}`;
     if (digest === this.#judgedDigest) return;
-    if (content.sources.length === 0) {
+    // An empty file is one that somebody is about to write.
+    if (content.sources.every(({ text }) => text.length === 0)) {
       this.#refuse("expected YAML files, got none");
       return;
     }
-    const result = await this.#options.compiler.compile(content.sources);
-    if (this.#closed) return;
     const last = this.#inForce.snapshot;
+    const result = await this.#compile(content, last);
+    if (this.#closed) return;
     if (!result.ok) {
       this.#judgedDigest = digest;
       this.#report(result.problems);
@@ -170,6 +172,15 @@ class DirectoryWatch implements WatchedDirectory {
     this.#problems = [];
     if (last?.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
     else this.#inForce.swap(loadSnapshot(result.policy, sequence), result.text, result.warnings);
+  }
+
+  /** The writer of a store counts generations; elsewhere they are counted from what was in force here. */
+  #compile({ sources, sequence, modifiedMs }: DirectoryContent, last: Snapshot | undefined): Promise<CompileResult> {
+    const { compiler } = this.#options;
+    if (sequence !== undefined) return compiler.compile(sources);
+    const revision = last === undefined ? Math.max(1, modifiedMs) : Math.max(last.sequence + 1, modifiedMs);
+    const base = last === undefined ? [] : [{ name: this.#options.directory, text: this.#inForce.text }];
+    return compiler.compile(base, { upsert: sources, prune: true }, revision);
   }
 
   /** Nothing about the content itself is wrong: it is judged again at the next read. */

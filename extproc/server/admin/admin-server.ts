@@ -8,6 +8,7 @@ import type { Control } from "../control.ts";
 import { claimSocket, type Endpoint, EndpointError, formatEndpoint, protectSocket } from "../endpoint.ts";
 import type { Logger } from "../logger.ts";
 import type { Token } from "../token.ts";
+import type { Caller } from "./caller.ts";
 import type { Reply } from "./exchange.ts";
 import { createGuard, type Guard } from "./guard.ts";
 import { HttpError } from "./http-error.ts";
@@ -105,21 +106,22 @@ async function answer(
     if (response.destroyed) return;
     const known = error instanceof HttpError ? error : new HttpError(500, "the request failed");
     if (known !== error) logger.error({ err: error, method: message.method, url: message.url }, "a request failed");
-    const { status, message: text, problems, warnings, headers } = known;
-    const body = { error: text, problems, warnings };
-    send(response, { status, body }, headers);
+    const { status, message: text, problems, warnings, details, headers } = known;
+    send(response, { status, body: { error: text, problems, warnings, ...details }, headers });
   }
 }
 
 async function handle(message: IncomingMessage, control: Control, guard: Guard): Promise<Reply> {
   const url = URL.canParse(message.url ?? "", "http://admin") ? new URL(message.url ?? "", "http://admin") : undefined;
   if (url === undefined) throw new HttpError(400, "expected a path, got something else");
-  const open = isOpen(url.pathname);
-  if (!open) guard(message.headers);
+  const caller = isOpen(url.pathname) ? NOBODY : guard(message.headers);
   const { route, variables } = findRoute(url.pathname);
   const handler = findHandler(route, message.method ?? "");
-  return handler({ message, control, query: url.searchParams, variables });
+  return handler({ message, control, caller, query: url.searchParams, variables });
 }
+
+/** Who asks what everybody may is not asked for. */
+const NOBODY: Caller = { name: "", by: "claim", role: "viewer" };
 
 /** Guards come before everything else: who may not ask learns nothing, not even which paths there are. */
 function isOpen(path: string): boolean {
@@ -130,11 +132,7 @@ function isOpen(path: string): boolean {
   }
 }
 
-function send(
-  response: ServerResponse,
-  { status, body, type }: Reply,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+function send(response: ServerResponse, { status, body, type, headers = {} }: Reply): void {
   const text = typeof body === "string" ? body : `${JSON.stringify(body, null, 2)}\n`;
   const contentType = type ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/json");
   // Node reads on and throws away what is left of a body: closing instead could cost the caller this reply.

@@ -7,6 +7,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type Endpoint, formatHost, isLoopback } from "../endpoint.ts";
 import type { Token } from "../token.ts";
+import type { Caller } from "./caller.ts";
 import { HttpError } from "./http-error.ts";
 
 export interface GuardOptions {
@@ -16,9 +17,9 @@ export interface GuardOptions {
   readonly names?: readonly string[];
 }
 
-export type Guard = (headers: IncomingHttpHeaders) => void;
+export type Guard = (headers: IncomingHttpHeaders) => Caller;
 
-/** Gives a function that throws HttpError for callers that may not. */
+/** Gives a function that says who calls, and throws HttpError for callers that may not. */
 export function createGuard({ endpoint, token, names = [] }: GuardOptions): Guard {
   const hosts = endpoint.kind === "tcp" ? allowedHosts(endpoint.host, endpoint.port, names) : undefined;
   return (headers) => {
@@ -30,10 +31,10 @@ export function createGuard({ endpoint, token, names = [] }: GuardOptions): Guar
         throw new HttpError(403, "expected no Origin but this server's, got another");
       }
     }
-    if (token !== undefined && !token.admits(headers.authorization)) {
-      const challenge = { "www-authenticate": 'Bearer realm="dnspolicy"' };
-      throw new HttpError(401, "expected `Authorization: Bearer TOKEN` with the admin token", { headers: challenge });
-    }
+    if (token === undefined) return { name: "", by: "claim", role: "admin" };
+    if (token.admits(headers.authorization)) return { name: "admin", by: "token", role: "admin" };
+    const challenge = { "www-authenticate": 'Bearer realm="dnspolicy"' };
+    throw new HttpError(401, "expected `Authorization: Bearer TOKEN` with the admin token", { headers: challenge });
   };
 }
 

@@ -1,7 +1,8 @@
 /**
  * The admin API: which path does what.
  */
-import type { AdminRequest, Reply } from "./exchange.ts";
+import { type AdminRequest, entityTag, type Reply } from "./exchange.ts";
+import { getVersion, listVersions, rollBack } from "./history.ts";
 import { HttpError } from "./http-error.ts";
 import { applyResources, deleteResource, getResource, listResources } from "./resources.ts";
 import { describeStatus, describeWorker } from "./status.ts";
@@ -21,11 +22,11 @@ export const routes: readonly Route[] = [
   { path: /^\/metrics$/, methods: { GET: metrics } },
   { path: /^\/v1\/resources$/, methods: { GET: listResources, PUT: applyResources } },
   { path: /^\/v1\/resources\/([^/]+)\/([^/]+)$/, methods: { GET: getResource, DELETE: deleteResource } },
+  { path: /^\/v1\/history$/, methods: { GET: listVersions } },
+  { path: /^\/v1\/history\/([^/]+)$/, methods: { GET: getVersion } },
+  { path: /^\/v1\/rollback$/, methods: { POST: rollBack } },
   { path: /^\/v1\/workers$/, methods: { GET: workers } },
-  {
-    path: /^\/v1\/status$/,
-    methods: { GET: ({ control }) => ({ status: 200, body: describeStatus(control.status()) }) },
-  },
+  { path: /^\/v1\/status$/, methods: { GET: status } },
   { path: /^\/v1\/drain$/, methods: { POST: drain } },
 ];
 
@@ -69,6 +70,10 @@ function workers({ control }: AdminRequest): Reply {
     status: 200,
     body: { sequence, workers: control.workers().map((worker) => describeWorker(worker, sequence)) },
   };
+}
+
+function status({ control }: AdminRequest): Reply {
+  return { status: 200, body: describeStatus(control.status()), headers: entityTag(control.inForce().sequence) };
 }
 
 function drain({ control, query }: AdminRequest): Reply {

@@ -1,6 +1,7 @@
 /**
  * Workers and the service's state as JSON for people: times as dates, and who is behind.
  */
+import type { Version } from "../../store/version.ts";
 import type { Applied, ServiceStatus } from "../control.ts";
 import type { WorkerStatus } from "../sync/registry.ts";
 
@@ -15,7 +16,12 @@ export interface WorkerDescription {
   readonly until?: string;
 }
 
-export interface ApplyDescription extends Omit<Applied, "behind" | "acknowledged"> {
+/** With the version in force now; in a dry run, with what would be. */
+export interface ApplyDescription
+  extends Version,
+    Pick<Applied, "changed" | "changes" | "differences" | "warnings" | "envoys"> {
+  /** The number of the version before. */
+  readonly before: number;
   readonly workers: { readonly acknowledged: number; readonly behind: readonly WorkerDescription[] };
 }
 
@@ -29,9 +35,9 @@ export function describeWorker({ until, ...worker }: WorkerStatus, sequence: num
 }
 
 export function describeApplied(applied: Applied): ApplyDescription {
-  const { sequence, hash, changed, changes, warnings, acknowledged, behind, envoys } = applied;
-  const workers = { acknowledged, behind: behind.map((worker) => describeWorker(worker, sequence)) };
-  return { sequence, hash, changed, changes, warnings, workers, envoys };
+  const { version, before, changed, changes, differences, warnings, acknowledged, behind, envoys } = applied;
+  const workers = { acknowledged, behind: behind.map((worker) => describeWorker(worker, version.sequence)) };
+  return { ...version, before: before.sequence, changed, changes, differences, warnings, workers, envoys };
 }
 
 export function describeStatus({ workers, ...status }: ServiceStatus): StatusDescription {

@@ -50,8 +50,60 @@ describe("dnspolicy commands", () => {
     const again = await dnspolicy(["apply", "-f", "-"], { stdin: POLICY });
     assert.equal(again.stdout, "revision 3 in force as before, acknowledged by 0 workers\n");
     const tried = await dnspolicy(["apply", "--dry-run", "-f", "-"], { stdin: upstream(1, "TCP", "a") });
-    assert.equal(tried.stdout, "Upstream/a created\nvalid; nothing was changed\n");
+    assert.match(tried.stdout, /^--- \/dev\/null\n\+\+\+ Upstream\/a\n@@ -0,0 \+1,4 @@\n\+apiVersion: /);
+    assert.match(tried.stdout, /\nUpstream\/a created\nvalid; nothing was changed\n$/);
     assert.equal(harness.service.control.sequence, 3);
+  });
+
+  it("history, diff and rollback", async () => {
+    harness = await Harness.start();
+    const plain = (port: number) => ({ stdin: upstream(port, "TCP", "plain") });
+    await dnspolicy(["apply", "-f", "-", "--reason", "the first"], plain(1));
+    await dnspolicy(["apply", "-f", "-", "--reason", "worse"], plain(2));
+    const back = await dnspolicy(["rollback", "~1", "--reason", "2 was wrong"]);
+    assert.equal(back.stdout, "Upstream/plain updated\nrevision 4 in force, acknowledged by 0 workers\n");
+    const { stdout } = await dnspolicy(["history"]);
+    const rows = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+    assert.deepEqual(rows[0], ["VERSION", "HASH", "TIME", "AUTHOR", "CHANGES", "REASON"]);
+    assert.deepEqual(
+      rows.slice(1).map(([version, , , ...rest]) => [version, ...rest]),
+      [
+        ["4", "tester (claimed)", "+0 ~1 -0", "back to 2: 2 was wrong"],
+        ["3", "tester (claimed)", "+0 ~1 -0", "worse"],
+        ["2", "tester (claimed)", "+1 ~0 -0", "the first"],
+        ["1", "dnspolicy", "+3 ~0 -0", "the beginning"],
+        ["0", "dnspolicy", "an empty store"],
+      ],
+    );
+    assert.equal(JSON.parse((await dnspolicy(["history", "-o", "json"])).stdout).length, 5);
+    const diff = await dnspolicy(["diff", "2", "3"]);
+    assert.match(
+      diff.stdout,
+      /^--- Upstream\/plain\n\+\+\+ Upstream\/plain\n@@ .*\n.*\n-spec.*port: 1.*\n\+spec.*port: 2/s,
+    );
+    assert.equal((await dnspolicy(["diff", "2"])).stdout, "");
+    assert.match((await dnspolicy(["diff", "~1", "-o", "yaml"])).stdout, /^- kind: Upstream\n {2}name: plain\n/);
+    const tried = await dnspolicy(["rollback", "1", "--dry-run"]);
+    assert.match(tried.stdout, /^--- Upstream\/plain\n\+\+\+ \/dev\/null\n.*nothing was changed\n$/s);
+    const unknown = await dnspolicy(["rollback", "17"]);
+    assert.deepEqual(
+      [unknown.code, unknown.stderr],
+      [1, "dnspolicy: expected one of the 5 versions from 0 to 4, got 17\n"],
+    );
+    assert.equal((await dnspolicy(["rollback", "~9"])).code, 1);
+    assert.equal((await dnspolicy(["rollback", "first"])).code, 2);
+  });
+
+  it("change nothing when another version is in force, and exit with 5", async () => {
+    harness = await Harness.start();
+    const late = { stdin: upstream(2, "TCP", "plain") };
+    assert.equal((await dnspolicy(["delete", "DnsPolicy", "no-com", "--if-version", "1"])).code, 0);
+    const { code, stderr } = await dnspolicy(["apply", "-f", "-", "--if-version", "1"], late);
+    assert.equal(code, 5);
+    assert.match(stderr, /^dnspolicy: expected version 1 in force, got version 2, made by tester at .*\n$/);
   });
 
   it("say where a file is wrong, and exit with 1", async () => {
@@ -100,7 +152,7 @@ describe("dnspolicy commands", () => {
     assert.match(stderr, /^warning: Envoy east has rejected its clusters: no such thing$/m);
     const status = await dnspolicy(["status"]);
     assert.equal(status.code, 4);
-    assert.match(status.stdout, /^revision 2 \([0-9a-f]{16}\), kept in memory\n0 workers connected\nbehind: /);
+    assert.match(status.stdout, /^revision 2 \([0-9a-f]{16}\), kept in .*store\n0 workers connected\nbehind: /);
     assert.equal(JSON.parse((await dnspolicy(["status", "--json"])).stdout).sequence, 2);
   });
 
