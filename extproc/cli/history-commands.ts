@@ -2,7 +2,7 @@
  * The commands that look at versions: history, diff.
  */
 import { findDifferences, type ResourceText } from "../resources/difference.ts";
-import type { Version } from "../store/version.ts";
+import type { Author, Version } from "../store/version.ts";
 import { askJson, type ClientOptions } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -40,8 +40,19 @@ export async function runDiff(
 }
 
 function toRow({ sequence, hash, time, author, reason, restores, counts }: Version): string[] {
-  const who = author.by === "claim" ? `${author.name} (claimed)` : author.name;
   const changes = counts === undefined ? "" : `+${counts.created} ~${counts.updated} -${counts.deleted}`;
   const restored = restores === undefined ? "" : `back to ${restores}`;
-  return [String(sequence), hash, time, who, changes, [restored, reason].filter((part) => part !== "").join(": ")];
+  return [
+    String(sequence),
+    hash,
+    time,
+    formatAuthor(author),
+    changes,
+    [restored, reason].filter((part) => part !== "").join(": "),
+  ];
+}
+
+/** A name that nobody has checked is told apart. */
+export function formatAuthor({ name, by }: Author): string {
+  return by === "claim" ? `${name} (claimed)` : name;
 }

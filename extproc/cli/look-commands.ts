@@ -2,31 +2,35 @@
  * The commands that look at a running service: get, status; and drain, which tells its workers.
  */
 import { formatProblem } from "../resources/problem.ts";
-import type { StatusDescription, WorkerDescription } from "../server/admin/status.ts";
+import type { NodeDescription, PendingResource, StatusDescription, WorkerDescription } from "../server/admin/status.ts";
+import type { ObservedResource } from "../server/resource-status.ts";
 import { ask, askJson, type ClientOptions, parseReply, resourcePath } from "./ask.ts";
 import type { Context } from "./context.ts";
 import { ExitCode } from "./exit-code.ts";
+import { formatAuthor } from "./history-commands.ts";
+import { resourceTable, toObservedObject, toObservedYaml } from "./observed-resource.ts";
 import { count, type Output, print } from "./output.ts";
 
+/** As they were written; or with what the service says of them. */
 export async function runGet(
   context: Context,
   kind: string | undefined,
   name: string | undefined,
-  options: ClientOptions,
+  options: ClientOptions & { readonly output?: Output | "source" },
 ): Promise<ExitCode> {
-  if (kind !== undefined && name !== undefined) {
-    const reply = await ask(context, options, { method: "GET", path: resourcePath(kind, name) });
-    context.stdout.write(reply.text);
-    return ExitCode.OK;
-  }
-  const { resources } = await askJson<{ resources: { kind: string; name: string; text: string }[] }>(
-    context,
-    options,
-    "/v1/resources",
-  );
-  for (const resource of resources) {
-    if (kind !== undefined && resource.kind !== kind) continue;
-    context.stdout.write(`---\n${resource.text}${resource.text.endsWith("\n") ? "" : "\n"}`);
+  const { output = "source" } = options;
+  const single = kind !== undefined && name !== undefined;
+  const resources = single
+    ? [await askJson<ObservedResource>(context, options, resourcePath(kind, name))]
+    : (await askJson<{ resources: ObservedResource[] }>(context, options, "/v1/resources")).resources.filter(
+        (resource) => kind === undefined || resource.kind === kind,
+      );
+  const documents = (texts: readonly string[]) => texts.map((text) => (single ? text : `---\n${text}`)).join("");
+  if (output === "source") context.stdout.write(documents(resources.map(({ text }) => text)));
+  else if (output === "yaml") context.stdout.write(documents(resources.map(toObservedYaml)));
+  else {
+    const objects = resources.map(toObservedObject);
+    print(context, output, single ? objects[0] : objects, () => resourceTable(resources));
   }
   return ExitCode.OK;
 }
@@ -54,20 +58,33 @@ export async function runDrain(
 }
 
 function statusLines(status: StatusDescription): string[] {
-  const { mode, directory, sequence, hash, warnings, problems, workers, envoys } = status;
+  const { mode, directory, sequence, hash, warnings, problems, workers, envoys, author, reason } = status;
   const revision = sequence === 0 ? "no policy" : `revision ${sequence} (${hash})`;
   const source = mode === "watch" ? `read from ${directory}, read-only` : `kept in ${directory}`;
   return [
     `${revision}, ${source}`,
+    ...(author === undefined ? [] : [`by ${formatAuthor(author)}, ${status.time}${reason ? `: ${reason}` : ""}`]),
     ...problems.map((problem) => `held back: ${formatProblem(problem)}`),
     ...warnings.map((problem) => `warning: ${formatProblem(problem)}`),
+    ...status.resources.map(({ kind, count: all, programmed }) => `${kind}: ${programmed} of ${all} programmed`),
+    ...status.pending.map((pending) => `pending: ${describePending(pending)}`),
     `${count(workers.connected, "worker")} connected`,
+    ...workers.nodes.map(describeNode),
     ...workers.behind.map((worker) => `behind: ${describeBehind(worker)}`),
     `${count(envoys.length, "Envoy")} connected`,
     ...envoys
       .filter(({ rejected }) => rejected !== "")
       .map(({ node, rejected }) => `Envoy ${node} rejected: ${rejected}`),
   ];
+}
+
+function describePending({ kind, name, generation, message }: PendingResource): string {
+  return `${kind}/${name}, generation ${generation}: ${message}`;
+}
+
+function describeNode({ node, process, workers, connected, acknowledged }: NodeDescription): string {
+  const at = acknowledged === 0 ? "no revision yet" : `revision ${acknowledged} or later`;
+  return `${node} (process ${process}): ${connected} of ${count(workers, "worker")} connected, ${at}`;
 }
 
 export function describeBehind({ node, process, worker, acknowledged, until }: WorkerDescription): string {

@@ -129,10 +129,11 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
   add("diff <from> [to]", "say what a version says otherwise than another, or than what is in force")
     .addOption(output())
     .action(async (from: string, to: string | undefined, options) => finish(await runDiff(context, from, to, options)));
-  add("get [kind] [name]", "print the resources in force, as they were written").action(
-    async (kind: string | undefined, name: string | undefined, options) =>
+  add("get [kind] [name]", "print the resources in force")
+    .addOption(output("source", "as written; or yaml and json with generation and status"))
+    .action(async (kind: string | undefined, name: string | undefined, options) =>
       finish(await runGet(context, kind, name, options)),
-  );
+    );
   add("status", "say which policy is in force, and who obeys it")
     .addOption(output())
     .addOption(new Option("--json", "as JSON").hideHelp())
@@ -142,8 +143,10 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
     .action(async (options) => finish(await runDrain(context, options)));
 }
 
-function output(): Option {
-  return new Option("-o, --output <format>", "how to print it").choices(OUTPUTS).default("table");
+/** `more` is a format that this command has beside the common ones, and its default. */
+function output(more?: string, description = "how to print it"): Option {
+  const choices = more === undefined ? OUTPUTS : [more, ...OUTPUTS];
+  return new Option("-o, --output <format>", description).choices(choices).default(more ?? "table");
 }
 
 /** `--token`, or a variable of the environment, which other users of the machine do not see. */

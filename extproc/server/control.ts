@@ -2,13 +2,14 @@
  * What may be asked of the running service, by whatever way: change the policy, look at it, look who obeys it.
  */
 import type { Change } from "../compile/change.ts";
-import type { PolicySource, SourceStatus, StoredResource } from "../store/policy-source.ts";
+import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
 import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
 import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClusterService } from "./clusters/cluster-service.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
 import type { Health } from "./health.ts";
+import { type ObservedResource, observe } from "./resource-status.ts";
 import type { Rollout } from "./rollout.ts";
 import type { WorkerRegistry, WorkerStatus } from "./sync/registry.ts";
 import type { SyncService } from "./sync/sync-service.ts";
@@ -28,8 +29,13 @@ export interface Applied extends Omit<Accepted, "ok" | "snapshot"> {
 }
 
 export interface ServiceStatus extends SourceStatus {
-  readonly workers: { readonly connected: number; readonly behind: readonly WorkerStatus[] };
+  readonly workers: {
+    readonly connected: number;
+    readonly behind: readonly WorkerStatus[];
+    readonly all: readonly WorkerStatus[];
+  };
   readonly envoys: readonly EnvoyStatus[];
+  readonly resources: readonly ObservedResource[];
 }
 
 export interface ControlDependencies {
@@ -63,10 +69,21 @@ export class Control {
     return this.#change((store) => store.rollback(sequence, options), options);
   }
 
-  /** The resources as they are stored, which workers may be about to hear of, and their version. */
-  inForce(): { readonly sequence: number; readonly resources: readonly StoredResource[] } {
-    const { source } = this.#dependencies;
-    return { sequence: source.status().sequence, resources: source.resources() };
+  /** Of the policy as it is stored, which workers may be about to hear of; 0 is none. */
+  get stored(): number {
+    return this.#dependencies.source.current()?.sequence ?? 0;
+  }
+
+  /** What is stored, and what became of it. */
+  resources(): readonly ObservedResource[] {
+    const { source, registry, clusters } = this.#dependencies;
+    const times = new Map((this.versions() ?? []).map(({ sequence, time }) => [sequence, time]));
+    return observe(source.resources(), {
+      sequence: this.sequence,
+      workers: registry.list(),
+      envoys: clusters.envoys,
+      timeOf: (sequence) => times.get(sequence) || undefined,
+    });
   }
 
   /** Newest first; undefined where somebody else keeps them. */
@@ -82,8 +99,8 @@ export class Control {
 
   status(): ServiceStatus {
     const { source, registry, clusters } = this.#dependencies;
-    const workers = { connected: registry.connected, behind: registry.behind(this.sequence) };
-    return { ...source.status(), workers, envoys: clusters.envoys };
+    const workers = { connected: registry.connected, behind: registry.behind(this.sequence), all: registry.list() };
+    return { ...source.status(), workers, envoys: clusters.envoys, resources: this.resources() };
   }
 
   workers(): readonly WorkerStatus[] {

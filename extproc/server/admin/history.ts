@@ -8,7 +8,7 @@ import { entityTag, readVersion } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
 
 export function listVersions({ control }: AdminRequest): Reply {
-  const { sequence } = control.inForce();
+  const sequence = control.stored;
   return { status: 200, body: { sequence, versions: historyOf(control.versions()) }, headers: entityTag(sequence) };
 }
 

@@ -1,8 +1,6 @@
 /**
  * /v1/resources: the policy set, looked at and changed.
  */
-import type { StoredResource } from "../../store/policy-source.ts";
-import type { Control } from "../control.ts";
 import { readSources } from "./body.ts";
 import { describeOutcome, readApplyOptions } from "./change.ts";
 import { type AdminRequest, acceptsType, entityTag, type Reply, readFlag } from "./exchange.ts";
@@ -23,30 +21,21 @@ export async function deleteResource(request: AdminRequest): Promise<Reply> {
   return describeOutcome(await control.apply({ delete: [{ kind, name }] }, readApplyOptions(request)));
 }
 
+/** As YAML, what was written; as JSON, what became of it, too. */
 export function listResources({ control, message }: AdminRequest): Reply {
-  const { sequence, resources } = control.inForce();
-  const headers = entityTag(sequence);
-  if (acceptsType(message, "application/json")) return { status: 200, body: { sequence, resources }, headers };
-  return { status: 200, body: toYaml(resources), type: YAML, headers };
+  const resources = control.resources();
+  const headers = entityTag(control.stored);
+  if (acceptsType(message, "application/json")) {
+    return { status: 200, body: { sequence: control.stored, resources }, headers };
+  }
+  return { status: 200, body: resources.map(({ text }) => `---\n${text}`).join(""), type: YAML, headers };
 }
 
-export function getResource({ control, variables }: AdminRequest): Reply {
+export function getResource({ control, variables, message }: AdminRequest): Reply {
   const [kind = "", name = ""] = variables;
-  const { sequence, resource } = findResource(control, kind, name);
-  return { status: 200, body: resource.text, type: YAML, headers: entityTag(sequence) };
-}
-
-function findResource(
-  control: Control,
-  kind: string,
-  name: string,
-): { readonly sequence: number; readonly resource: StoredResource } {
-  const { sequence, resources } = control.inForce();
-  const resource = resources.find((one) => one.kind === kind && one.name === name);
+  const resource = control.resources().find((one) => one.kind === kind && one.name === name);
   if (resource === undefined) throw new HttpError(404, `expected a resource in force, got ${kind}/${name}`);
-  return { sequence, resource };
-}
-
-export function toYaml(resources: readonly StoredResource[]): string {
-  return resources.map(({ text }) => `---\n${text}${text.endsWith("\n") ? "" : "\n"}`).join("");
+  const headers = entityTag(control.stored);
+  if (acceptsType(message, "application/json")) return { status: 200, body: resource, headers };
+  return { status: 200, body: resource.text, type: YAML, headers };
 }

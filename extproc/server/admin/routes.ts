@@ -73,7 +73,7 @@ function workers({ control }: AdminRequest): Reply {
 }
 
 function status({ control }: AdminRequest): Reply {
-  return { status: 200, body: describeStatus(control.status()), headers: entityTag(control.inForce().sequence) };
+  return { status: 200, body: describeStatus(control.status()), headers: entityTag(control.stored) };
 }
 
 function drain({ control, query }: AdminRequest): Reply {

@@ -132,6 +132,35 @@ describe("dnspolicy commands", () => {
     assert.equal((await dnspolicy(["delete", "DnsPolicy", "no-com"])).code, 1);
   });
 
+  it("get resources with what the service says of them, which apply takes back", async () => {
+    harness = await Harness.start();
+    const commented = upstream(5, "TCP", "plain").replace("spec:", "# why\nspec:");
+    await dnspolicy(["apply", "-f", "-"], { stdin: commented });
+    const { stdout } = await dnspolicy(["get", "Upstream", "plain", "-o", "yaml"]);
+    assert.match(stdout, /^metadata: \{ name: plain, generation: 1 \}\n# why\nspec: /m);
+    assert.match(
+      stdout,
+      /^status:\n {2}observedGeneration: 1\n {2}conditions:\n {4}- type: Accepted\n {6}status: "True"\n/m,
+    );
+    const sent = await dnspolicy(["apply", "-f", "-"], { stdin: stdout.replace("port: 5", "port: 6") });
+    assert.equal(sent.stdout, "Upstream/plain updated\nrevision 3 in force, acknowledged by 0 workers\n");
+    const stored = (await dnspolicy(["get", "Upstream", "plain"])).stdout;
+    assert.doesNotMatch(stored, /status|generation/);
+    assert.match(stored, /# why/);
+    const json = JSON.parse((await dnspolicy(["get", "Upstream", "plain", "-o", "json"])).stdout);
+    assert.deepEqual([json.kind, json.metadata], ["Upstream", { name: "plain", generation: 2 }]);
+    assert.equal(json.status.conditions[2].status, "Unknown");
+    assert.equal(JSON.parse((await dnspolicy(["get", "-o", "json"])).stdout).length, 4);
+    assert.equal((await dnspolicy(["get", "-o", "yaml"])).stdout.match(/^---$/gm)?.length, 4);
+    assert.equal(
+      (await dnspolicy(["get", "Upstream", "-o", "table"])).stdout,
+      `KIND      NAME    GENERATION  REVISION  ACCEPTED  RESOLVEDREFS  PROGRAMMED
+Upstream  plain   2           3         True      True          Unknown
+Upstream  public  1           1         True      True          Unknown
+`,
+    );
+  });
+
   it("say who is behind, and exit with 4", async () => {
     harness = await Harness.start();
     const envoy = new EnvoyPeer(harness.client(), "east");
@@ -152,7 +181,18 @@ describe("dnspolicy commands", () => {
     assert.match(stderr, /^warning: Envoy east has rejected its clusters: no such thing$/m);
     const status = await dnspolicy(["status"]);
     assert.equal(status.code, 4);
-    assert.match(status.stdout, /^revision 2 \([0-9a-f]{16}\), kept in .*store\n0 workers connected\nbehind: /);
+    assert.match(
+      status.stdout,
+      /^revision 2 \([0-9a-f]{16}\), kept in .*store\nby tester \(claimed\), 2023-.*Z\nTenant: 1 of 1 programmed\nUpstream: 0 of 1/,
+    );
+    assert.match(
+      status.stdout,
+      /^pending: Upstream\/public, generation 1: Envoy east has rejected its clusters: no such/m,
+    );
+    assert.match(
+      status.stdout,
+      /^0 workers connected\neast \(process 0+1\): 0 of 1 worker connected, revision 1 or later\nbehind: /m,
+    );
     assert.equal(JSON.parse((await dnspolicy(["status", "--json"])).stdout).sequence, 2);
   });
 
