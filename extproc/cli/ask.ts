@@ -1,20 +1,35 @@
 /**
  * A command's questions to the service: options that all have, and replies that are JSON or an error.
  */
+import { readFile } from "node:fs/promises";
 import { formatProblem, type Problem } from "../resources/problem.ts";
-import { type AdminCall, AdminClient, type AdminReply } from "./admin-client.ts";
+import { type AdminCall, AdminClient, type AdminReply, type ClientTls } from "./admin-client.ts";
 import type { Context } from "./context.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 export interface ClientOptions {
   readonly server: string;
   readonly token?: string | undefined;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
 }
 
 /** A CommandError for anything but success. */
 export async function ask(context: Context, options: ClientOptions, call: AdminCall): Promise<AdminReply> {
   const { server, token } = options;
-  return expectSuccess(context, await new AdminClient({ server, token }).call(call));
+  return expectSuccess(context, await new AdminClient({ server, token, tls: await readTls(options) }).call(call));
+}
+
+async function readTls({ tlsCa, tlsCert, tlsKey }: ClientOptions): Promise<ClientTls> {
+  const read = async (path: string | undefined) => {
+    try {
+      return path === undefined ? undefined : await readFile(path);
+    } catch (error) {
+      throw new CommandError(ExitCode.USAGE, `cannot read ${path}: ${(error as Error).message}`);
+    }
+  };
+  return { ca: await read(tlsCa), cert: await read(tlsCert), key: await read(tlsKey) };
 }
 
 export async function askJson<T>(context: Context, options: ClientOptions, path: string): Promise<T> {

@@ -61,14 +61,22 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     .option("--watch <dir>", "read the policy from this directory, which somebody else writes")
     .option(
       "--admin <endpoint>",
-      `admin API: unix:/path, or host:port with --admin-token-file; may be repeated (default: ${DEFAULT_ADMIN})`,
+      `admin API: unix:/path, or host:port with --admin-tokens or --admin-token-file; may be repeated (default: ${DEFAULT_ADMIN})`,
       collect,
     )
     .option(
       "--admin-demo <endpoint>",
       "admin API on a loopback port, open to everybody on this machine: for demos only",
     )
-    .option("--admin-token-file <file>", "bearer token of the admin API on TCP ports")
+    .option(
+      "--admin-tokens <file>",
+      "who may use the admin API: a YAML list of name, role (viewer, editor, admin), tenant (of an editor), and the sha256 of a token or the principal of a client certificate; read anew on SIGHUP",
+    )
+    .option("--admin-token-file <file>", "a bearer token of the admin API for the role admin")
+    .option("--admin-tls-cert <file>", "certificate (PEM) of the admin API on TCP ports")
+    .option("--admin-tls-key <file>", "its key")
+    .option("--admin-tls-client-ca <file>", "authorities of client certificates, for principals of --admin-tokens")
+    .option("--audit-log <file>", "JSON lines: who changed what, and who was refused")
     .option("--admin-name <name>", "another host name of the admin API on TCP ports; may be repeated", collect)
     .addOption(secret(context, "DNSPOLICY_SERVICE_TOKEN", "asked of every gRPC caller"))
     .option("--token-file <file>", "the same, from a file")
@@ -99,10 +107,13 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
       .description(description)
       .option(
         "--server <endpoint>",
-        "admin API: unix:/path or http://host:port (or DNSPOLICY_SERVER)",
+        "admin API: unix:/path, http://host:port or https://host:port (or DNSPOLICY_SERVER)",
         context.environment.DNSPOLICY_SERVER ?? DEFAULT_ADMIN,
       )
-      .addOption(secret(context, "DNSPOLICY_TOKEN", "bearer token of the admin API"));
+      .addOption(secret(context, "DNSPOLICY_TOKEN", "bearer token of the admin API"))
+      .option("--tls-ca <file>", "trust these authorities (PEM) instead of the public ones")
+      .option("--tls-cert <file>", "client certificate (PEM)")
+      .option("--tls-key <file>", "its key");
   const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
   const addChange = (name: string, description: string) =>

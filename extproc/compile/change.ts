@@ -23,6 +23,8 @@ export interface Change {
   /** The upserted resources become the whole set. */
   readonly prune?: boolean;
   readonly delete?: readonly ResourceKey[];
+  /** Refused as forbidden where it speaks of anything but DnsPolicies of this tenant alone. */
+  readonly onlyTenant?: string | undefined;
   /** The outcome says what it changes as diffs, too. */
   readonly explain?: boolean;
 }
@@ -46,6 +48,8 @@ export interface Compiled {
 
 export interface Refused {
   readonly ok: false;
+  /** It may be valid, and is not for who asked to change. */
+  readonly forbidden: boolean;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }

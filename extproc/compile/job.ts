@@ -9,6 +9,7 @@ import type { Problem } from "../resources/problem.ts";
 import { canonical } from "./canonical.ts";
 import type { Change, CompileResult, ResourceChange, Source } from "./change.ts";
 import { compileSet } from "./compile-set.ts";
+import { findForbidden } from "./limit-to-tenant.ts";
 import { lintDenials } from "./lint-denials.ts";
 import { Findings, keyOf, orderResources, toPolicySet } from "./policy-set.ts";
 import { validateReferences } from "./validate-references.ts";
@@ -42,6 +43,10 @@ export class CompileJobs {
     const before = new Map(orderResources(stored.resources, findings).map((one) => [keyOf(one.resource), one]));
     const { after, changes } =
       change === undefined ? { after: before, changes: [] } : merge(before, upserts, change, revision);
+    if (findings.problems.length === 0 && change?.onlyTenant !== undefined) {
+      const forbidden = findForbidden(changes, before, after, change.onlyTenant);
+      if (forbidden.length > 0) return { ok: false, forbidden: true, problems: forbidden, warnings: [] };
+    }
     const resources = [...after.values()].sort((a, b) => (keyOf(a.resource) < keyOf(b.resource) ? -1 : 1));
     const set = toPolicySet(resources);
     // References of a set with holes would only tell of the holes.
@@ -50,7 +55,7 @@ export class CompileJobs {
       validateTenants(set, findings);
     }
     const { problems, warnings } = findings;
-    if (problems.length > 0) return { ok: false, problems, warnings };
+    if (problems.length > 0) return { ok: false, forbidden: false, problems, warnings };
     const policy = compileSet(set);
     lintDenials(set, policy, findings);
     const text = listResources(resources);

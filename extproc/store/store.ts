@@ -61,10 +61,10 @@ export interface Accepted {
 export interface Rejected {
   readonly ok: false;
   /**
-   * `invalid`: the set would not be valid. `conflict`: another process has written this store. `stale`: none of
+   * `invalid`: the set would not be valid. `forbidden`: it is beyond `onlyTenant`. `conflict`: another process has written this store. `stale`: none of
    * `ifVersions` is in force. `unknown`: there is no such version to go back to.
    */
-  readonly reason: "invalid" | "conflict" | "stale" | "unknown";
+  readonly reason: "invalid" | "forbidden" | "conflict" | "stale" | "unknown";
   /** In force when it was asked, and now. */
   readonly before: Version;
   readonly problems: readonly Problem[];
@@ -219,7 +219,14 @@ class DirectoryStore implements PolicyStore {
     const asked = { ...change, explain: dryRun };
     const result: CompileResult = await this.#options.compiler.compile(base, asked, before.sequence + 1);
     const { warnings } = result;
-    if (!result.ok) return { ok: false, reason: "invalid", before, problems: result.problems, warnings };
+    if (!result.ok)
+      return {
+        ok: false,
+        reason: result.forbidden ? "forbidden" : "invalid",
+        before,
+        problems: result.problems,
+        warnings,
+      };
     const { hash } = result.policy.tables;
     const changed = hash !== before.hash;
     const time = new Date(this.#options.now()).toISOString();

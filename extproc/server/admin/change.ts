@@ -1,6 +1,7 @@
 /**
  * What every change is asked with, and what came of it as a reply.
  */
+import type { Change } from "../../compile/change.ts";
 import type { ApplyOptions } from "../../store/store.ts";
 import type { Author, Version } from "../../store/version.ts";
 import type { ApplyOutcome } from "../control.ts";
@@ -25,8 +26,15 @@ export function authorOf({ name, by }: Caller, claimed: string): Author {
   return { name: claimed === "" ? "unnamed" : claimed, by };
 }
 
+/** Editors change what is their tenant's. */
+export function limitOf({ role, tenant }: Caller): Pick<Change, "onlyTenant"> {
+  return role === "editor" ? { onlyTenant: tenant } : {};
+}
+
 /** 200: every worker obeys. 202: it is in force, and some worker may still answer by an older policy. */
-export function describeOutcome(outcome: ApplyOutcome): Reply {
+export async function reply({ note }: AdminRequest, change: Promise<ApplyOutcome>): Promise<Reply> {
+  const outcome = await change;
+  note(outcome);
   switch (outcome.kind) {
     case "applied": {
       for (const { kind, name, change } of outcome.changes) {
@@ -46,6 +54,8 @@ export function describeOutcome(outcome: ApplyOutcome): Reply {
       });
     case "unknown":
       throw new HttpError(404, outcome.problems[0]?.message ?? "");
+    case "forbidden":
+      throw new HttpError(403, "this is not yours to change: nothing was changed", outcome);
     case "invalid":
       throw new HttpError(400, "the policy would not be valid: nothing was changed", outcome);
   }

@@ -2,7 +2,7 @@
  * One request of the admin API and its reply, without HTTP's framing.
  */
 import type { IncomingMessage } from "node:http";
-import type { Control } from "../control.ts";
+import type { ApplyOutcome, Control } from "../control.ts";
 import type { Caller } from "./caller.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -21,6 +21,8 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** What the path's variables stand for, in order. */
   readonly variables: readonly string[];
+  /** What came of a change, for the audit log. */
+  readonly note: (outcome: ApplyOutcome) => void;
 }
 
 /** `?name`, `?name=true` or `?name=false`. */

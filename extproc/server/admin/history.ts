@@ -2,7 +2,7 @@
  * /v1/history and /v1/rollback: the versions that there were, and going back to one.
  */
 
-import { describeOutcome, readApplyOptions } from "./change.ts";
+import { readApplyOptions, reply } from "./change.ts";
 import type { AdminRequest, Reply } from "./exchange.ts";
 import { entityTag, readVersion } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
@@ -27,7 +27,7 @@ export async function getVersion({ control, variables }: AdminRequest): Promise<
 export async function rollBack(request: AdminRequest): Promise<Reply> {
   const { control, query } = request;
   const version = readVersion(query.get("version") ?? "");
-  return describeOutcome(await control.rollback(version, readApplyOptions(request)));
+  return reply(request, control.rollback(version, readApplyOptions(request)));
 }
 
 function historyOf<T>(versions: T | undefined): T {

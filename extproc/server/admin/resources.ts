@@ -2,23 +2,25 @@
  * /v1/resources: the policy set, looked at and changed.
  */
 import { readSources } from "./body.ts";
-import { describeOutcome, readApplyOptions } from "./change.ts";
+import { limitOf, readApplyOptions, reply } from "./change.ts";
 import { type AdminRequest, acceptsType, entityTag, type Reply, readFlag } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
 
 const YAML = "application/yaml; charset=utf-8";
 
 export async function applyResources(request: AdminRequest): Promise<Reply> {
-  const { message, control, query } = request;
+  const { message, control, query, caller } = request;
   const prune = readFlag(query, "prune");
   const options = readApplyOptions(request);
-  return describeOutcome(await control.apply({ upsert: await readSources(message), prune }, options));
+  const upsert = await readSources(message);
+  return reply(request, control.apply({ upsert, prune, ...limitOf(caller) }, options));
 }
 
 export async function deleteResource(request: AdminRequest): Promise<Reply> {
-  const { control, variables } = request;
+  const { control, variables, caller } = request;
   const [kind = "", name = ""] = variables;
-  return describeOutcome(await control.apply({ delete: [{ kind, name }] }, readApplyOptions(request)));
+  const options = readApplyOptions(request);
+  return reply(request, control.apply({ delete: [{ kind, name }], ...limitOf(caller) }, options));
 }
 
 /** As YAML, what was written; as JSON, what became of it, too. */

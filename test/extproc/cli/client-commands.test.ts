@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Token } from "../../../extproc/server/token.ts";
+import { Credentials, digestOf } from "../../../extproc/server/admin/credentials.ts";
 import { Harness, until } from "../server/harness.ts";
 import { EnvoyPeer, WorkerPeer } from "../server/peers.ts";
 import { DENY_COM, POLICY, TENANT, upstream } from "../server/policies.ts";
@@ -202,9 +202,9 @@ Upstream  public  1           1         True      True          Unknown
   });
 
   it("use HTTP and a token", async () => {
-    const token = new Token("secret");
+    const credentials = new Credentials([{ name: "admin", role: "admin", digest: digestOf("secret") }]);
     const endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
-    harness = await Harness.start({ moreAdmin: [{ endpoint, token }] });
+    harness = await Harness.start({ moreAdmin: [{ endpoint, credentials }] });
     const bound = harness.service.admin[1];
     const server = `http://127.0.0.1:${bound?.kind === "tcp" ? bound.port : 0}`;
     assert.equal((await dnspolicy(["status", "--server", server, "--token", "secret"])).code, 0);
@@ -248,6 +248,10 @@ Upstream  public  1           1         True      True          Unknown
       ["serve", "--store", folder, "--listen", `unix:/${"x".repeat(200)}`],
       ["serve", "--store", folder, "--admin", "127.0.0.1:9053"],
       ["serve", "--store", folder, "--admin-demo", "0.0.0.0:9053"],
+      ["serve", "--store", folder, "--admin-tokens", join(folder, "none.yaml")],
+      ["serve", "--store", folder, "--admin-tls-client-ca", join(folder, "none.pem")],
+      ["serve", "--store", folder, "--audit-log", join(folder, "none", "audit.jsonl")],
+      ["status", "--server", "https://localhost:1", "--tls-ca", join(folder, "none.pem")],
       ["serve", "--store", folder, "--admin-demo", "unix:/x"],
       ["serve", "--store", folder, "--tls-cert", "/none"],
       ["serve", "--store", folder, "--token", "a", "--token-file", "/none"],

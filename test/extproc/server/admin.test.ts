@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { MAX_BODY } from "../../../extproc/server/admin/body.ts";
+import { Credentials, digestOf } from "../../../extproc/server/admin/credentials.ts";
 import type { Endpoint } from "../../../extproc/server/endpoint.ts";
-import { Token } from "../../../extproc/server/token.ts";
 import { Harness } from "./harness.ts";
 import { DENY_COM, POLICY, TENANT, upstream } from "./policies.ts";
 import { openTestStore } from "./test-store.ts";
@@ -181,8 +181,8 @@ describe("the admin API", () => {
   });
 
   it("asks for the token where there is one, except of probes", async () => {
-    const token = new Token("secret");
-    harness = await Harness.start({ moreAdmin: [{ endpoint: LOOPBACK, token, names: ["policy"] }] });
+    const credentials = new Credentials([{ name: "admin", role: "admin", digest: digestOf("secret") }]);
+    harness = await Harness.start({ moreAdmin: [{ endpoint: LOOPBACK, credentials, names: ["policy"] }] });
     const endpoint = harness.service.admin[1];
     assert.ok(endpoint?.kind === "tcp");
     const get = (headers: Record<string, string>, path = "/metrics") => harness.http({ path, headers, endpoint });

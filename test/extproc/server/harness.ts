@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { credentials, Client as GrpcClient, type Metadata } from "@grpc/grpc-js";
 import { decide } from "../../../extproc/decide/decide.ts";
 import type { AdminListener } from "../../../extproc/server/admin/admin-server.ts";
+import type { Credentials } from "../../../extproc/server/admin/credentials.ts";
 import type { Endpoint } from "../../../extproc/server/endpoint.ts";
 import { type Service, type ServiceOptions, startService } from "../../../extproc/server/service.ts";
 import type { PolicySource } from "../../../extproc/store/policy-source.ts";
@@ -44,11 +45,13 @@ export class Harness {
   static async start(
     options: Partial<ServiceOptions> & {
       readonly moreAdmin?: AdminListener[];
+      /** Of the admin socket. */
+      readonly adminCredentials?: Credentials;
       /** Another source than the store itself. */
       readonly sourceOf?: (store: PolicyStore) => PolicySource;
     } = {},
   ): Promise<Harness> {
-    const { moreAdmin = [], sourceOf = (store) => store, ...rest } = options;
+    const { moreAdmin = [], adminCredentials, sourceOf = (store) => store, ...rest } = options;
     const harness = new Harness();
     harness.#folder = await mkdtemp(join(tmpdir(), "dnspolicy-test-"));
     harness.store = await openTestStore(harness.storeDirectory, POLICY, harness.clock);
@@ -57,7 +60,10 @@ export class Harness {
     };
     harness.service = await startService({
       listen: [{ kind: "unix", path: harness.socket }],
-      admin: [{ endpoint: { kind: "unix", path: join(harness.#folder, "admin.sock") } }, ...moreAdmin],
+      admin: [
+        { endpoint: { kind: "unix", path: join(harness.#folder, "admin.sock") }, credentials: adminCredentials },
+        ...moreAdmin,
+      ],
       defaultCa: "-----BEGIN CERTIFICATE-----\n",
       lastGoodMs: 600_000,
       source: sourceOf(harness.store),
