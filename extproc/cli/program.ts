@@ -1,13 +1,15 @@
 /**
  * The command line: `dnspolicy serve` and the commands that ask it.
  */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { EndpointError } from "../server/endpoint.ts";
 import { runApply, runDelete, runRollback } from "./change-commands.ts";
+import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
 import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
 import { runDiff, runHistory } from "./history-commands.ts";
 import { runDrain, runGet, runStatus } from "./look-commands.ts";
+import { runSchema, runValidate } from "./offline-commands.ts";
 import { OUTPUTS } from "./output.ts";
 import { serve } from "./serve.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
@@ -42,6 +44,7 @@ function createProgram(context: Context, finish: (code: ExitCode) => void): Comm
     .addHelpText("after", EXIT_CODES_HELP);
   addServe(program, context, finish);
   addClientCommands(program, context, finish);
+  addOfflineCommands(program, context, finish);
   // Subcommands inherit the settings only when they are made by command(); help of each has the codes, too.
   for (const command of program.commands) command.addHelpText("after", EXIT_CODES_HELP);
   return program;
@@ -152,6 +155,28 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
   add("drain", "tell workers that their Envoy is about to be stopped")
     .option("--node <node>", "only those of this Envoy")
     .action(async (options) => finish(await runDrain(context, options)));
+}
+
+function addOfflineCommands(program: Command, context: Context, finish: (code: ExitCode) => void): void {
+  const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
+  program
+    .command("validate")
+    .description("say whether files are a valid policy, without a service: they are taken for the whole set")
+    .requiredOption("-f, --filename <path>", "a file, a directory of .yaml files, or -; may be repeated", collect)
+    .option("--strict", "refuse what only deserves a warning, too")
+    .addOption(output())
+    .action(async (options) => finish(await runValidate(context, options)));
+  program
+    .command("schema")
+    .argument("[kind]", "one kind; by default all of them")
+    .description("print the JSON Schema of resources, for editors and other tools")
+    .option("--directory <dir>", "write a file for each kind, and one for all, instead")
+    .action(async (kind: string | undefined, options) => finish(await runSchema(context, kind, options)));
+  program
+    .command("completion")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .description("print a script that completes commands: source <(dnspolicy completion bash)")
+    .action((shell: string) => void context.stdout.write(completionScript(program, shell)));
 }
 
 /** `more` is a format that this command has beside the common ones, and its default. */

@@ -5,6 +5,7 @@ import type { Role } from "./caller.ts";
 import { type AdminRequest, entityTag, type Reply } from "./exchange.ts";
 import { getVersion, listVersions, rollBack } from "./history.ts";
 import { HttpError } from "./http-error.ts";
+import { describeApi } from "./openapi.ts";
 import { applyResources, deleteResource, getResource, listResources } from "./resources.ts";
 import { describeStatus, describeWorker } from "./status.ts";
 
@@ -26,6 +27,7 @@ export const routes: readonly Route[] = [
   { path: "/healthz", methods: { GET: { role: undefined, handler: () => ({ status: 200, body: "ok\n" }) } } },
   { path: "/readyz", methods: { GET: { role: undefined, handler: readiness } } },
   { path: "/metrics", methods: { GET: { role: "viewer", handler: metrics } } },
+  { path: "/v1/openapi.json", methods: { GET: { role: "viewer", handler: openApi } } },
   {
     path: "/v1/resources",
     methods: { GET: { role: "viewer", handler: listResources }, PUT: { role: "editor", handler: applyResources } },
@@ -44,7 +46,7 @@ export const routes: readonly Route[] = [
 
 const patterns = routes.map((route) => ({
   route,
-  pattern: new RegExp(`^${route.path.replace(/\{\w+\}/g, "([^/]+)")}$`),
+  pattern: new RegExp(`^${route.path.replaceAll(".", "\\.").replace(/\{\w+\}/g, "([^/]+)")}$`),
 }));
 
 export interface FoundRoute {
@@ -74,6 +76,10 @@ function decodeVariable(text: string): string {
   } catch {
     throw new HttpError(400, "expected percent-encoded UTF-8 in the path, got other octets");
   }
+}
+
+function openApi(): Reply {
+  return { status: 200, body: describeApi(routes) };
 }
 
 function readiness({ control }: AdminRequest): Reply {
