@@ -2,11 +2,13 @@
  * The command line: `dnspolicy serve` and the commands that ask it.
  */
 import { Argument, Command, CommanderError, Option } from "commander";
+import { TRANSPORTS } from "../explain/request.ts";
 import { EndpointError } from "../server/endpoint.ts";
 import { runApply, runDelete, runRollback } from "./change-commands.ts";
 import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
 import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
+import { runExplain } from "./explain-command.ts";
 import { runDiff, runHistory } from "./history-commands.ts";
 import { runDrain, runGet, runStatus } from "./look-commands.ts";
 import { runSchema, runValidate } from "./offline-commands.ts";
@@ -148,6 +150,18 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
     .action(async (kind: string | undefined, name: string | undefined, options) =>
       finish(await runGet(context, kind, name, options)),
     );
+  add("explain", "say what becomes of a question, by which rule, and which other rules were considered")
+    .requiredOption("--client <address>", "who asks")
+    .requiredOption("--name <name>", "what is asked")
+    .option("--type <type>", "as A or HTTPS", "A")
+    .addOption(new Option("--transport <transport>", "how it is asked").choices(Object.keys(TRANSPORTS)).default("udp"))
+    .option("--principal <uri>", "of a client certificate that Envoy has validated")
+    .option("--server-name <name>", "SNI")
+    .option("--path <uri-path>", "of DoH")
+    .option("--tenant <name>", "a sidecar's fixed identity")
+    .option("-f, --filename <path>", "ask these files instead of a service; may be repeated", collect)
+    .addOption(output())
+    .action(async (options) => finish(await runExplain(context, options)));
   add("status", "say which policy is in force, and who obeys it")
     .addOption(output())
     .addOption(new Option("--json", "as JSON").hideHelp())

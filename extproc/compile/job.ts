@@ -64,6 +64,11 @@ export class CompileJobs {
     return { ok: true, policy, text, changes, differences, warnings };
   }
 
+  /** The resources of a set in order; those that cannot be read are left out. */
+  read(base: readonly Source[]): readonly LocatedResource[] {
+    return orderResources(this.#readBase(base, true).resources, new Findings());
+  }
+
   #readBase(base: readonly Source[], asStored: boolean): ReadSources {
     const only = base.length === 1 ? base[0]?.text : undefined;
     const known =

@@ -2,12 +2,15 @@
  * What may be asked of the running service, by whatever way: change the policy, look at it, look who obeys it.
  */
 import type { Change } from "../compile/change.ts";
+import type { DecisionRequest } from "../decide/request.ts";
+import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
 import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
 import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClusterService } from "./clusters/cluster-service.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
+import type { Decide } from "./decisions/processor.ts";
 import type { Health } from "./health.ts";
 import { type ObservedResource, observe } from "./resource-status.ts";
 import type { Rollout } from "./rollout.ts";
@@ -40,6 +43,7 @@ export interface ServiceStatus extends SourceStatus {
 
 export interface ControlDependencies {
   readonly source: PolicySource | PolicyStore;
+  readonly decide: Decide;
   readonly rollout: Rollout;
   readonly registry: WorkerRegistry;
   readonly sync: SyncService;
@@ -95,6 +99,17 @@ export class Control {
   async version(sequence: number): Promise<VersionContent | undefined> {
     const { source } = this.#dependencies;
     return isStore(source) ? source.version(sequence) : undefined;
+  }
+
+  /** What becomes of a question, and why; undefined while there is no policy. */
+  async explain(request: DecisionRequest): Promise<Explanation | undefined> {
+    const { source, decide } = this.#dependencies;
+    const snapshot = source.current();
+    if (snapshot === undefined) return undefined;
+    const verdict = decide(snapshot, request);
+    const { tenant } = verdict.client;
+    const rules = tenant === "" ? [] : await source.consider({ ...request, tenant });
+    return describeVerdict(snapshot, request, verdict, rules);
   }
 
   status(): ServiceStatus {

@@ -2,6 +2,7 @@
  * Where the policy in force comes from: a store that this process writes, or a directory that somebody else does.
  */
 import type { Snapshot } from "../compiled/snapshot.ts";
+import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { ListedResource } from "../resources/document-start.ts";
 import type { Problem } from "../resources/problem.ts";
 import type { VersionRecord } from "./version.ts";
@@ -28,5 +29,7 @@ export interface PolicySource {
   onChange(listener: (snapshot: Snapshot) => void): () => void;
   /** The resources in force, as they were written, ordered by kind and name. */
   resources(): readonly StoredResource[];
+  /** Every rule in force that speaks of the request's tenant. */
+  consider(request: TenantRequest): Promise<readonly ConsideredRule[]>;
   close(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { mkdir } from "node:fs/promises";
 import type { Change, Compiled, CompileResult, ResourceChange } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { Difference } from "../resources/difference.ts";
 import { type ListedResource, splitListing } from "../resources/document-start.ts";
 import { formatProblem, type Problem } from "../resources/problem.ts";
@@ -161,6 +162,10 @@ class DirectoryStore implements PolicyStore {
 
   resources(): readonly StoredResource[] {
     return this.#inForce.resources();
+  }
+
+  consider(request: TenantRequest): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: STATE_FILE, text: this.#inForce.text }], request);
   }
 
   versions(): readonly Version[] {

@@ -19,6 +19,7 @@ import { type FSWatcher, watch } from "node:fs";
 import type { CompileResult } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { Problem } from "../resources/problem.ts";
 import { InForce } from "./in-force.ts";
 import type { PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
@@ -98,6 +99,10 @@ class DirectoryWatch implements WatchedDirectory {
 
   resources(): readonly StoredResource[] {
     return this.#inForce.resources();
+  }
+
+  consider(request: TenantRequest): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: this.#options.directory, text: this.#inForce.text }], request);
   }
 
   /** However many calls come during a read, one more read answers them all. */

@@ -15,7 +15,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Reply } from "./exchange.ts";
 import { createGuard, type Guard, requireRole } from "./guard.ts";
 import { HttpError } from "./http-error.ts";
-import { findOperation, findRoute } from "./routes.ts";
+import { findOperation, findRoute, type Operation } from "./routes.ts";
 
 export interface AdminListener {
   readonly endpoint: Endpoint;
@@ -117,6 +117,7 @@ class Answer {
   readonly #listener: string;
   readonly #dependencies: AdminDependencies;
   #caller: Caller | undefined;
+  #operation: Operation | undefined;
   #outcome: ApplyOutcome | undefined;
 
   constructor(message: IncomingMessage, response: ServerResponse, listener: string, dependencies: AdminDependencies) {
@@ -151,7 +152,8 @@ class Answer {
     // Guards come before everything else: who may not ask learns nothing, not even which paths there are.
     this.#caller = isOpen(url.pathname) ? NOBODY : guard(message);
     const { route, variables } = findRoute(url.pathname);
-    const { handler, role } = findOperation(route, message.method ?? "");
+    this.#operation = findOperation(route, message.method ?? "");
+    const { handler, role } = this.#operation;
     if (role !== undefined) requireRole(this.#caller, role);
     const note = (outcome: ApplyOutcome): void => {
       this.#outcome = outcome;
@@ -169,7 +171,7 @@ class Answer {
 
   async #audit(query: URLSearchParams, status: number, error: string | undefined): Promise<void> {
     const { audit, clock } = this.#dependencies;
-    if (audit === undefined || !isAudited(this.#message)) return;
+    if (audit === undefined || !isAudited(this.#message, this.#operation)) return;
     const [message, listener, caller, outcome] = [this.#message, this.#listener, this.#caller, this.#outcome];
     await audit.write(formatAudit(clock.now(), { message, listener, query, caller, outcome, status, error }));
   }

@@ -10,8 +10,8 @@ export interface OperationDescription {
   readonly summary: string;
   /** Of PARAMETERS, besides the variables of the path. */
   readonly parameters?: readonly ParameterName[];
-  /** Takes resources as YAML. */
-  readonly takesYaml?: boolean;
+  /** Resources as YAML, or a question as JSON. */
+  readonly takes?: "yaml" | "ExplainRequest";
   readonly replies: Readonly<Record<number, ReplyDescription>>;
 }
 
@@ -125,7 +125,7 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
     id: "applyResources",
     summary: "Create or replace resources",
     parameters: ["prune", ...CHANGE],
-    takesYaml: true,
+    takes: "yaml",
     replies: {
       ...CHANGE_REPLIES,
       413: { description: "Too large", json: "Error" },
@@ -165,6 +165,18 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
     summary: "Make what an old version said a new version",
     parameters: ["to", ...CHANGE],
     replies: CHANGE_REPLIES,
+  },
+  "POST /v1/explain": {
+    id: "explain",
+    summary: "What becomes of a question, by which rule, and which other rules were considered; changes nothing",
+    takes: "ExplainRequest",
+    replies: {
+      200: { description: "The verdict in words", json: "Explanation" },
+      400: { description: "No such question", json: "Error" },
+      413: { description: "Too large", json: "Error" },
+      415: { description: "No JSON", json: "Error" },
+      503: { description: "There is no policy yet", json: "Error" },
+    },
   },
   "GET /v1/workers": {
     id: "listWorkers",

@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import type { ApplyOutcome } from "../control.ts";
 import type { Caller } from "./caller.ts";
 import { authorOf } from "./change.ts";
+import type { Operation } from "./routes.ts";
 
 /** Takes one line; resolved when it is on disk, or cannot be. */
 export interface AuditLog {
@@ -25,8 +26,9 @@ export interface AuditedRequest {
 
 const MAX_TEXT = 1000;
 
-export function isAudited({ method = "" }: IncomingMessage): boolean {
-  return method !== "GET" && method !== "HEAD";
+/** What a viewer may ask changes nothing. */
+export function isAudited({ method = "" }: IncomingMessage, operation: Operation | undefined): boolean {
+  return method !== "GET" && method !== "HEAD" && operation?.role !== "viewer";
 }
 
 /** One line of JSON; times are UTC. */

@@ -2,6 +2,7 @@
  * The OpenAPI 3.1 description of the admin API, made of its routes and the words for them.
  */
 import { z } from "zod";
+import { explainRequest } from "../../explain/request.ts";
 import { describeKind, KINDS } from "../../resources/json-schema.ts";
 import {
   OPERATIONS,
@@ -48,7 +49,7 @@ export function describeApi(routes: readonly Route[]): object {
 }
 
 function describeOperation(path: string, description: OperationDescription, role: Role | undefined): object {
-  const { id, summary, parameters = [], takesYaml = false, replies } = description;
+  const { id, summary, parameters = [], takes, replies } = description;
   const variables = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as ParameterName);
   const refused = role === undefined ? {} : { 401: "Nobody that is known", 403: `Not in the role ${role}` };
   const responses = {
@@ -64,7 +65,7 @@ function describeOperation(path: string, description: OperationDescription, role
     security: role === undefined ? [] : [{ token: [] }, { certificate: [] }, {}],
     ...(role === undefined ? {} : { "x-role": role }),
     parameters: [...variables, ...parameters].map((name) => ({ $ref: `#/components/parameters/${name}` })),
-    ...(takesYaml ? { requestBody: YAML_BODY } : {}),
+    ...(takes === undefined ? {} : { requestBody: takes === "yaml" ? YAML_BODY : jsonBody(takes) }),
     responses,
   };
 }
@@ -79,6 +80,10 @@ const YAML_BODY = {
     },
   },
 };
+
+function jsonBody(name: string): object {
+  return { required: true, content: { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } } };
+}
 
 function describeReply({ description, json, text, tagged = false }: ReplyDescription): object {
   const schema = json === "OpenApi" ? { type: "object" } : { $ref: `#/components/schemas/${json}` };
@@ -101,5 +106,6 @@ function replySchemas(): Record<string, object> {
     const { $schema, ...described } = z.toJSONSchema(schema);
     return [name, described];
   });
-  return Object.fromEntries(entries);
+  const { $schema, ...ExplainRequest } = z.toJSONSchema(explainRequest, { io: "input" });
+  return { ...Object.fromEntries(entries), ExplainRequest };
 }

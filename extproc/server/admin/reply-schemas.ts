@@ -2,6 +2,7 @@
  * The bodies of replies, for the description of the API. Each is checked by the compiler against the type that is sent.
  */
 import { z } from "zod";
+import type { Explanation } from "../../explain/explanation.ts";
 import type { Problem } from "../../resources/problem.ts";
 import type { VersionContent } from "../../store/store.ts";
 import type { Version } from "../../store/version.ts";
@@ -128,6 +129,45 @@ const status = z.strictObject({
   ),
 }) satisfies z.ZodType<StatusDescription>;
 
+const explanation = z.strictObject({
+  question: z.strictObject({ name: z.string(), type: z.string(), transport: z.string() }),
+  client: z.strictObject({
+    address: z.string(),
+    tenant: z.string().describe("Empty for nobody that is known"),
+    block: z.string().describe("Whoever comes from here with the same evidence is the same"),
+  }),
+  revision: sequence,
+  outcome: z.enum(["forward", "deny"]),
+  policy: z.string().describe("Empty where no rule has decided"),
+  rule: z.string(),
+  upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
+  denial: optional(z.strictObject({ rcode: z.string(), ede: z.string(), text: z.string(), ttl: count })),
+  scope: z.strictObject({ names: z.string(), types: z.string() }).describe("For what the verdict holds"),
+  rules: z
+    .array(
+      z.strictObject({
+        kind: z.string(),
+        policy: z.string(),
+        rule: z.string(),
+        tier: z.string(),
+        priority: count,
+        action: z.enum(["Accept", "Deny", "Pass"]),
+        fate: z.enum([
+          "decides",
+          "passes on",
+          "passed over",
+          "shadowed",
+          "recorded",
+          "by chance",
+          "disabled",
+          "no match",
+        ]),
+        because: optional(z.enum(["names", "types", "client, transport or time"])),
+      }),
+    )
+    .describe("Every rule that speaks of the tenant, in the order in which they are asked"),
+}) satisfies z.ZodType<Explanation>;
+
 /** By the names that the description of the API has for them. */
 export const REPLY_SCHEMAS = {
   Applied: applied,
@@ -137,6 +177,7 @@ export const REPLY_SCHEMAS = {
     warnings: z.array(problem),
     inForce: optional(version.describe("With status 412")),
   }),
+  Explanation: explanation,
   History: z.strictObject({ sequence, versions: z.array(version).describe("Newest first: the first is in force") }),
   Resource: resource,
   Resources: z.strictObject({ sequence, resources: z.array(resource) }),

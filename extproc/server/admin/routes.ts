@@ -3,6 +3,7 @@
  */
 import type { Role } from "./caller.ts";
 import { type AdminRequest, entityTag, type Reply } from "./exchange.ts";
+import { explain } from "./explain.ts";
 import { getVersion, listVersions, rollBack } from "./history.ts";
 import { HttpError } from "./http-error.ts";
 import { describeApi } from "./openapi.ts";
@@ -39,6 +40,7 @@ export const routes: readonly Route[] = [
   { path: "/v1/history", methods: { GET: { role: "viewer", handler: listVersions } } },
   { path: "/v1/history/{version}", methods: { GET: { role: "viewer", handler: getVersion } } },
   { path: "/v1/rollback", methods: { POST: { role: "admin", handler: rollBack } } },
+  { path: "/v1/explain", methods: { POST: { role: "viewer", handler: explain } } },
   { path: "/v1/workers", methods: { GET: { role: "viewer", handler: workers } } },
   { path: "/v1/status", methods: { GET: { role: "viewer", handler: status } } },
   { path: "/v1/drain", methods: { POST: { role: "admin", handler: drain } } },

@@ -161,6 +161,39 @@ Upstream  public  1           1         True      True          Unknown
     );
   });
 
+  it("explain a question", async () => {
+    harness = await Harness.start();
+    const from = ["--client", "127.0.1.7", "--type", "AAAA", "--transport", "dot"];
+    const online = await dnspolicy(["explain", "--name", "www.x.com", ...from]);
+    const expected = `www.x.com. AAAA over dot from 127.0.1.7, by revision 1
+tenant frontend, as everybody with the same evidence from 127.0.1.0/24
+denied: NXDOMAIN, EDE 15 (Blocked) "policy no-com/deny-com", TTL 30
+by rule no-com/deny-com
+and so for every name below com., every type
+
+TIER    PRIORITY  POLICY            RULE      ACTION  FATE
+Tenant  100       DnsPolicy/no-com  deny-com  Deny    decides
+`;
+    assert.deepEqual(online, { code: 0, stdout: expected, stderr: "" });
+    const files = ["-f", await file("policy.yaml", POLICY)];
+    const offline = await dnspolicy(["explain", "--name", "www.x.com", ...from, ...files]);
+    assert.equal(offline.stdout, expected.replace("revision 1", "these files"));
+    const other = await dnspolicy(["explain", "--name", "x.org", ...from]);
+    assert.match(other.stdout, /\nforwarded to public \(DoT\)\nno rule decides\n.*no match: names\n$/s);
+    const nobody = await dnspolicy(["explain", "--name", "x.org", "--client", "::1", "-o", "json"]);
+    assert.deepEqual(JSON.parse(nobody.stdout).rules, []);
+    for (const [args, code] of [
+      [["--name", "a..b", ...from], 1],
+      [["--name", "a..b", ...from, ...files], 2],
+      [["--name", "a.b", ...from, "-f", await file("bad.yaml", TENANT)], 1],
+      [["--name", "a.b"], 2],
+    ] as const) {
+      assert.equal((await dnspolicy(["explain", ...args])).code, code, args.join(" "));
+    }
+    const { stderr } = await dnspolicy(["explain", "--name", "a..b", ...from]);
+    assert.match(stderr, /^request: name: expected no empty label, got one at character 3, got "a\.\.b"$/m);
+  });
+
   it("say who is behind, and exit with 4", async () => {
     harness = await Harness.start();
     const envoy = new EnvoyPeer(harness.client(), "east");

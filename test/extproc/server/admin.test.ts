@@ -150,6 +150,7 @@ describe("the admin API", () => {
         status: () => ({ ...store.status(), mode: "watch", directory: "/policies" }),
         onChange: () => () => {},
         resources: () => store.resources(),
+        consider: async () => [],
         close: async () => {},
       }),
     });

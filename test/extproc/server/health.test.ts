@@ -42,6 +42,7 @@ describe("health", () => {
         status: () => store.status(),
         onChange: (listener) => store.onChange(listener),
         resources: () => store.resources(),
+        consider: async () => [],
         close: async () => {},
       }),
     });

@@ -108,6 +108,16 @@ describe("the description of the admin API", () => {
       for (const path of ["/healthz", "/readyz", "/metrics", "/v1/workers", "/v1/status", "/v1/openapi.json"]) {
         assert.equal(await call(path, { path }), 200);
       }
+      const ask = (type: string, body: string) => {
+        const request = { method: "POST", path: "/v1/explain", headers: { "content-type": type }, body };
+        return call("/v1/explain", request);
+      };
+      assert.equal(await ask("application/json", '{"client": "127.0.1.1", "name": "a.com"}'), 200);
+      assert.equal(await ask("application/json", '{"client": "127.0.1.1", "name": "a.org", "type": "AAAA"}'), 200);
+      assert.equal(await ask("application/json", '{"client": "10.0.0.1", "name": "a.com"}'), 200);
+      assert.equal(await ask("application/json", '{"client": "x", "nam": "a.com"}'), 400);
+      assert.equal(await ask("application/json", "{"), 400);
+      assert.equal(await ask("text/plain", "{}"), 415);
       worker.cancel();
       assert.equal(await call("/v1/workers", { path: "/v1/workers" }), 200);
     } finally {

@@ -122,6 +122,7 @@ describe("roles of the admin API", () => {
     await put("admin-secret", upstream(2, "TCP", "x"), "?dryRun=true");
     await harness.http({ method: "POST", path: "/v1/rollback?version=2&author=bob&reason=back" });
     await call("viewer-secret", { path: "/v1/status" });
+    await call("viewer-secret", { method: "POST", path: "/v1/explain" });
     await call("admin-secret", { method: "POST", path: "/v1/drain?node=none" });
     const keys = ["who", "by", "role", "result", "status", "before", "after", "changes"];
     assert.deepEqual(

@@ -3,6 +3,7 @@
  */
 import type { Compiler } from "../../../extproc/compile/compiler.ts";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
+import { considerRules } from "../../../extproc/explain/rules.ts";
 import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
 import type { FakeClock } from "./fake-clock.ts";
 
@@ -15,5 +16,9 @@ export async function openTestStore(directory: string, text: string, clock: Fake
 
 export function compileAtOnce(): Compiler {
   const jobs = new CompileJobs();
-  return { compile: async (base, change, revision) => jobs.run(base, change, revision), close: async () => {} };
+  return {
+    compile: async (base, change, revision) => jobs.run(base, change, revision),
+    consider: async (base, request) => considerRules(jobs.read(base), request),
+    close: async () => {},
+  };
 }

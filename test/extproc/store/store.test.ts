@@ -51,6 +51,17 @@ describe("the store", function () {
     assert.match(again.resources()[1]?.text ?? "", /^\{\n "apiVersion"/);
   });
 
+  it("says which of its rules a question meets", async () => {
+    const store = await open();
+    await put(store, 7);
+    const asked = { address: Uint8Array.of(10, 0, 0, 1), listener: "x", transport: 0, tenant: "t", qtype: 1 } as const;
+    const rules = await store.consider({ ...asked, qname: Uint8Array.of(1, 0x61, 0) });
+    assert.deepEqual(
+      rules.map(({ policy, rule, fate }) => [policy, rule, fate]),
+      [["p", "r", "decides"]],
+    );
+  });
+
   it("starts where it is told to", async () => {
     assert.equal((await open(1_700_000_000_000)).current().sequence, 1_700_000_000_000);
     assert.equal((await open(5)).current().sequence, 1_700_000_000_000);
