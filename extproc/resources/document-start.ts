@@ -21,18 +21,30 @@ export interface ListedResource extends Lineage {
 
 const LINEAGE = ", generation (\\d{1,15}), revision (\\d{1,15})";
 
-/** The line that starts any document; what formatDocumentStart() has written there is no comment of its author. */
-const DOCUMENT_START = new RegExp(`^---[ \\t]*(?:# \\w+/[a-z0-9.-]+(?:${LINEAGE})?[ \\t]*(?=\\n))?\\n?`);
+/**
+ * The line that starts any document, and comments before it; what formatDocumentStart() has written there is no
+ * comment of its author.
+ */
+const DOCUMENT_START = new RegExp(
+  `^((?:[ \\t]*(?:#.*)?\\r?\\n)*)---(?=\\s|$)[ \\t]*(?:# \\w+/[a-z0-9.-]+(?:${LINEAGE})?[ \\t]*(?=\\n))?\\n?`,
+);
 const LISTED_START = new RegExp(`^--- # (\\w+)/([a-z0-9.-]+)(?:${LINEAGE})?\\n`, "m");
 
 export function formatDocumentStart({ kind, name, generation, revision }: Omit<ListedResource, "text">): string {
   return `--- # ${kind}/${name}, generation ${generation}, revision ${revision}\n`;
 }
 
-/** The first line of a document's text; empty where the text begins at once. */
-export function readDocumentStart(text: string): { readonly line: string; readonly lineage: Lineage } {
-  const [line = "", generation, revision] = DOCUMENT_START.exec(text) ?? [];
-  return { line, lineage: toLineage(generation, revision) };
+export interface DocumentStart {
+  /** Comments before the line. */
+  readonly prelude: string;
+  /** What stands behind it; all of a text without such a line. */
+  readonly content: string;
+  readonly lineage: Lineage;
+}
+
+export function readDocumentStart(text: string): DocumentStart {
+  const [start = "", prelude = "", generation, revision] = DOCUMENT_START.exec(text) ?? [];
+  return { prelude, content: text.slice(start.length), lineage: toLineage(generation, revision) };
 }
 
 export function splitListing(listing: string): readonly ListedResource[] {

@@ -42,7 +42,7 @@ export function parseResources(text: string, source: string): ParsedText {
     const value = toValue(yaml);
     if (value === null || value === undefined) continue;
     const asked = withoutObserved(value);
-    const origin = asked === value ? written : written.keeping(withoutObservedText(written.text));
+    const origin = asked === value ? written : written.keeping(withoutObservedText(written.kept));
     const resource = readResource(asked, origin, problems);
     if (resource !== undefined) resources.push({ resource, origin, lineage });
   }
@@ -66,9 +66,12 @@ function* parseDocuments(text: string, source: string): Generator<ParsedDocument
     // Comments before the first document are its own.
     const start = index === 0 && !yaml.directives.yaml.explicit ? 0 : Math.max(end, yaml.range[0]);
     end = yaml.range[2];
-    const { line: marker, lineage } = readDocumentStart(text.slice(start, end));
-    const slice = text.slice(start + marker.length, end).replace(/^\.\.\.[ \t]*$/m, "");
-    const origin = new Origin(source, document, slice, lines.linePos(start + marker.length).line);
+    const whole = text.slice(start, end).replace(/^\.\.\.[ \t]*$/m, "");
+    const { prelude, content, lineage } = readDocumentStart(whole);
+    // With comments before its first line, a document is located by all of it, and kept without that line.
+    const located = prelude === "" ? content : whole;
+    const { line } = lines.linePos(start + whole.length - located.length);
+    const origin = new Origin(source, document, located, line, prelude + content);
     yield { yaml, origin, lineage, place: (offset) => ({ source, document, line: lines.linePos(offset).line }) };
   }
 }

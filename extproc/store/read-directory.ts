@@ -58,7 +58,7 @@ async function readFiles(root: string): Promise<DirectoryContent> {
     const state = parseState(content);
     sequence = state?.version.sequence ?? sequence;
     hash.update(`${name.length} ${name} ${content.length} `).update(content);
-    sources.push({ name, text: content });
+    sources.push({ name, text: state?.text ?? content });
   }
   return { sources, digest: hash.digest("hex"), modifiedMs, sequence };
 }

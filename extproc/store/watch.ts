@@ -154,8 +154,8 @@ class DirectoryWatch implements WatchedDirectory {
     // A number comes of the time too: a replica that starts later has only this one to go by.
     const digest = `${content.digest} ${content.modifiedMs}`;
     if (digest === this.#judgedDigest) return;
-    // An empty file is one that somebody is about to write.
-    if (content.sources.every(({ text }) => text.length === 0)) {
+    // An empty file is one that somebody is about to write; a store may be empty.
+    if (content.sequence === undefined && content.sources.every(({ text }) => text.length === 0)) {
       this.#refuse("expected YAML files, got none");
       return;
     }

@@ -44,6 +44,27 @@ describe("a listing", () => {
   });
 });
 
+describe("comments before the first document", () => {
+  const text =
+    "# Licence\n\n---\n# about it\napiVersion: dns.mesh/v1alpha1\nkind: Settings\nmetadata: {name: default}\nspec: {}\n";
+
+  it("are kept with it, without the line that starts it", () => {
+    const { resources } = parseResources(text, "x");
+    assert.equal(resources[0]?.origin.kept, text.replace("---\n", ""));
+    const stored = `${formatDocumentStart({ kind: "Settings", name: "default", generation: 4, revision: 7 })}${resources[0]?.origin.kept}`;
+    const [again] = parseResources(stored, "x").resources;
+    assert.deepEqual([again?.lineage, again?.origin.kept], [{ generation: 4, revision: 7 }, resources[0]?.origin.kept]);
+  });
+
+  it("move no line of what is wrong", () => {
+    const { problems } = parseResources(text.replace("{}", "{x: 1}"), "x");
+    assert.deepEqual(
+      problems.map(({ line, path }) => [line, path]),
+      [[8, "spec.x"]],
+    );
+  });
+});
+
 describe("what the service says of a resource", () => {
   const text = `apiVersion: dns.mesh/v1alpha1
 kind: Settings

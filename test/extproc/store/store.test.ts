@@ -13,7 +13,7 @@ import { watchDirectory } from "../../../extproc/store/watch.ts";
 import { countingSet, secondsOf } from "./counting-set.ts";
 
 describe("the store", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const compiler = startCompiler();
   let directory = "";
   beforeEach(async () => {
@@ -175,6 +175,7 @@ describe("the store", function () {
     await put(store, 7);
     const snapshot = await changed;
     assert.deepEqual([snapshot.sequence, snapshot.hash], [2, store.current().hash]);
+    assert.deepEqual(reader.resources(), store.resources());
     await reader.close();
   });
 });
