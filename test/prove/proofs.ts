@@ -7,6 +7,7 @@ import { mainJob } from "./main-job.ts";
 import { memory } from "./memory.ts";
 import type { Proof } from "./proof.ts";
 import { push } from "./push.ts";
+import { rollback } from "./rollback.ts";
 import { serviceAway } from "./service-away.ts";
 import { starving } from "./starving.ts";
 import { transports } from "./transports.ts";
@@ -17,6 +18,7 @@ export const proofs: Proof[] = [
   transports,
   isolation,
   push,
+  rollback,
   serviceAway,
   upstreamAway,
   hostile,
