@@ -23,8 +23,8 @@ export interface ExplainOptions extends ClientOptions, Omit<ExplainRequest, "tra
 }
 
 export async function runExplain(context: Context, options: ExplainOptions): Promise<ExitCode> {
-  const { client, principal, serverName, path, transport, tenant, name, type } = options;
-  const request = { client, principal, serverName, path, transport, tenant, name, type };
+  const { client, principal, serverName, path, transport, tenant, name, type, at } = options;
+  const request = { client, principal, serverName, path, transport, tenant, name, type, at };
   const explanation =
     options.filename === undefined
       ? await askService(context, options, request)
@@ -55,7 +55,7 @@ async function askFiles(context: Context, paths: readonly string[], request: obj
     throw new CommandError(ExitCode.FAILED, "the files are not a valid policy");
   }
   const snapshot = loadSnapshot(result.policy, 0);
-  const question = toDecisionRequest(parsed.data);
+  const question = toDecisionRequest(parsed.data, context.clock.now());
   const verdict = decide(snapshot, question);
   const { tenant } = verdict.client;
   const rules = tenant === "" ? [] : considerRules(jobs.read(sources), { ...question, tenant });

@@ -159,6 +159,7 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
     .option("--server-name <name>", "SNI")
     .option("--path <uri-path>", "of DoH")
     .option("--tenant <name>", "a sidecar's fixed identity")
+    .option("--at <time>", "as 2026-11-24T18:00:00Z; by default now")
     .option("-f, --filename <path>", "ask these files instead of a service; may be repeated", collect)
     .addOption(output())
     .action(async (options) => finish(await runExplain(context, options)));

@@ -39,12 +39,18 @@ export const explainRequest = z.strictObject({
   tenant: z.string().optional(),
   name,
   type: parsed(parseRecordType).default(1),
+  /** By default it is now. */
+  at: z.iso.datetime({ offset: true, error: "expected a time as 2026-11-24T18:00:00Z" }).optional(),
 });
 
 export type ExplainRequest = z.input<typeof explainRequest>;
 
-export function toDecisionRequest(request: z.output<typeof explainRequest>): DecisionRequest {
-  const { client, transport, name, type, principal, serverName, path, tenant } = request;
+/** `now`: milliseconds since 1970. */
+export function toDecisionRequest(
+  request: z.output<typeof explainRequest>,
+  now: number,
+): DecisionRequest & { readonly time: number } {
+  const { client, transport, name, type, principal, serverName, path, tenant, at } = request;
   return {
     address: client,
     listener: "explain",
@@ -55,5 +61,6 @@ export function toDecisionRequest(request: z.output<typeof explainRequest>): Dec
     tenant,
     qname: name,
     qtype: type,
+    time: at === undefined ? now : Date.parse(at),
   };
 }

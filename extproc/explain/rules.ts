@@ -30,14 +30,14 @@ export interface ConsideredRule {
   readonly rule: string;
   readonly tier: string;
   readonly priority: number;
-  readonly action: "Accept" | "Deny" | "Pass";
+  readonly action: string;
   readonly fate: Fate;
   /** Of a rule that does not match: the first thing that does not fit. */
   readonly because?: "names" | "types" | "client, transport or time";
 }
 
-/** Of a tenant; nothing else of the client's identity is looked at. */
-export type TenantRequest = DecisionRequest & { readonly tenant: string };
+/** Of a tenant, at a moment (milliseconds since 1970); nothing else of the client's identity is looked at. */
+export type TenantRequest = DecisionRequest & { readonly tenant: string; readonly time: number };
 
 type Policy = PolicySet["policies"][number]["resource"];
 type Rule = Policy["spec"]["rules"][number];

@@ -8,6 +8,7 @@ import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
 import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
 import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Clock } from "./clock.ts";
 import type { ClusterService } from "./clusters/cluster-service.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
 import type { Decide } from "./decisions/processor.ts";
@@ -44,6 +45,7 @@ export interface ServiceStatus extends SourceStatus {
 export interface ControlDependencies {
   readonly source: PolicySource | PolicyStore;
   readonly decide: Decide;
+  readonly clock: Clock;
   readonly rollout: Rollout;
   readonly registry: WorkerRegistry;
   readonly sync: SyncService;
@@ -57,6 +59,11 @@ export class Control {
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
+  }
+
+  /** Milliseconds of the wall clock. */
+  get now(): number {
+    return this.#dependencies.clock.now();
   }
 
   get ready(): boolean {
@@ -102,7 +109,7 @@ export class Control {
   }
 
   /** What becomes of a question, and why; undefined while there is no policy. */
-  async explain(request: DecisionRequest): Promise<Explanation | undefined> {
+  async explain(request: DecisionRequest & { readonly time: number }): Promise<Explanation | undefined> {
     const { source, decide } = this.#dependencies;
     const snapshot = source.current();
     if (snapshot === undefined) return undefined;

@@ -99,7 +99,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       metrics.decisionDuration.observe(seconds);
     },
   });
-  const control = new Control({ source, decide: options.decide, rollout, registry, sync, clusters, health, metrics });
+  const control = new Control({
+    source,
+    decide: options.decide,
+    clock,
+    rollout,
+    registry,
+    sync,
+    clusters,
+    health,
+    metrics,
+  });
 
   const first = source.current();
   if (first !== undefined) rollout.start(first);

@@ -151,7 +151,7 @@ const explanation = z.strictObject({
         rule: z.string(),
         tier: z.string(),
         priority: count,
-        action: z.enum(["Accept", "Deny", "Pass"]),
+        action: z.string().describe("As Deny"),
         fate: z.enum([
           "decides",
           "passes on",

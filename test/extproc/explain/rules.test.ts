@@ -20,6 +20,7 @@ describe("the rules that were considered", function () {
       listener: "test",
       transport: 0,
       tenant: name,
+      time: 0,
       qname: wireOf(labels.length === 0 ? "." : labels.join(".")),
       qtype,
     });

@@ -54,7 +54,14 @@ describe("the store", function () {
   it("says which of its rules a question meets", async () => {
     const store = await open();
     await put(store, 7);
-    const asked = { address: Uint8Array.of(10, 0, 0, 1), listener: "x", transport: 0, tenant: "t", qtype: 1 } as const;
+    const asked = {
+      address: Uint8Array.of(10, 0, 0, 1),
+      listener: "x",
+      transport: 0,
+      tenant: "t",
+      qtype: 1,
+      time: 0,
+    } as const;
     const rules = await store.consider({ ...asked, qname: Uint8Array.of(1, 0x61, 0) });
     assert.deepEqual(
       rules.map(({ policy, rule, fate }) => [policy, rule, fate]),
