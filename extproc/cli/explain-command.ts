@@ -67,13 +67,16 @@ function describe(explanation: Explanation): string {
   const by = revision === 0 ? "these files" : `revision ${revision}`;
   const who = client.tenant === "" ? "no tenant" : `tenant ${client.tenant}`;
   const ede = denial && `EDE ${denial.ede} "${denial.text}", TTL ${denial.ttl}`;
+  const until = scope.milliseconds === 0 ? "" : `, for ${scope.milliseconds / 1000} s`;
   const lines = [
     `${question.name} ${question.type} over ${question.transport} from ${client.address}, by ${by}`,
     `${who}, as everybody with the same evidence from ${client.block}`,
-    outcome === "deny" ? `denied: ${denial?.rcode}, ${ede}` : `forwarded to ${upstream?.name} (${upstream?.protocol})`,
+    outcome === "deny" ? `denied: ${denial?.rcode}, ${ede}` : "",
+    outcome === "forward" ? `forwarded to ${upstream?.name} (${upstream?.protocol})` : "",
+    outcome === "fault" ? "made to fail" : "",
     rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`,
-    `and so for ${scope.names}, ${scope.types}`,
-  ];
+    `and so for ${scope.names}, ${scope.types}, ${scope.transports}${until}`,
+  ].filter((line) => line !== "");
   const table = rules.length === 0 ? "" : `\n${formatTable(HEADER, rules.map(toRow))}`;
   return `${lines.join("\n")}\n${table}`;
 }

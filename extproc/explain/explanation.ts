@@ -18,13 +18,20 @@ export interface Explanation {
     readonly block: string;
   };
   readonly revision: number;
-  readonly outcome: "forward" | "deny";
+  /** `fault`: a rule makes it fail. */
+  readonly outcome: "forward" | "deny" | "fault";
   /** Empty where no rule has decided. */
   readonly policy: string;
   readonly rule: string;
   readonly upstream?: { readonly name: string; readonly protocol: string };
   readonly denial?: { readonly rcode: string; readonly ede: string; readonly text: string; readonly ttl: number };
-  readonly scope: { readonly names: string; readonly types: string };
+  readonly scope: {
+    readonly names: string;
+    readonly types: string;
+    readonly transports: string;
+    /** 0 is until the policy changes. */
+    readonly milliseconds: number;
+  };
   readonly rules: readonly ConsideredRule[];
 }
 
@@ -57,7 +64,7 @@ export function describeVerdict(
     revision: verdict.revision,
     policy,
     rule,
-    scope: { names: describeNames(scope, request.qname), types: describeTypes(scope) },
+    scope: { names: describeNames(scope, request.qname), types: describeTypes(scope), ...describeWhen(scope) },
     rules,
   };
   if ("deny" in verdict) {
@@ -68,6 +75,7 @@ export function describeVerdict(
       denial: { rcode: rcodeName(rcode), ede: edeName(ede_code), text: ede_text, ttl },
     };
   }
+  if (!("forward" in verdict)) return { ...about, outcome: "fault" };
   const upstream = revision.upstreams.find(({ id }) => id === verdict.forward.upstream);
   const { name = "", protocol = Protocol.DOT } = upstream ?? {};
   return { ...about, outcome: "forward", upstream: { name, protocol: PROTOCOLS[protocol] } };
@@ -91,6 +99,14 @@ function describeTypes({ types, types_excluded }: VerdictScope): string {
   if (types.length === 0) return "every type";
   const named = types.map(typeName).join(", ");
   return types_excluded ? `every type but ${named}` : named;
+}
+
+function describeWhen({
+  transports,
+  lifetime_ms,
+}: VerdictScope): Pick<Explanation["scope"], "transports" | "milliseconds"> {
+  const named = TRANSPORTS.filter((_, transport) => (transports & (1 << transport)) !== 0);
+  return { transports: transports === 0 ? "every transport" : named.join(", "), milliseconds: lifetime_ms };
 }
 
 function edeName(code: number): string {

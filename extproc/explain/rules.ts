@@ -21,6 +21,7 @@ export type Fate =
   | "shadowed" // it matches, after the one that decides
   | "recorded" // mode Audit
   | "by chance" // it decides some of such questions
+  | "puts off" // it delays the answer, and others decide
   | "disabled"
   | "no match";
 
@@ -50,6 +51,10 @@ interface Candidate {
 /** Fields that not every kind of policy or rule has. */
 interface Mode {
   readonly mode?: "Enforce" | "Audit" | "Disabled";
+}
+interface Trial {
+  readonly match: { readonly percent?: number };
+  readonly fault?: { readonly code?: string };
 }
 
 /** Who is shadowed by more than these is told no more. */
@@ -104,9 +109,11 @@ function modeOf({ policy, rule }: Candidate): Fate | undefined {
   return modes.includes("Audit") ? "recorded" : undefined;
 }
 
-function byAction({ action, match }: Rule): Fate {
-  if ((match as { readonly percent?: number }).percent !== undefined) return "by chance";
-  return action === "Pass" ? "passes on" : "decides";
+function byAction(rule: Rule): Fate {
+  const { match, fault } = rule as Trial;
+  if (fault !== undefined && fault.code === undefined) return "puts off";
+  if (match.percent !== undefined) return "by chance";
+  return rule.action === "Pass" ? "passes on" : "decides";
 }
 
 /** Numbers of those that match, whatever they would do and in whichever mode they are. */
@@ -134,10 +141,11 @@ function findMatching(set: PolicySet, candidates: readonly Candidate[], request:
   return matching;
 }
 
-function toPlainDenial({ match, ...rule }: Rule, number: number): Rule {
-  const { percent, ...always } = match as typeof match & { readonly percent?: number };
-  const plain: Rule & Mode = { ...rule, match: always, name: String(number), action: "Deny", response: undefined };
-  return { ...plain, mode: "Enforce" } as Rule;
+/** Of the rule, what it matches is left, and nothing of what it does. */
+function toPlainDenial({ match }: Rule, number: number): Rule {
+  const { percent, ...always } = match as Rule["match"] & Trial["match"];
+  const plain = { name: String(number), mode: "Enforce", match: always, action: "Deny" } as const;
+  return plain as Rule;
 }
 
 function whyNot({ match }: Rule, { qname, qtype }: DecisionRequest): NonNullable<ConsideredRule["because"]> {

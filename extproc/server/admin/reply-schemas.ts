@@ -137,12 +137,19 @@ const explanation = z.strictObject({
     block: z.string().describe("Whoever comes from here with the same evidence is the same"),
   }),
   revision: sequence,
-  outcome: z.enum(["forward", "deny"]),
+  outcome: z.enum(["forward", "deny", "fault"]),
   policy: z.string().describe("Empty where no rule has decided"),
   rule: z.string(),
   upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
   denial: optional(z.strictObject({ rcode: z.string(), ede: z.string(), text: z.string(), ttl: count })),
-  scope: z.strictObject({ names: z.string(), types: z.string() }).describe("For what the verdict holds"),
+  scope: z
+    .strictObject({
+      names: z.string(),
+      types: z.string(),
+      transports: z.string(),
+      milliseconds: count.describe("0 is until the policy changes"),
+    })
+    .describe("For what the verdict holds"),
   rules: z
     .array(
       z.strictObject({
@@ -159,6 +166,7 @@ const explanation = z.strictObject({
           "shadowed",
           "recorded",
           "by chance",
+          "puts off",
           "disabled",
           "no match",
         ]),

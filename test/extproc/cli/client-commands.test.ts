@@ -169,7 +169,7 @@ Upstream  public  1           1         True      True          Unknown
 tenant frontend, as everybody with the same evidence from 127.0.1.0/24
 denied: NXDOMAIN, EDE 15 (Blocked) "policy no-com/deny-com", TTL 30
 by rule no-com/deny-com
-and so for every name below com., every type
+and so for every name below com., every type, every transport
 
 TIER    PRIORITY  POLICY            RULE      ACTION  FATE
 Tenant  100       DnsPolicy/no-com  deny-com  Deny    decides
