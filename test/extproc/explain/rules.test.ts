@@ -4,10 +4,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
-import { considerRules } from "../../../extproc/explain/rules.ts";
+import { considerRules, type TenantRequest } from "../../../extproc/explain/rules.ts";
 import { addressOf, documents, policy, tenant, upstream, wireOf } from "../compile/compile-text.ts";
 import { policySet, request } from "../decide/arbitrary.ts";
 import { judgePlainly, type PlainRequest } from "../decide/reference.ts";
+
+const UDP = { transport: 0, time: 0 };
 
 describe("the rules that were considered", function () {
   this.timeout(60_000);
@@ -15,15 +17,9 @@ describe("the rules that were considered", function () {
 
   function consider(text: string, { address, labels, ...question }: PlainRequest) {
     const resources = jobs.read([{ name: "set", text }]);
-    return considerRules(resources, {
-      listener: "test",
-      transport: 0,
-      time: 0,
-      ...question,
-      tenant: "t0",
-      address: addressOf(address),
-      qname: wireOf(labels.length === 0 ? "." : labels.join(".")),
-    });
+    const qname = wireOf(labels.length === 0 ? "." : labels.join("."));
+    const whole = { listener: "test", ...UDP, ...question, tenant: "t0", address: addressOf(address), qname };
+    return considerRules(resources, whole as TenantRequest);
   }
 
   it("are those of the tenant in their order, and the one that decides is the decision's", () => {
@@ -78,6 +74,7 @@ describe("the rules that were considered", function () {
         address: "10.0.0.1",
         labels: ["a", "com"],
         qtype: 1,
+        ...UDP,
       }).map(({ policy: name, rule, fate, because }) => [`${name}/${rule}`, because === undefined ? fate : because]);
     const unmatched = [
       ["b/other-name", "names"],
