@@ -2,6 +2,7 @@
 /**
  * The program: the only place that knows the process, its environment and the clock.
  */
+import { userInfo } from "node:os";
 import type { Context } from "./cli/context.ts";
 import { run } from "./cli/program.ts";
 import type { Clock } from "./server/clock.ts";
@@ -19,8 +20,18 @@ const clock: Clock = {
   },
 };
 
+/** A container's user may have a number and no name. */
+function readUserName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.()}`;
+  }
+}
+
 const context: Context = {
   arguments: process.argv.slice(2),
+  userName: readUserName(),
   environment: process.env,
   clock,
   stdout: process.stdout,

@@ -1,15 +1,24 @@
 /**
- * The admin API as its callers see it: over a Unix socket or HTTP.
+ * The admin API as its callers see it: over a Unix socket, HTTP or HTTPS.
  */
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { parseEndpoint } from "../server/endpoint.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 export interface AdminClientOptions {
-  /** `unix:/path` or `http://host:port`. */
+  /** `unix:/path`, `http://host:port` or `https://host:port`. */
   readonly server: string;
+  readonly tls?: ClientTls;
   readonly token?: string | undefined;
   readonly timeoutMs?: number;
+}
+
+/** PEM; by default the public authorities, and no certificate. */
+export interface ClientTls {
+  readonly ca: Buffer | undefined;
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
 }
 
 export interface AdminCall {
@@ -31,7 +40,7 @@ const MAX_REPLY = 64 * 2 ** 20;
 
 export class AdminClient {
   readonly #options: AdminClientOptions;
-  readonly #target: { readonly socketPath: string } | { readonly host: string; readonly port: number };
+  readonly #target: Target;
 
   constructor(options: AdminClientOptions) {
     this.#options = options;
@@ -39,14 +48,17 @@ export class AdminClient {
   }
 
   async call({ method, path, headers, body }: AdminCall): Promise<AdminReply> {
-    const { server, token, timeoutMs = TIMEOUT_MS } = this.#options;
+    const { server, token, tls, timeoutMs = TIMEOUT_MS } = this.#options;
+    const { secure, ...target } = this.#target;
+    // Node takes an undefined `ca` for the public authorities.
+    const ask = (options: RequestOptions) => (secure ? httpsRequest({ ...options, ...tls }) : httpRequest(options));
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return new Promise((resolve, reject) => {
       const fail = (reason: string) => {
         reject(new CommandError(ExitCode.UNREACHABLE, `cannot reach the policy service at ${server}: ${reason}`));
       };
-      const request = httpRequest({
-        ...this.#target,
+      const request = ask({
+        ...target,
         method,
         path,
         agent: false,
@@ -69,16 +81,26 @@ export class AdminClient {
   }
 }
 
-function parseServer(server: string) {
+interface Target {
+  readonly secure: boolean;
+  readonly socketPath?: string;
+  readonly host?: string;
+  readonly port?: number;
+}
+
+function parseServer(server: string): Target {
   if (server.startsWith("unix:")) {
     const endpoint = parseEndpoint(server);
-    if (endpoint.kind === "unix") return { socketPath: endpoint.path };
+    if (endpoint.kind === "unix") return { secure: false, socketPath: endpoint.path };
   }
   const url = URL.canParse(server) ? new URL(server) : undefined;
-  if (url?.protocol !== "http:" || url.pathname !== "/" || url.search !== "") {
-    throw new CommandError(ExitCode.USAGE, `expected --server unix:/path or http://host:port, got ${server}`);
+  const secure = url?.protocol === "https:";
+  if ((url?.protocol !== "http:" && !secure) || url?.pathname !== "/" || url.search !== "") {
+    const expected = "unix:/path, http://host:port or https://host:port";
+    throw new CommandError(ExitCode.USAGE, `expected --server ${expected}, got ${server}`);
   }
-  return { host: url.hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(url.port || 80) };
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { secure, host, port: Number(url.port || (secure ? 443 : 80)) };
 }
 
 function explain({ code, message }: NodeJS.ErrnoException): string {

@@ -6,6 +6,8 @@ import type { Clock } from "../server/clock.ts";
 export interface Context {
   /** Without the program's own name. */
   readonly arguments: readonly string[];
+  /** Of who runs the command, by the operating system. */
+  readonly userName: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly stdout: NodeJS.WritableStream;

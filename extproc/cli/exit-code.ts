@@ -11,6 +11,8 @@ export const ExitCode = {
   UNREACHABLE: 3,
   /** In force, but some worker may still answer by an older policy. */
   BEHIND: 4,
+  /** Another version is in force than the command was meant for: nothing was changed. */
+  STALE: 5,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
@@ -22,6 +24,7 @@ Exit codes:
   2  the command line is not right
   3  the service cannot be reached
   4  in force, but some worker may still answer by an older policy
+  5  another version is in force than --if-version says: nothing was changed
 `;
 
 /** Ends a command with one line on the standard error output. */

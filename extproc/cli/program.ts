@@ -1,11 +1,18 @@
 /**
  * The command line: `dnspolicy serve` and the commands that ask it.
  */
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
+import { TRANSPORTS } from "../explain/request.ts";
 import { EndpointError } from "../server/endpoint.ts";
-import { runApply, runDelete, runDrain, runGet, runStatus } from "./client-commands.ts";
+import { runApply, runDelete, runRollback } from "./change-commands.ts";
+import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
 import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
+import { runExplain } from "./explain-command.ts";
+import { runDiff, runHistory } from "./history-commands.ts";
+import { runDrain, runGet, runStatus } from "./look-commands.ts";
+import { runSchema, runValidate } from "./offline-commands.ts";
+import { OUTPUTS } from "./output.ts";
 import { serve } from "./serve.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
 
@@ -39,6 +46,7 @@ function createProgram(context: Context, finish: (code: ExitCode) => void): Comm
     .addHelpText("after", EXIT_CODES_HELP);
   addServe(program, context, finish);
   addClientCommands(program, context, finish);
+  addOfflineCommands(program, context, finish);
   // Subcommands inherit the settings only when they are made by command(); help of each has the codes, too.
   for (const command of program.commands) command.addHelpText("after", EXIT_CODES_HELP);
   return program;
@@ -58,14 +66,22 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     .option("--watch <dir>", "read the policy from this directory, which somebody else writes")
     .option(
       "--admin <endpoint>",
-      `admin API: unix:/path, or host:port with --admin-token-file; may be repeated (default: ${DEFAULT_ADMIN})`,
+      `admin API: unix:/path, or host:port with --admin-tokens or --admin-token-file; may be repeated (default: ${DEFAULT_ADMIN})`,
       collect,
     )
     .option(
       "--admin-demo <endpoint>",
       "admin API on a loopback port, open to everybody on this machine: for demos only",
     )
-    .option("--admin-token-file <file>", "bearer token of the admin API on TCP ports")
+    .option(
+      "--admin-tokens <file>",
+      "who may use the admin API: a YAML list of name, role (viewer, editor, admin), tenant (of an editor), and the sha256 of a token or the principal of a client certificate; read anew on SIGHUP",
+    )
+    .option("--admin-token-file <file>", "a bearer token of the admin API for the role admin")
+    .option("--admin-tls-cert <file>", "certificate (PEM) of the admin API on TCP ports")
+    .option("--admin-tls-key <file>", "its key")
+    .option("--admin-tls-client-ca <file>", "authorities of client certificates, for principals of --admin-tokens")
+    .option("--audit-log <file>", "JSON lines: who changed what, and who was refused")
     .option("--admin-name <name>", "another host name of the admin API on TCP ports; may be repeated", collect)
     .addOption(secret(context, "DNSPOLICY_SERVICE_TOKEN", "asked of every gRPC caller"))
     .option("--token-file <file>", "the same, from a file")
@@ -96,30 +112,92 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
       .description(description)
       .option(
         "--server <endpoint>",
-        "admin API: unix:/path or http://host:port (or DNSPOLICY_SERVER)",
+        "admin API: unix:/path, http://host:port or https://host:port (or DNSPOLICY_SERVER)",
         context.environment.DNSPOLICY_SERVER ?? DEFAULT_ADMIN,
       )
-      .addOption(secret(context, "DNSPOLICY_TOKEN", "bearer token of the admin API"));
+      .addOption(secret(context, "DNSPOLICY_TOKEN", "bearer token of the admin API"))
+      .option("--tls-ca <file>", "trust these authorities (PEM) instead of the public ones")
+      .option("--tls-cert <file>", "client certificate (PEM)")
+      .option("--tls-key <file>", "its key");
   const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
 
-  add("apply", "create or replace resources; returns when every connected worker obeys them")
+  const addChange = (name: string, description: string) =>
+    add(name, description)
+      .option("--reason <text>", "why, for the history")
+      .option("--if-version <version>", "only if this version is in force")
+      .option("--dry-run", "only show what would change")
+      .addOption(output());
+
+  addChange("apply", "create or replace resources; returns when every connected worker obeys them")
     .requiredOption("-f, --filename <path>", "a file, a directory of .yaml files, or -; may be repeated", collect)
     .option("--prune", "make them the whole set: whatever else there is, is deleted")
-    .option("--dry-run", "only say what would change")
     .action(async (options) => finish(await runApply(context, options)));
-  add("delete <kind> <name>", "delete a resource")
-    .option("--dry-run", "only say what would change")
-    .action(async (kind: string, name: string, options) => finish(await runDelete(context, kind, name, options)));
-  add("get [kind] [name]", "print the resources in force, as they were written").action(
-    async (kind: string | undefined, name: string | undefined, options) =>
-      finish(await runGet(context, kind, name, options)),
+  addChange("delete <kind> <name>", "delete a resource").action(async (kind: string, name: string, options) =>
+    finish(await runDelete(context, kind, name, options)),
   );
+  addChange(
+    "rollback <version>",
+    "make an old version's content a new version: by its number, or ~1 for the last",
+  ).action(async (version: string, options) => finish(await runRollback(context, version, options)));
+  add("history", "list the versions that are kept, newest first: the first is in force")
+    .addOption(output())
+    .action(async (options) => finish(await runHistory(context, options)));
+  add("diff <from> [to]", "say what a version says otherwise than another, or than what is in force")
+    .addOption(output())
+    .action(async (from: string, to: string | undefined, options) => finish(await runDiff(context, from, to, options)));
+  add("get [kind] [name]", "print the resources in force")
+    .addOption(output("source", "as written; or yaml and json with generation and status"))
+    .action(async (kind: string | undefined, name: string | undefined, options) =>
+      finish(await runGet(context, kind, name, options)),
+    );
+  add("explain", "say what becomes of a question, by which rule, and which other rules were considered")
+    .requiredOption("--client <address>", "who asks")
+    .requiredOption("--name <name>", "what is asked")
+    .option("--type <type>", "as A or HTTPS", "A")
+    .addOption(new Option("--transport <transport>", "how it is asked").choices(Object.keys(TRANSPORTS)).default("udp"))
+    .option("--principal <uri>", "of a client certificate that Envoy has validated")
+    .option("--server-name <name>", "SNI")
+    .option("--path <uri-path>", "of DoH")
+    .option("--tenant <name>", "a sidecar's fixed identity")
+    .option("--at <time>", "as 2026-11-24T18:00:00Z; by default now")
+    .option("-f, --filename <path>", "ask these files instead of a service; may be repeated", collect)
+    .addOption(output())
+    .action(async (options) => finish(await runExplain(context, options)));
   add("status", "say which policy is in force, and who obeys it")
-    .option("--json", "as JSON")
+    .addOption(output())
+    .addOption(new Option("--json", "as JSON").hideHelp())
     .action(async (options) => finish(await runStatus(context, options)));
   add("drain", "tell workers that their Envoy is about to be stopped")
     .option("--node <node>", "only those of this Envoy")
     .action(async (options) => finish(await runDrain(context, options)));
+}
+
+function addOfflineCommands(program: Command, context: Context, finish: (code: ExitCode) => void): void {
+  const collect = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
+  program
+    .command("validate")
+    .description("say whether files are a valid policy, without a service: they are taken for the whole set")
+    .requiredOption("-f, --filename <path>", "a file, a directory of .yaml files, or -; may be repeated", collect)
+    .option("--strict", "refuse what only deserves a warning, too")
+    .addOption(output())
+    .action(async (options) => finish(await runValidate(context, options)));
+  program
+    .command("schema")
+    .argument("[kind]", "one kind; by default all of them")
+    .description("print the JSON Schema of resources, for editors and other tools")
+    .option("--directory <dir>", "write a file for each kind, and one for all, instead")
+    .action(async (kind: string | undefined, options) => finish(await runSchema(context, kind, options)));
+  program
+    .command("completion")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .description("print a script that completes commands: source <(dnspolicy completion bash)")
+    .action((shell: string) => void context.stdout.write(completionScript(program, shell)));
+}
+
+/** `more` is a format that this command has beside the common ones, and its default. */
+function output(more?: string, description = "how to print it"): Option {
+  const choices = more === undefined ? OUTPUTS : [more, ...OUTPUTS];
+  return new Option("-o, --output <format>", description).choices(choices).default(more ?? "table");
 }
 
 /** `--token`, or a variable of the environment, which other users of the machine do not see. */

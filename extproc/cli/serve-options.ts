@@ -2,10 +2,12 @@
  * The flags of `dnspolicy serve`: read, and refused where they would leave a door open.
  */
 import { readFile } from "node:fs/promises";
+import { formatProblem } from "../resources/problem.ts";
 import type { AdminListener } from "../server/admin/admin-server.ts";
+import { type Credential, Credentials, digestOf } from "../server/admin/credentials.ts";
+import { parseCredentials } from "../server/admin/credentials-file.ts";
 import { type Endpoint, isLoopback, parseEndpoint } from "../server/endpoint.ts";
 import type { ServerTls } from "../server/grpc-server.ts";
-import { Token } from "../server/token.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 export const DEFAULT_LISTEN = "unix:/run/dns-policy/service.sock";
@@ -19,7 +21,12 @@ export interface ServeFlags {
   readonly admin?: readonly string[];
   readonly adminDemo?: string;
   readonly adminTokenFile?: string;
+  readonly adminTokens?: string;
+  readonly adminTlsCert?: string;
+  readonly adminTlsKey?: string;
+  readonly adminTlsClientCa?: string;
   readonly adminName?: readonly string[];
+  readonly auditLog?: string;
   readonly token?: string;
   readonly tokenFile?: string;
   readonly tlsCert?: string;
@@ -34,6 +41,9 @@ export interface ServeFlags {
 export interface ServeOptions {
   readonly listen: readonly Endpoint[];
   readonly admin: readonly AdminListener[];
+  /** Reads anew who may use the admin API; rejects, and leaves it as it is, for files that are not right. */
+  readonly reloadCredentials: () => Promise<void>;
+  readonly auditLog: string | undefined;
   readonly source: { readonly mode: "store" | "watch"; readonly directory: string };
   readonly token: string | undefined;
   readonly tls: ServerTls | undefined;
@@ -49,7 +59,11 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
   if ((store === undefined) === (watch === undefined)) {
     throw usage(`expected --store DIR or --watch DIR, got ${store === undefined ? "neither" : "both"}`);
   }
-  const tls = await readTls(flags);
+  const { tlsCert, tlsKey, tlsClientCa, adminTlsCert, adminTlsKey, adminTlsClientCa } = flags;
+  const tls = await readTls("--tls", tlsCert, tlsKey, tlsClientCa);
+  const adminTls = await readTls("--admin-tls", adminTlsCert, adminTlsKey, adminTlsClientCa);
+  const known = await readCredentials(flags);
+  const credentials = known === undefined ? undefined : new Credentials(known);
   const token = await readToken(flags);
   const listen = (flags.listen ?? [DEFAULT_LISTEN]).map(parseEndpoint);
   for (const endpoint of listen) {
@@ -59,7 +73,9 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
   }
   return {
     listen,
-    admin: await readAdmin(flags),
+    admin: readAdmin(flags, credentials, adminTls),
+    reloadCredentials: async () => credentials?.replace((await readCredentials(flags)) ?? []),
+    auditLog: flags.auditLog,
     source: store !== undefined ? { mode: "store", directory: store } : { mode: "watch", directory: watch ?? "" },
     token,
     tls,
@@ -70,14 +86,18 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
   };
 }
 
-async function readAdmin(flags: ServeFlags): Promise<AdminListener[]> {
+function readAdmin(
+  flags: ServeFlags,
+  credentials: Credentials | undefined,
+  tls: ServerTls | undefined,
+): AdminListener[] {
   const names = flags.adminName ?? [];
-  const secret =
-    flags.adminTokenFile === undefined ? undefined : await readSecret("--admin-token-file", flags.adminTokenFile);
   const listeners = (flags.admin ?? [DEFAULT_ADMIN]).map(parseEndpoint).map((endpoint): AdminListener => {
-    if (endpoint.kind === "unix") return { endpoint };
-    if (secret === undefined) throw usage("expected --admin-token-file with --admin on a TCP port, got none");
-    return { endpoint, names, token: new Token(secret) };
+    if (endpoint.kind === "unix") return { endpoint, credentials };
+    if (credentials === undefined) {
+      throw usage("expected --admin-tokens or --admin-token-file with --admin on a TCP port, got neither");
+    }
+    return { endpoint, names, credentials, tls };
   });
   if (flags.adminDemo === undefined) return listeners;
   const demo = parseEndpoint(flags.adminDemo);
@@ -87,13 +107,38 @@ async function readAdmin(flags: ServeFlags): Promise<AdminListener[]> {
   return [...listeners, { endpoint: demo }];
 }
 
-async function readTls({ tlsCert, tlsKey, tlsClientCa }: ServeFlags): Promise<ServerTls | undefined> {
-  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined) throw usage("expected --tls-cert and --tls-key, got not both");
+/** Undefined where neither flag is given. */
+async function readCredentials({ adminTokens, adminTokenFile }: ServeFlags): Promise<Credential[] | undefined> {
+  if (adminTokens === undefined && adminTokenFile === undefined) return undefined;
+  const all: Credential[] = [];
+  if (adminTokens !== undefined) {
+    const text = (await readFlagFile("--admin-tokens", adminTokens)).toString();
+    const { credentials, problems } = { credentials: [], ...parseCredentials(text, adminTokens) };
+    if (problems !== undefined) throw usage(problems.map(formatProblem).join("\n"));
+    all.push(...credentials);
+  }
+  if (adminTokenFile !== undefined) {
+    const digest = digestOf(await readSecret("--admin-token-file", adminTokenFile));
+    all.push({ name: "admin", role: "admin", digest });
+  }
+  return all;
+}
+
+/** `flag` is what the three flags begin with. */
+async function readTls(
+  flag: string,
+  certificate: string | undefined,
+  key: string | undefined,
+  clientCa: string | undefined,
+): Promise<ServerTls | undefined> {
+  if (certificate === undefined && key === undefined && clientCa === undefined) return undefined;
+  if (certificate === undefined || key === undefined) {
+    throw usage(`expected ${flag}-cert and ${flag}-key, got not both`);
+  }
   return {
-    certificate: await readFlagFile("--tls-cert", tlsCert),
-    key: await readFlagFile("--tls-key", tlsKey),
-    clientCa: tlsClientCa === undefined ? undefined : await readFlagFile("--tls-client-ca", tlsClientCa),
+    certificate: await readFlagFile(`${flag}-cert`, certificate),
+    key: await readFlagFile(`${flag}-key`, key),
+    clientCa: clientCa === undefined ? undefined : await readFlagFile(`${flag}-client-ca`, clientCa),
   };
 }
 

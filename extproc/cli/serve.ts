@@ -12,9 +12,10 @@ import type { Logger } from "../server/logger.ts";
 import { startService } from "../server/service.ts";
 import { openStore, type PolicyStore } from "../store/store.ts";
 import { type WatchedDirectory, watchDirectory } from "../store/watch.ts";
+import { AuditFile } from "../telemetry/audit-log.ts";
 import { fileLog, noQueryLog, type QueryLog, StreamLog } from "../telemetry/query-log.ts";
 import type { Context } from "./context.ts";
-import { ExitCode } from "./exit-code.ts";
+import { CommandError, ExitCode } from "./exit-code.ts";
 import { readPublicRoots } from "./public-roots.ts";
 import type { ServeOptions } from "./serve-options.ts";
 
@@ -29,14 +30,21 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   const stopped = new Promise<string>((resolve) => context.onStop(resolve));
   const compiler = startCompiler();
   let source: PolicyStore | WatchedDirectory | undefined;
+  let audit: AuditFile | undefined;
   try {
     const opened = await openSource(options, compiler, context, logger);
     source = opened.source;
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
     const queryLog = openQueryLog(options.queryLog, context, logger);
+    audit = await openAuditLog(options.auditLog, logger);
     context.onReopen(() => {
       queryLog.reopen();
       logger.info({}, "the query log is opened anew");
+      void audit?.reopen();
+      options.reloadCredentials().then(
+        () => logger.info({}, "who may use the admin API is read anew"),
+        (error: Error) => logger.error({ err: error }, "who may use the admin API stays as it was"),
+      );
     });
     const service = await startService({
       listen: options.listen,
@@ -50,6 +58,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       source,
       decide,
       queryLog,
+      audit,
       clock: context.clock,
       logger,
       later: setImmediate,
@@ -64,6 +73,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     return ExitCode.OK;
   } finally {
     await source?.close();
+    await audit?.close();
     await compiler.close();
   }
 }
@@ -89,8 +99,17 @@ async function openSource(
   }
   // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
   const firstSequence = Math.floor(context.clock.now());
-  const source = await openStore({ directory, compiler, firstSequence });
+  const source = await openStore({ directory, compiler, now: () => context.clock.now(), firstSequence });
   return { source, isNew: source.current().sequence === firstSequence };
+}
+
+async function openAuditLog(path: string | undefined, logger: Logger): Promise<AuditFile | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await AuditFile.open(path, (error) => logger.error({ err: error }, "the audit log cannot be written"));
+  } catch (error) {
+    throw new CommandError(ExitCode.USAGE, `cannot open the file of --audit-log: ${(error as Error).message}`);
+  }
 }
 
 function openQueryLog(path: string | undefined, context: Context, logger: Logger): QueryLog {

@@ -2,6 +2,7 @@
  * What is asked of a policy set, and what came of it.
  */
 import type { CompiledPolicy } from "../compiled/snapshot.ts";
+import type { Difference } from "../resources/difference.ts";
 import type { Problem } from "../resources/problem.ts";
 
 export interface Source {
@@ -22,6 +23,10 @@ export interface Change {
   /** The upserted resources become the whole set. */
   readonly prune?: boolean;
   readonly delete?: readonly ResourceKey[];
+  /** Refused as forbidden where it speaks of anything but DnsPolicies of this tenant alone. */
+  readonly onlyTenant?: string | undefined;
+  /** The outcome says what it changes as diffs, too. */
+  readonly explain?: boolean;
 }
 
 export interface ResourceChange extends ResourceKey {
@@ -32,15 +37,19 @@ export interface ResourceChange extends ResourceKey {
 export interface Compiled {
   readonly ok: true;
   readonly policy: CompiledPolicy;
-  /** The whole set as YAML, ordered by kind and name, each resource behind a documentStart() line: shared UTF-8. */
+  /** The whole set as YAML, ordered by kind and name, each resource behind its formatDocumentStart(): shared UTF-8. */
   readonly text: Uint8Array;
   /** What became of each resource that the change speaks of, and of those that it pruned. */
   readonly changes: readonly ResourceChange[];
+  /** Of a change with `explain`; otherwise empty. */
+  readonly differences: readonly Difference[];
   readonly warnings: readonly Problem[];
 }
 
 export interface Refused {
   readonly ok: false;
+  /** It may be valid, and is not for who asked to change. */
+  readonly forbidden: boolean;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }

@@ -2,15 +2,19 @@
  * The compiling thread, seen from the decision thread: which never parses, and never waits.
  */
 import { Worker } from "node:worker_threads";
+import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { Change, CompileResult, Source } from "./change.ts";
 import type { JobMessage } from "./worker.ts";
 
 export interface Compiler {
   /**
-   * Applies a change to a set and compiles the outcome. Jobs are done one after the other. Rejects only when the
-   * compiling thread failed; what is wrong with the sources is in the result.
+   * Applies a change to a set and compiles the outcome, which has the number `revision` if it says something new.
+   * Jobs are done one after the other. Rejects only when the compiling thread failed; what is wrong with the sources
+   * is in the result.
    */
-  compile(base: readonly Source[], change?: Change): Promise<CompileResult>;
+  compile(base: readonly Source[], change?: Change, revision?: number): Promise<CompileResult>;
+  /** Every rule of a set that speaks of the request's tenant. */
+  consider(base: readonly Source[], request: TenantRequest): Promise<readonly ConsideredRule[]>;
   close(): Promise<void>;
 }
 
@@ -27,11 +31,11 @@ const WORKER_MODULE = /\.ts(\?|$)/.test(import.meta.url) ? "./worker-from-source
 const DEFAULT_HEAP_MIB = 1024;
 
 interface Pending {
-  resolve(result: CompileResult): void;
+  resolve(result: unknown): void;
   reject(error: Error): void;
 }
 
-type ResultMessage = { readonly id: number } & ({ readonly result: CompileResult } | { readonly error: string });
+type ResultMessage = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
 
 export function startCompiler(options: CompilerOptions = {}): Compiler {
   return new WorkerCompiler(options);
@@ -49,12 +53,20 @@ class WorkerCompiler implements Compiler {
     this.#options = options;
   }
 
-  compile(base: readonly Source[], change?: Change): Promise<CompileResult> {
+  compile(base: readonly Source[], change?: Change, revision = 0): Promise<CompileResult> {
+    return this.#ask<CompileResult>({ id: ++this.#lastId, base, change, revision });
+  }
+
+  consider(base: readonly Source[], request: TenantRequest): Promise<readonly ConsideredRule[]> {
+    return this.#ask<readonly ConsideredRule[]>({ id: ++this.#lastId, base, request });
+  }
+
+  /** The thread answers each message with what its kind asks for. */
+  #ask<T>(message: JobMessage): Promise<T> {
     if (this.#closed) return Promise.reject(new Error("expected an open compiler, got a closed one"));
     const worker = this.#start();
-    const message: JobMessage = { id: ++this.#lastId, base, change };
     return new Promise((resolve, reject) => {
-      this.#pending.set(message.id, { resolve, reject });
+      this.#pending.set(message.id, { resolve: (result) => resolve(result as T), reject });
       worker.ref();
       worker.postMessage(message);
     });

@@ -2,11 +2,14 @@
  * One compilation from beginning to end: read, merge, validate as a whole, compile. Runs in the compiling thread, and
  * as well without one.
  */
-import { documentStart, type LocatedResource, parseResources } from "../resources/parse.ts";
+import { findDifferences } from "../resources/difference.ts";
+import { formatDocumentStart, type Lineage, type ListedResource } from "../resources/document-start.ts";
+import { type LocatedResource, parseResources } from "../resources/parse.ts";
 import type { Problem } from "../resources/problem.ts";
 import { canonical } from "./canonical.ts";
 import type { Change, CompileResult, ResourceChange, Source } from "./change.ts";
 import { compileSet } from "./compile-set.ts";
+import { findForbidden } from "./limit-to-tenant.ts";
 import { lintDenials } from "./lint-denials.ts";
 import { Findings, keyOf, orderResources, toPolicySet } from "./policy-set.ts";
 import { validatePolicies } from "./validate-policies.ts";
@@ -29,7 +32,8 @@ interface ReadSources {
 export class CompileJobs {
   readonly #remembered: RememberedSet[] = [];
 
-  run(base: readonly Source[], change: Change | undefined): CompileResult {
+  /** `revision` is the number that the outcome has if it says something new. */
+  run(base: readonly Source[], change: Change | undefined, revision = 0): CompileResult {
     const findings = new Findings();
     const stored = this.#readBase(base, change !== undefined);
     const upserted = readSources(change?.upsert ?? []);
@@ -38,7 +42,12 @@ export class CompileJobs {
     if (change?.prune !== true) findings.problems.push(...stored.problems);
     const upserts = orderResources(upserted.resources, findings);
     const before = new Map(orderResources(stored.resources, findings).map((one) => [keyOf(one.resource), one]));
-    const { after, changes } = change === undefined ? { after: before, changes: [] } : merge(before, upserts, change);
+    const { after, changes } =
+      change === undefined ? { after: before, changes: [] } : merge(before, upserts, change, revision);
+    if (findings.problems.length === 0 && change?.onlyTenant !== undefined) {
+      const forbidden = findForbidden(changes, before, after, change.onlyTenant);
+      if (forbidden.length > 0) return { ok: false, forbidden: true, problems: forbidden, warnings: [] };
+    }
     const resources = [...after.values()].sort((a, b) => (keyOf(a.resource) < keyOf(b.resource) ? -1 : 1));
     const set = toPolicySet(resources);
     // References of a set with holes would only tell of the holes.
@@ -48,12 +57,18 @@ export class CompileJobs {
       validatePolicies(set, findings);
     }
     const { problems, warnings } = findings;
-    if (problems.length > 0) return { ok: false, problems, warnings };
+    if (problems.length > 0) return { ok: false, forbidden: false, problems, warnings };
     const policy = compileSet(set);
     lintDenials(set, policy, findings);
     const text = listResources(resources);
     this.#remember(text, resources);
-    return { ok: true, policy, text, changes, warnings };
+    const differences = change?.explain ? findDifferences(toTexts(before.values()), toTexts(resources)) : [];
+    return { ok: true, policy, text, changes, differences, warnings };
+  }
+
+  /** The resources of a set in order; those that cannot be read are left out. */
+  read(base: readonly Source[]): readonly LocatedResource[] {
+    return orderResources(this.#readBase(base, true).resources, new Findings());
   }
 
   #readBase(base: readonly Source[], asStored: boolean): ReadSources {
@@ -64,8 +79,9 @@ export class CompileJobs {
       known === undefined ? readSources(base) : { resources: known.resources, problems: [] };
     if (!asStored) return { resources, problems };
     return {
-      resources: resources.map(({ resource, origin }) => ({
+      resources: resources.map(({ resource, origin, lineage }) => ({
         resource,
+        lineage,
         origin: origin.stored(resource.kind, resource.metadata.name),
       })),
       problems,
@@ -92,15 +108,17 @@ function merge(
   before: ReadonlyMap<string, LocatedResource>,
   upserts: readonly LocatedResource[],
   { prune, delete: deletions }: Change,
+  revision: number,
 ): { readonly after: Map<string, LocatedResource>; readonly changes: readonly ResourceChange[] } {
   const after = new Map(prune ? [] : before);
   const changes = new Map<string, ResourceChange>();
   for (const one of upserts) {
     const { kind, metadata } = one.resource;
     const key = keyOf(one.resource);
-    const old = before.get(key)?.resource;
-    const change = old === undefined ? "created" : canonical(old) === canonical(one.resource) ? "unchanged" : "updated";
-    after.set(key, one);
+    const old = before.get(key);
+    const same = old !== undefined && canonical(old.resource) === canonical(one.resource);
+    const change = old === undefined ? "created" : same ? "unchanged" : "updated";
+    after.set(key, { ...one, lineage: lineageOf(one, old, revision) });
     changes.set(key, { kind, name: metadata.name, change });
   }
   for (const { kind, name } of deletions ?? []) {
@@ -115,9 +133,22 @@ function merge(
   return { after, changes: [...changes.values()] };
 }
 
+/** Labels and annotations are not part of a generation: nobody is judged by them. */
+function lineageOf({ resource }: LocatedResource, old: LocatedResource | undefined, revision: number): Lineage {
+  if (old === undefined) return { generation: 1, revision };
+  if (canonical(old.resource.spec) === canonical(resource.spec)) return old.lineage;
+  return { generation: old.lineage.generation + 1, revision };
+}
+
+function toTexts(resources: Iterable<LocatedResource>): ListedResource[] {
+  return [...resources].map(({ resource: { kind, metadata }, origin, lineage }) => {
+    return { kind, name: metadata.name, text: `${origin.kept.trim()}\n`, ...lineage };
+  });
+}
+
 function listResources(resources: readonly LocatedResource[]): Uint8Array {
-  const text = resources
-    .map(({ resource, origin }) => `${documentStart(resource.kind, resource.metadata.name)}${origin.text.trim()}\n`)
+  const text = toTexts(resources)
+    .map((listed) => `${formatDocumentStart(listed)}${listed.text}`)
     .join("");
   const octets = Buffer.from(text);
   const shared = new Uint8Array(new SharedArrayBuffer(octets.length));

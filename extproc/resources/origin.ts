@@ -12,18 +12,26 @@ export class Origin {
   readonly document: number;
   /** The document as it was written, comments included. */
   readonly text: string;
+  /** What a store keeps of it. */
+  readonly kept: string;
   readonly #firstLine: number;
 
-  constructor(source: string, document: number, text: string, firstLine: number) {
+  constructor(source: string, document: number, text: string, firstLine: number, kept = text) {
     this.source = source;
     this.document = document;
     this.text = text;
+    this.kept = kept;
     this.#firstLine = firstLine;
+  }
+
+  /** The same place; a store keeps another text. */
+  keeping(kept: string): Origin {
+    return new Origin(this.source, this.document, this.text, this.#firstLine, kept);
   }
 
   /** The same text, as people find it when they ask for the stored resource. */
   stored(kind: string, name: string): Origin {
-    return new Origin(`stored ${kind}/${name}`, 0, this.text, 1);
+    return new Origin(`stored ${kind}/${name}`, 0, this.kept, 1);
   }
 
   /** A problem at the value of a field, or at the innermost one around it that is there. */

@@ -3,7 +3,8 @@
  *
  * One resource that cannot be read does not hide the problems of the others.
  */
-import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import { type Document, LineCounter, parseAllDocuments, parseDocument } from "yaml";
+import { type Lineage, readDocumentStart } from "./document-start.ts";
 import { explainIssue } from "./explain-issue.ts";
 import { fieldNames } from "./field-names.ts";
 import { Origin } from "./origin.ts";
@@ -16,17 +17,11 @@ const MAX_ALIASES = 100;
 /** One document gets so many problems told; finding the line of each costs a parse. */
 const MAX_PROBLEMS = 50;
 
-/** The line that starts a document, with the resource's key if it was written by documentStart(). */
-const DOCUMENT_START = /^---[ \t]*(?:# \w+\/[a-z0-9.-]+[ \t]*(?=\n))?\n?/;
-
-/** The line before a resource in a listing of many: a listing can be taken apart by these lines alone. */
-export function documentStart(kind: string, name: string): string {
-  return `--- # ${kind}/${name}\n`;
-}
-
 export interface LocatedResource {
   readonly resource: Resource;
   readonly origin: Origin;
+  /** As the document's first line says it: to be believed of a set that was listed by this service. */
+  readonly lineage: Lineage;
 }
 
 export interface ParsedText {
@@ -37,7 +32,7 @@ export interface ParsedText {
 export function parseResources(text: string, source: string): ParsedText {
   const resources: LocatedResource[] = [];
   const problems: Problem[] = [];
-  for (const { yaml, origin, place } of parseDocuments(text, source)) {
+  for (const { yaml, origin: written, lineage, place } of parseDocuments(text, source)) {
     const errors = [...yaml.errors, ...yaml.warnings];
     if (errors.length > 0) {
       const first = errors[0];
@@ -46,8 +41,10 @@ export function parseResources(text: string, source: string): ParsedText {
     }
     const value = toValue(yaml);
     if (value === null || value === undefined) continue;
-    const resource = readResource(value, origin, problems);
-    if (resource !== undefined) resources.push({ resource, origin });
+    const asked = withoutObserved(value);
+    const origin = asked === value ? written : written.keeping(withoutObservedText(written.kept));
+    const resource = readResource(asked, origin, problems);
+    if (resource !== undefined) resources.push({ resource, origin, lineage });
   }
   return { resources, problems };
 }
@@ -55,6 +52,7 @@ export function parseResources(text: string, source: string): ParsedText {
 interface ParsedDocument {
   readonly yaml: Document.Parsed;
   readonly origin: Origin;
+  readonly lineage: Lineage;
   readonly place: (offset: number) => Pick<Problem, "source" | "document" | "line">;
 }
 
@@ -68,10 +66,13 @@ function* parseDocuments(text: string, source: string): Generator<ParsedDocument
     // Comments before the first document are its own.
     const start = index === 0 && !yaml.directives.yaml.explicit ? 0 : Math.max(end, yaml.range[0]);
     end = yaml.range[2];
-    const marker = DOCUMENT_START.exec(text.slice(start, end))?.[0] ?? "";
-    const slice = text.slice(start + marker.length, end).replace(/^\.\.\.[ \t]*$/m, "");
-    const origin = new Origin(source, document, slice, lines.linePos(start + marker.length).line);
-    yield { yaml, origin, place: (offset) => ({ source, document, line: lines.linePos(offset).line }) };
+    const whole = text.slice(start, end).replace(/^\.\.\.[ \t]*$/m, "");
+    const { prelude, content, lineage } = readDocumentStart(whole);
+    // With comments before its first line, a document is located by all of it, and kept without that line.
+    const located = prelude === "" ? content : whole;
+    const { line } = lines.linePos(start + whole.length - located.length);
+    const origin = new Origin(source, document, located, line, prelude + content);
+    yield { yaml, origin, lineage, place: (offset) => ({ source, document, line: lines.linePos(offset).line }) };
   }
 }
 
@@ -82,6 +83,30 @@ function toValue(yaml: Document.Parsed): unknown {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/**
+ * `status` and `metadata.generation` are what the service says of a resource: who edits what `get -o yaml` has printed
+ * sends them back, and they say nothing.
+ */
+function withoutObserved(value: unknown): unknown {
+  if (!isMap(value)) return value;
+  const { status, ...resource } = value;
+  const { metadata } = resource;
+  if (!isMap(metadata) || metadata.generation === undefined) return status === undefined ? value : resource;
+  const { generation, ...named } = metadata;
+  return { ...resource, metadata: named };
+}
+
+function withoutObservedText(text: string): string {
+  const yaml = parseDocument(text);
+  yaml.delete("status");
+  yaml.deleteIn(["metadata", "generation"]);
+  return yaml.toString({ lineWidth: 0 });
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function readResource(value: unknown, origin: Origin, problems: Problem[]): Resource | undefined {

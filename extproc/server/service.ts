@@ -6,6 +6,7 @@ import { createMetrics } from "../telemetry/metrics.ts";
 import type { QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
 import { type AdminListener, startAdminServer } from "./admin/admin-server.ts";
+import type { AuditLog } from "./admin/audit.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterService } from "./clusters/cluster-service.ts";
 import { Control } from "./control.ts";
@@ -38,6 +39,8 @@ export interface ServiceOptions {
   readonly source: PolicySource;
   readonly decide: Decide;
   readonly queryLog: QueryLog;
+  /** Of the admin API. */
+  readonly audit?: AuditLog | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** setImmediate. */
@@ -96,7 +99,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       metrics.decisionDuration.observe(seconds);
     },
   });
-  const control = new Control({ source, rollout, registry, sync, clusters, health, metrics });
+  const control = new Control({
+    source,
+    decide: options.decide,
+    clock,
+    rollout,
+    registry,
+    sync,
+    clusters,
+    health,
+    metrics,
+  });
 
   const first = source.current();
   if (first !== undefined) rollout.start(first);
@@ -110,11 +123,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     stopSync();
     throw error;
   });
-  const admin = await startAdminServer(options.admin, control, clock, logger).catch(async (error) => {
-    stopSync();
-    await grpc.close();
-    throw error;
-  });
+  const admin = await startAdminServer(options.admin, { control, clock, logger, audit: options.audit }).catch(
+    async (error) => {
+      stopSync();
+      await grpc.close();
+      throw error;
+    },
+  );
   const close = async (): Promise<void> => {
     health.close();
     await admin.close();

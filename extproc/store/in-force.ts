@@ -2,6 +2,7 @@
  * The policy in force, and who wants to know when it changes. Both kinds of source keep theirs here.
  */
 import type { Snapshot } from "../compiled/snapshot.ts";
+import { splitListing } from "../resources/document-start.ts";
 import type { Problem } from "../resources/problem.ts";
 import type { StoredResource } from "./policy-source.ts";
 
@@ -43,16 +44,7 @@ export class InForce {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Taken apart by the documentStart() lines: YAML itself lets no other line begin like them. */
   resources(): readonly StoredResource[] {
-    const text = decoder.decode(this.#text.slice());
-    return text
-      .split(/^--- # (?=\w+\/[a-z0-9.-]+\n)/m)
-      .slice(1)
-      .map((part) => {
-        const end = part.indexOf("\n");
-        const [kind = "", name = ""] = part.slice(0, end).split("/");
-        return { kind, name, text: part.slice(end + 1) };
-      });
+    return splitListing(decoder.decode(this.#text.slice()));
   }
 }

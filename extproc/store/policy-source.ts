@@ -1,11 +1,14 @@
 /**
  * Where the policy in force comes from: a store that this process writes, or a directory that somebody else does.
  */
-import type { ResourceChange, ResourceKey } from "../compile/change.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
+import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { ListedResource } from "../resources/document-start.ts";
 import type { Problem } from "../resources/problem.ts";
+import type { VersionRecord } from "./version.ts";
 
-export interface SourceStatus {
+/** With the record of the version in force, where this process keeps one. */
+export interface SourceStatus extends Partial<VersionRecord> {
   readonly mode: "store" | "watch";
   readonly directory: string;
   /** Of the policy in force; 0 and empty while there is none. */
@@ -16,9 +19,7 @@ export interface SourceStatus {
   readonly problems: readonly Problem[];
 }
 
-export interface StoredResource extends ResourceKey {
-  readonly text: string;
-}
+export type StoredResource = ListedResource;
 
 export interface PolicySource {
   /** The policy in force; undefined only in watch mode, before the first valid content. */
@@ -28,26 +29,7 @@ export interface PolicySource {
   onChange(listener: (snapshot: Snapshot) => void): () => void;
   /** The resources in force, as they were written, ordered by kind and name. */
   resources(): readonly StoredResource[];
+  /** Every rule in force that speaks of the request's tenant. */
+  consider(request: TenantRequest): Promise<readonly ConsideredRule[]>;
   close(): Promise<void>;
 }
-
-export interface Accepted {
-  readonly ok: true;
-  /** False: the set already said this, and the sequence stays. */
-  readonly changed: boolean;
-  readonly sequence: number;
-  readonly hash: string;
-  readonly snapshot: Snapshot;
-  readonly changes: readonly ResourceChange[];
-  readonly warnings: readonly Problem[];
-}
-
-export interface Rejected {
-  readonly ok: false;
-  /** `invalid`: the set would not be valid. `conflict`: another process has written this store. */
-  readonly reason: "invalid" | "conflict";
-  readonly problems: readonly Problem[];
-  readonly warnings: readonly Problem[];
-}
-
-export type ApplyResult = Accepted | Rejected;

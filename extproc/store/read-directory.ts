@@ -56,9 +56,9 @@ async function readFiles(root: string): Promise<DirectoryContent> {
     const content = await readFile(path);
     modifiedMs = Math.max(modifiedMs, Math.floor((await stat(path)).mtimeMs));
     const state = parseState(content);
-    sequence = state?.sequence ?? sequence;
+    sequence = state?.version.sequence ?? sequence;
     hash.update(`${name.length} ${name} ${content.length} `).update(content);
-    sources.push({ name, text: content });
+    sources.push({ name, text: state?.text ?? content });
   }
   return { sources, digest: hash.digest("hex"), modifiedMs, sequence };
 }

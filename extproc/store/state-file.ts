@@ -1,31 +1,36 @@
 /**
- * The store's one file: a whole policy set as YAML, below a line with its sequence number.
+ * A version on disk: a whole policy set as YAML, below a line with its number and one with its record.
  *
- * It is replaced, never changed: written beside, forced to disk, renamed over the old one, and the directory forced
- * to disk. Whoever reads it, at whatever moment the writer was killed, reads one whole set.
+ * The state file is the version in force, and so the one file that has to be there. Files are replaced, never
+ * changed: written beside, forced to disk, renamed over the old one, and the directory forced to disk. Whoever reads
+ * one, at whatever moment the writer was killed, reads one whole set.
  */
 import { open, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import type { Version, VersionRecord } from "./version.ts";
 
 export const STATE_FILE = "state.yaml";
 
 /** No reader takes a dot file for YAML. One writer, so one name: the next write overwrites what a kill left. */
-const TEMPORARY_FILE = ".state.yaml.tmp";
+const TEMPORARY_FILE = ".writing.tmp";
 
-const HEADER = /^# dnspolicy state: sequence (\d{1,16}), hash ([0-9a-f]{16})\n/;
+const NUMBER = /^# dnspolicy state: sequence (\d{1,16}), hash ([0-9a-f]{16})\n/;
+const RECORD = "# dnspolicy version: ";
+
+/** Of a state that was written before versions had records. */
+const NO_RECORD: VersionRecord = { time: "", author: { name: "dnspolicy", by: "service" }, reason: "" };
 
 export interface State {
-  readonly sequence: number;
-  readonly hash: string;
-  /** The set, without the header line. */
+  readonly version: Version;
+  /** The set, without the lines above it. */
   readonly text: Uint8Array;
 }
 
 /** Undefined where there is no file; an Error for one that this has not written. */
-export async function readState(directory: string): Promise<State | undefined> {
+export async function readState(directory: string, name = STATE_FILE): Promise<State | undefined> {
   let content: Buffer;
   try {
-    content = await readFile(join(directory, STATE_FILE));
+    content = await readFile(join(directory, name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
@@ -33,29 +38,46 @@ export async function readState(directory: string): Promise<State | undefined> {
   const state = parseState(content);
   if (state !== undefined) return state;
   const found = JSON.stringify(content.subarray(0, 60).toString("latin1"));
-  throw new Error(`${join(directory, STATE_FILE)}: line 1: expected "# dnspolicy state: ...", got ${found}`);
+  throw new Error(`${join(directory, name)}: line 1: expected "# dnspolicy state: ...", got ${found}`);
 }
 
-/** Undefined for a text without the header line. */
+/** Undefined for a text without the line of its number. */
 export function parseState(content: Buffer): State | undefined {
-  const match = HEADER.exec(content.subarray(0, 100).toString("latin1"));
+  const match = NUMBER.exec(content.subarray(0, 100).toString("latin1"));
   if (match === null) return undefined;
   const sequence = Number(match[1]);
   if (!Number.isSafeInteger(sequence)) return undefined;
-  return { sequence, hash: match[2] ?? "", text: content.subarray(match[0].length) };
+  const { record, text } = readRecord(content.subarray(match[0].length));
+  return { version: { sequence, hash: match[2] ?? "", ...record }, text };
 }
 
-export async function writeState(directory: string, { sequence, hash, text }: State): Promise<void> {
+function readRecord(content: Buffer): { readonly record: VersionRecord; readonly text: Uint8Array } {
+  const end = content.indexOf("\n");
+  if (end < 0 || !content.subarray(0, RECORD.length).equals(Buffer.from(RECORD))) {
+    return { record: NO_RECORD, text: content };
+  }
+  const text = content.subarray(end + 1);
+  try {
+    const record = JSON.parse(content.toString("utf8", RECORD.length, end));
+    return { record: { ...NO_RECORD, ...record }, text };
+  } catch {
+    // An edit by hand: the set is what counts.
+    return { record: NO_RECORD, text };
+  }
+}
+
+export async function writeState(directory: string, { version, text }: State, name = STATE_FILE): Promise<void> {
+  const { sequence, hash, ...record } = version;
   const temporary = join(directory, TEMPORARY_FILE);
   const file = await open(temporary, "w", 0o600);
   try {
-    await file.writeFile(`# dnspolicy state: sequence ${sequence}, hash ${hash}\n`);
+    await file.writeFile(`# dnspolicy state: sequence ${sequence}, hash ${hash}\n${RECORD}${JSON.stringify(record)}\n`);
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(temporary, join(directory, STATE_FILE));
+  await rename(temporary, join(directory, name));
   await syncDirectory(directory);
 }
 

@@ -1,35 +1,94 @@
 /**
- * The store of the one writer: a directory with one state file (state-file.ts).
+ * The store of the one writer: a directory with the version in force (state-file.ts) and those before it (history.ts).
  *
  * A change is validated as a whole in the compiling thread, then on disk, then in force, in this order: what was in
  * force once is there after any crash, under the same sequence number. The number grows by one with every change of
- * what the set says; a change of comments alone keeps it.
+ * what the set says, and each number is a version; a change of comments alone keeps it, and the version as it was.
  */
 import { mkdir } from "node:fs/promises";
-import type { Change, Compiled, CompileResult } from "../compile/change.ts";
+import type { Change, Compiled, CompileResult, ResourceChange } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
-import { formatProblem } from "../resources/problem.ts";
+import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { Difference } from "../resources/difference.ts";
+import { type ListedResource, splitListing } from "../resources/document-start.ts";
+import { formatProblem, type Problem } from "../resources/problem.ts";
+import { History } from "./history.ts";
 import { InForce } from "./in-force.ts";
-import type { ApplyResult, PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
+import type { PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
 import { readState, removeTemporary, STATE_FILE, type State, writeState } from "./state-file.ts";
+import type { Author, Version, VersionRecord } from "./version.ts";
 
 export interface PolicyStore extends PolicySource {
   current(): Snapshot;
   /** Validated as a whole, stored, then in force; or nothing happens. Calls are done one after the other. */
-  apply(change: Change, options?: { readonly dryRun?: boolean }): Promise<ApplyResult>;
+  apply(change: Change, options?: ApplyOptions): Promise<ApplyResult>;
+  /** A new version that says what an old one said; in everything else as apply(). */
+  rollback(sequence: number, options?: ApplyOptions): Promise<ApplyResult>;
+  /** The last hundred, newest first: the first is in force. */
+  versions(): readonly Version[];
+  /** Undefined for a version that is not kept. */
+  version(sequence: number): Promise<VersionContent | undefined>;
 }
+
+export interface ApplyOptions {
+  readonly dryRun?: boolean;
+  readonly author?: Author;
+  readonly reason?: string;
+  /** Nothing happens unless the version in force is one of these. */
+  readonly ifVersions?: readonly number[] | undefined;
+}
+
+export interface VersionContent {
+  readonly version: Version;
+  readonly resources: readonly ListedResource[];
+}
+
+export interface Accepted {
+  readonly ok: true;
+  /** False: the set already said this, and the version stays. */
+  readonly changed: boolean;
+  /** In force when it was asked. */
+  readonly before: Version;
+  /** In force now; in a dry run, what would be. */
+  readonly version: Version;
+  readonly snapshot: Snapshot;
+  readonly changes: readonly ResourceChange[];
+  /** In a dry run only. */
+  readonly differences: readonly Difference[];
+  readonly warnings: readonly Problem[];
+}
+
+export interface Rejected {
+  readonly ok: false;
+  /**
+   * `invalid`: the set would not be valid. `forbidden`: it is beyond `onlyTenant`. `conflict`: another process has written this store. `stale`: none of
+   * `ifVersions` is in force. `unknown`: there is no such version to go back to.
+   */
+  readonly reason: "invalid" | "forbidden" | "conflict" | "stale" | "unknown";
+  /** In force when it was asked, and now. */
+  readonly before: Version;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+export type ApplyResult = Accepted | Rejected;
 
 export interface StoreOptions {
   /** Made if it is not there. */
   readonly directory: string;
   readonly compiler: Compiler;
+  /** Milliseconds of the wall clock. */
+  readonly now: () => number;
   /**
    * Sequence number of the first set in an empty directory; 1 by default. Workers take no number below one that they
    * have seen, so a service whose directory may be lost while Envoys run passes milliseconds of the wall clock.
    */
   readonly firstSequence?: number;
 }
+
+/** Of what this process finds or does without being asked. */
+const SERVICE: Author = { name: "dnspolicy", by: "service" };
 
 /** Rejects for a directory that cannot be written, and for a stored set that is not valid. */
 export async function openStore(options: StoreOptions): Promise<PolicyStore> {
@@ -41,26 +100,38 @@ export async function openStore(options: StoreOptions): Promise<PolicyStore> {
   if (!result.ok) {
     throw new Error(`the stored policy is not valid:\n${result.problems.map(formatProblem).join("\n")}`);
   }
-  const hash = result.policy.tables.hash;
-  // A set that reads otherwise than it was written, after an edit by hand or an update, is a new one.
-  const sequence = state === undefined ? firstSequence : state.hash === hash ? state.sequence : state.sequence + 1;
-  const opened = { sequence, hash, text: result.text };
+  const opened = { version: openedVersion(options, state, result, firstSequence), text: result.text };
   if (state === undefined || !sameState(state, opened)) await writeState(directory, opened);
-  const store = new DirectoryStore(directory, compiler);
-  store.enforce(result, sequence);
+  const store = new DirectoryStore(options, await History.open(directory, opened));
+  store.enforce(result, opened.version.sequence);
   return store;
 }
 
+/** A set that reads otherwise than it was written, after an edit by hand or an update, is a new version. */
+function openedVersion(
+  { now }: StoreOptions,
+  state: State | undefined,
+  { policy }: Compiled,
+  firstSequence: number,
+): Version {
+  const { hash } = policy.tables;
+  if (state?.version.hash === hash) return state.version;
+  const time = new Date(now()).toISOString();
+  if (state === undefined) return { sequence: firstSequence, hash, time, author: SERVICE, reason: "an empty store" };
+  const reason = `found in ${STATE_FILE}: edited by hand, or read otherwise by this release`;
+  return { sequence: state.version.sequence + 1, hash, time, author: SERVICE, reason };
+}
+
 class DirectoryStore implements PolicyStore {
-  readonly #directory: string;
-  readonly #compiler: Compiler;
+  readonly #options: StoreOptions;
+  readonly #history: History;
   readonly #inForce = new InForce();
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(directory: string, compiler: Compiler) {
-    this.#directory = directory;
-    this.#compiler = compiler;
+  constructor(options: StoreOptions, history: History) {
+    this.#options = options;
+    this.#history = history;
   }
 
   enforce(compiled: Compiled, sequence: number): Snapshot {
@@ -76,12 +147,10 @@ class DirectoryStore implements PolicyStore {
   }
 
   status(): SourceStatus {
-    const { sequence, hash } = this.current();
     return {
+      ...this.#inForceVersion(),
       mode: "store",
-      directory: this.#directory,
-      sequence,
-      hash,
+      directory: this.#options.directory,
       warnings: this.#inForce.warnings,
       problems: [],
     };
@@ -95,10 +164,35 @@ class DirectoryStore implements PolicyStore {
     return this.#inForce.resources();
   }
 
-  apply(change: Change, { dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<ApplyResult> {
-    const turn = this.#last.then(() => this.#apply(change, dryRun));
-    this.#last = turn.catch(() => undefined);
-    return turn;
+  consider(request: TenantRequest): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: STATE_FILE, text: this.#inForce.text }], request);
+  }
+
+  versions(): readonly Version[] {
+    return this.#history.versions;
+  }
+
+  async version(sequence: number): Promise<VersionContent | undefined> {
+    const state = await this.#history.read(sequence);
+    if (state === undefined) return undefined;
+    return { version: state.version, resources: splitListing(Buffer.from(state.text).toString("utf8")) };
+  }
+
+  apply(change: Change, options: ApplyOptions = {}): Promise<ApplyResult> {
+    return this.#inTurn(() => this.#apply(change, options, {}));
+  }
+
+  rollback(sequence: number, options: ApplyOptions = {}): Promise<ApplyResult> {
+    return this.#inTurn(async () => {
+      const old = await this.#history.read(sequence);
+      if (old === undefined) {
+        const kept = this.versions().map((version) => version.sequence);
+        const expected = `one of the ${kept.length} versions from ${kept.at(-1)} to ${kept[0]}`;
+        return this.#reject("unknown", `expected ${expected}, got ${sequence}`);
+      }
+      const upsert = [{ name: `version ${sequence}`, text: old.text }];
+      return this.#apply({ upsert, prune: true }, options, { restores: sequence });
+    });
   }
 
   /** Changes that were begun are finished. */
@@ -107,36 +201,86 @@ class DirectoryStore implements PolicyStore {
     await this.#last;
   }
 
-  async #apply(change: Change, dryRun: boolean): Promise<ApplyResult> {
-    if (this.#closed) throw new Error("expected an open store, got a closed one");
-    const before = this.current();
-    const base = [{ name: STATE_FILE, text: this.#inForce.text }];
-    const result: CompileResult = await this.#compiler.compile(base, change);
-    const { warnings } = result;
-    if (!result.ok) return { ok: false, reason: "invalid", problems: result.problems, warnings };
-    const hash = result.policy.tables.hash;
-    const changed = hash !== before.hash;
-    const sequence = changed ? before.sequence + 1 : before.sequence;
-    const accepted = { ok: true, changed, sequence, hash, changes: result.changes, warnings } as const;
-    if (dryRun) return { ...accepted, snapshot: before };
-    const next: State = { sequence, hash, text: result.text };
-    const present: State = { sequence: before.sequence, hash: before.hash, text: this.#inForce.text };
-    if (sameState(present, next)) return { ...accepted, snapshot: before };
-    // Two writers on one directory would give one number to two sets.
-    const stored = await readState(this.#directory);
-    if (stored === undefined || !sameState(stored, present)) {
-      const found = stored === undefined ? "none" : `sequence ${stored.sequence}, hash ${stored.hash}`;
-      const message = `expected the state that this process wrote (sequence ${before.sequence}, hash ${before.hash}), got ${found}: a store has one writer`;
-      const problem = { source: STATE_FILE, document: 0, line: 0, path: "", message };
-      return { ok: false, reason: "conflict", problems: [problem], warnings };
+  #inTurn(task: () => Promise<ApplyResult>): Promise<ApplyResult> {
+    const turn = this.#last.then(() => {
+      if (this.#closed) throw new Error("expected an open store, got a closed one");
+      return task();
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #apply(
+    change: Change,
+    { dryRun = false, author = SERVICE, reason = "", ifVersions }: ApplyOptions,
+    more: Pick<VersionRecord, "restores">,
+  ): Promise<ApplyResult> {
+    const before = this.#inForceVersion();
+    if (ifVersions !== undefined && !ifVersions.includes(before.sequence)) {
+      const wanted = ifVersions.length === 0 ? "another version" : `version ${ifVersions.join(" or ")}`;
+      return this.#reject("stale", `expected ${wanted} in force, got version ${before.sequence}`);
     }
-    await writeState(this.#directory, next);
-    if (changed) return { ...accepted, snapshot: this.enforce(result, sequence) };
-    this.#inForce.reword(result.text, warnings);
-    return { ...accepted, snapshot: before };
+    const base = [{ name: STATE_FILE, text: this.#inForce.text }];
+    const asked = { ...change, explain: dryRun };
+    const result: CompileResult = await this.#options.compiler.compile(base, asked, before.sequence + 1);
+    const { warnings } = result;
+    if (!result.ok)
+      return {
+        ok: false,
+        reason: result.forbidden ? "forbidden" : "invalid",
+        before,
+        problems: result.problems,
+        warnings,
+      };
+    const { hash } = result.policy.tables;
+    const changed = hash !== before.hash;
+    const time = new Date(this.#options.now()).toISOString();
+    const record = { time, author, reason, ...more, counts: countChanges(result.changes) };
+    const version = changed ? { sequence: before.sequence + 1, hash, ...record } : before;
+    const { changes, differences } = result;
+    const accepted = { ok: true, changed, before, version, changes, differences, warnings } as const;
+    if (dryRun) return { ...accepted, snapshot: this.current() };
+    const next: State = { version, text: result.text };
+    const present: State = { version: before, text: this.#inForce.text };
+    if (sameState(present, next)) return { ...accepted, snapshot: this.current() };
+    // Two writers on one directory would give one number to two sets.
+    const stored = await readState(this.#options.directory);
+    if (stored === undefined || !sameState(stored, present)) {
+      const found = stored === undefined ? "none" : `sequence ${stored.version.sequence}, hash ${stored.version.hash}`;
+      const wrote = `sequence ${before.sequence}, hash ${before.hash}`;
+      const message = `expected the state that this process wrote (${wrote}), got ${found}: a store has one writer`;
+      return this.#reject("conflict", message);
+    }
+    if (changed) await this.#history.write(next);
+    await writeState(this.#options.directory, next);
+    if (!changed) {
+      this.#inForce.reword(result.text, warnings);
+      return { ...accepted, snapshot: this.current() };
+    }
+    const committed = this.#history.commit(version);
+    const snapshot = this.enforce(result, version.sequence);
+    await committed;
+    return { ...accepted, snapshot };
+  }
+
+  #inForceVersion(): Version {
+    const [version] = this.#history.versions;
+    if (version === undefined) throw new Error("expected an opened store, got one without a version");
+    return version;
+  }
+
+  #reject(reason: Rejected["reason"], message: string): Rejected {
+    const problem = { source: STATE_FILE, document: 0, line: 0, path: "", message };
+    return { ok: false, reason, before: this.#inForceVersion(), problems: [problem], warnings: [] };
   }
 }
 
+function countChanges(changes: readonly ResourceChange[]): NonNullable<VersionRecord["counts"]> {
+  const count = (wanted: ResourceChange["change"]) => changes.filter(({ change }) => change === wanted).length;
+  return { created: count("created"), updated: count("updated"), deleted: count("deleted") };
+}
+
 function sameState(a: State, b: State): boolean {
-  return a.sequence === b.sequence && a.hash === b.hash && Buffer.compare(a.text, b.text) === 0;
+  if (a.version.sequence !== b.version.sequence || a.version.hash !== b.version.hash) return false;
+  return Buffer.compare(a.text, b.text) === 0;
 }

@@ -16,8 +16,10 @@
  * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
  */
 import { type FSWatcher, watch } from "node:fs";
+import type { CompileResult } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { Problem } from "../resources/problem.ts";
 import { InForce } from "./in-force.ts";
 import type { PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
@@ -99,6 +101,10 @@ class DirectoryWatch implements WatchedDirectory {
     return this.#inForce.resources();
   }
 
+  consider(request: TenantRequest): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: this.#options.directory, text: this.#inForce.text }], request);
+  }
+
   /** However many calls come during a read, one more read answers them all. */
   refresh(): Promise<void> {
     if (this.#closed) return Promise.resolve();
@@ -148,13 +154,14 @@ class DirectoryWatch implements WatchedDirectory {
     // A number comes of the time too: a replica that starts later has only this one to go by.
     const digest = `${content.digest} ${content.modifiedMs}`;
     if (digest === this.#judgedDigest) return;
-    if (content.sources.length === 0) {
+    // An empty file is one that somebody is about to write; a store may be empty.
+    if (content.sequence === undefined && content.sources.every(({ text }) => text.length === 0)) {
       this.#refuse("expected YAML files, got none");
       return;
     }
-    const result = await this.#options.compiler.compile(content.sources);
-    if (this.#closed) return;
     const last = this.#inForce.snapshot;
+    const result = await this.#compile(content, last);
+    if (this.#closed) return;
     if (!result.ok) {
       this.#judgedDigest = digest;
       this.#report(result.problems);
@@ -170,6 +177,15 @@ class DirectoryWatch implements WatchedDirectory {
     this.#problems = [];
     if (last?.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
     else this.#inForce.swap(loadSnapshot(result.policy, sequence), result.text, result.warnings);
+  }
+
+  /** The writer of a store counts generations; elsewhere they are counted from what was in force here. */
+  #compile({ sources, sequence, modifiedMs }: DirectoryContent, last: Snapshot | undefined): Promise<CompileResult> {
+    const { compiler } = this.#options;
+    if (sequence !== undefined) return compiler.compile(sources);
+    const revision = last === undefined ? Math.max(1, modifiedMs) : Math.max(last.sequence + 1, modifiedMs);
+    const base = last === undefined ? [] : [{ name: this.#options.directory, text: this.#inForce.text }];
+    return compiler.compile(base, { upsert: sources, prune: true }, revision);
   }
 
   /** Nothing about the content itself is wrong: it is judged again at the next read. */

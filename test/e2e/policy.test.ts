@@ -46,6 +46,17 @@ describe("policy", function () {
     for (let times = 0; times < 20; times++) assert.equal(await rcode("push.org"), "NOERROR");
   });
 
+  it("that was a mistake is taken back by one command, from every worker", async () => {
+    await stack.apply(text(tenant));
+    await stack.apply(text(tenant + rule("*")));
+    assert.equal(await rcode("mistake.org"), "NXDOMAIN");
+    const printed = await stack.service.command("rollback", "~1", "--reason", "nothing resolves");
+    assert.match(printed, /^DnsPolicy\/denied deleted\nrevision \d+ in force, acknowledged by 2 workers\n$/);
+    for (let times = 0; times < 20; times++) assert.equal(await rcode("mistake.org"), "NOERROR");
+    assert.match(await stack.service.command("history"), /\(claimed\) +\+0 ~0 -1 +back to \d+: nothing resolves\n/);
+    assert.match(await stack.service.command("get", "-o", "table"), /^Tenant +frontend +1 .* True +True +True$/m);
+  });
+
   it("that is wrong changes nothing, and the error says where", async () => {
     const wrong = text(tenant + rule("*.org").replace("action: Deny", "action: Refuse"));
     const { status, body } = await stack.service.put(wrong);

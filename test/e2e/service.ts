@@ -56,7 +56,13 @@ export class PolicyService {
     return stdout;
   }
 
-  /** The same by the admin API, without a process of its own for each push. */
+  /** `dnspolicy COMMAND`, with this service: what it prints. */
+  async command(command: string, ...args: string[]): Promise<string> {
+    const { stdout } = await run("node", [...COMMAND, command, "--server", `unix:${this.#admin}`, ...args]);
+    return stdout;
+  }
+
+  /** apply() by the admin API, without a process of its own for each push. */
   async put(text: string): Promise<{ status: number; body: string }> {
     return this.request("PUT", "/v1/resources?prune=true", text, { "content-type": "application/yaml" });
   }

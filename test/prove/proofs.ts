@@ -8,6 +8,7 @@ import { mainJob } from "./main-job.ts";
 import { memory } from "./memory.ts";
 import type { Proof } from "./proof.ts";
 import { push } from "./push.ts";
+import { rollback } from "./rollback.ts";
 import { serviceAway } from "./service-away.ts";
 import { starving } from "./starving.ts";
 import { transports } from "./transports.ts";
@@ -18,6 +19,7 @@ export const proofs: Proof[] = [
   transports,
   isolation,
   push,
+  rollback,
   serviceAway,
   upstreamAway,
   closingUpstream,

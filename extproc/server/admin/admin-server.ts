@@ -2,20 +2,26 @@
  * The admin API over HTTP: listeners, limits, and errors as JSON.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type Clock, within } from "../clock.ts";
-import type { Control } from "../control.ts";
+import type { ApplyOutcome, Control } from "../control.ts";
 import { claimSocket, type Endpoint, EndpointError, formatEndpoint, protectSocket } from "../endpoint.ts";
+import type { ServerTls } from "../grpc-server.ts";
 import type { Logger } from "../logger.ts";
-import type { Token } from "../token.ts";
+import { type AuditLog, formatAudit, isAudited } from "./audit.ts";
+import type { Caller } from "./caller.ts";
+import type { Credentials } from "./credentials.ts";
 import type { Reply } from "./exchange.ts";
-import { createGuard, type Guard } from "./guard.ts";
+import { createGuard, type Guard, requireRole } from "./guard.ts";
 import { HttpError } from "./http-error.ts";
-import { findHandler, findRoute } from "./routes.ts";
+import { findOperation, findRoute, type Operation } from "./routes.ts";
 
 export interface AdminListener {
   readonly endpoint: Endpoint;
-  readonly token?: Token | undefined;
+  /** Undefined where whoever reaches the listener may do everything. */
+  readonly credentials?: Credentials | undefined;
+  readonly tls?: ServerTls | undefined;
   /** More names by which callers know this listener. */
   readonly names?: readonly string[];
 }
@@ -30,30 +36,38 @@ const LIMITS = { maxHeaderSize: 16_384, headersTimeout: 10_000, requestTimeout: 
 const MAX_CONNECTIONS = 256;
 const GRACE_MS = 2000;
 
+export interface AdminDependencies {
+  readonly control: Control;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly audit?: AuditLog | undefined;
+}
+
 export async function startAdminServer(
   listeners: readonly AdminListener[],
-  control: Control,
-  clock: Clock,
-  logger: Logger,
+  dependencies: AdminDependencies,
 ): Promise<AdminServer> {
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(servers.map((server) => stop(server, clock)));
+    await Promise.all(servers.map((server) => stop(server, dependencies.clock)));
   };
   const endpoints: Endpoint[] = [];
   try {
-    for (const { endpoint, token, names } of listeners) {
+    for (const { endpoint, credentials, tls, names } of listeners) {
       // The guard needs the port, and the port is known when the server listens.
       let guard: Guard = () => {
         throw new HttpError(503, "the service is starting");
       };
-      const server = createServer(LIMITS, (message, response) => {
-        void answer(message, response, control, (headers) => guard(headers), logger);
-      });
+      let listener = formatEndpoint(endpoint);
+      const onRequest = (message: IncomingMessage, response: ServerResponse) => {
+        void new Answer(message, response, listener, dependencies).send(guard);
+      };
+      const server = tls === undefined ? createServer(LIMITS, onRequest) : createTlsServer(tlsOptions(tls), onRequest);
       server.maxConnections = MAX_CONNECTIONS;
       servers.push(server);
       const bound = await listen(server, endpoint);
-      guard = createGuard({ endpoint: bound, token, names: names ?? [] });
+      guard = createGuard({ endpoint: bound, credentials, tls: tls !== undefined, names: names ?? [] });
+      listener = formatEndpoint(bound);
       endpoints.push(bound);
     }
   } catch (error) {
@@ -90,51 +104,95 @@ async function stop(server: Server, clock: Clock): Promise<void> {
   if (!(await within(clock, GRACE_MS, closed))) server.closeAllConnections();
 }
 
-async function answer(
-  message: IncomingMessage,
-  response: ServerResponse,
-  control: Control,
-  guard: Guard,
-  logger: Logger,
-): Promise<void> {
-  // A caller who goes away is no failure of ours.
-  response.on("error", () => {});
-  try {
-    send(response, await handle(message, control, guard));
-  } catch (error) {
-    if (response.destroyed) return;
-    const known = error instanceof HttpError ? error : new HttpError(500, "the request failed");
-    if (known !== error) logger.error({ err: error, method: message.method, url: message.url }, "a request failed");
-    const { status, message: text, problems, warnings, headers } = known;
-    const body = { error: text, problems, warnings };
-    send(response, { status, body }, headers);
+/** A certificate is asked for, and who has none may show a token. */
+function tlsOptions({ certificate, key, clientCa }: ServerTls) {
+  const clients = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false };
+  return { ...LIMITS, cert: certificate, key, minVersion: "TLSv1.2" as const, ...clients };
+}
+
+/** One request, from who asks to what is said and written down of it. */
+class Answer {
+  readonly #message: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #listener: string;
+  readonly #dependencies: AdminDependencies;
+  #caller: Caller | undefined;
+  #operation: Operation | undefined;
+  #outcome: ApplyOutcome | undefined;
+
+  constructor(message: IncomingMessage, response: ServerResponse, listener: string, dependencies: AdminDependencies) {
+    this.#message = message;
+    this.#response = response;
+    this.#listener = listener;
+    this.#dependencies = dependencies;
+    // A caller who goes away is no failure of ours.
+    response.on("error", () => {});
+  }
+
+  async send(guard: Guard): Promise<void> {
+    const url = URL.canParse(this.#message.url ?? "", "http://admin")
+      ? new URL(this.#message.url ?? "", "http://admin")
+      : undefined;
+    let reply: Reply;
+    let error: string | undefined;
+    try {
+      if (url === undefined) throw new HttpError(400, "expected a path, got something else");
+      reply = await this.#handle(url, guard);
+    } catch (thrown) {
+      const known = this.#explain(thrown);
+      error = known.message;
+      reply = describeError(known);
+    }
+    await this.#audit(url?.searchParams ?? new URLSearchParams(), reply.status, error);
+    if (!this.#response.destroyed) send(this.#response, reply);
+  }
+
+  async #handle(url: URL, guard: Guard): Promise<Reply> {
+    const message = this.#message;
+    // Guards come before everything else: who may not ask learns nothing, not even which paths there are.
+    this.#caller = isOpen(url.pathname) ? NOBODY : guard(message);
+    const { route, variables } = findRoute(url.pathname);
+    this.#operation = findOperation(route, message.method ?? "");
+    const { handler, role } = this.#operation;
+    if (role !== undefined) requireRole(this.#caller, role);
+    const note = (outcome: ApplyOutcome): void => {
+      this.#outcome = outcome;
+    };
+    const { control } = this.#dependencies;
+    return handler({ message, control, caller: this.#caller, query: url.searchParams, variables, note });
+  }
+
+  #explain(thrown: unknown): HttpError {
+    if (thrown instanceof HttpError) return thrown;
+    const { method, url } = this.#message;
+    this.#dependencies.logger.error({ err: thrown, method, url }, "a request failed");
+    return new HttpError(500, "the request failed");
+  }
+
+  async #audit(query: URLSearchParams, status: number, error: string | undefined): Promise<void> {
+    const { audit, clock } = this.#dependencies;
+    if (audit === undefined || !isAudited(this.#message, this.#operation)) return;
+    const [message, listener, caller, outcome] = [this.#message, this.#listener, this.#caller, this.#outcome];
+    await audit.write(formatAudit(clock.now(), { message, listener, query, caller, outcome, status, error }));
   }
 }
 
-async function handle(message: IncomingMessage, control: Control, guard: Guard): Promise<Reply> {
-  const url = URL.canParse(message.url ?? "", "http://admin") ? new URL(message.url ?? "", "http://admin") : undefined;
-  if (url === undefined) throw new HttpError(400, "expected a path, got something else");
-  const open = isOpen(url.pathname);
-  if (!open) guard(message.headers);
-  const { route, variables } = findRoute(url.pathname);
-  const handler = findHandler(route, message.method ?? "");
-  return handler({ message, control, query: url.searchParams, variables });
+function describeError({ status, message, problems, warnings, details, headers }: HttpError): Reply {
+  return { status, body: { error: message, problems, warnings, ...details }, headers };
 }
 
-/** Guards come before everything else: who may not ask learns nothing, not even which paths there are. */
+/** Who asks what everybody may is not asked for. */
+const NOBODY: Caller = { name: "", by: "claim", role: "viewer" };
+
 function isOpen(path: string): boolean {
   try {
-    return findRoute(path).route.open === true;
+    return Object.values(findRoute(path).route.methods).every(({ role }) => role === undefined);
   } catch {
     return false;
   }
 }
 
-function send(
-  response: ServerResponse,
-  { status, body, type }: Reply,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+function send(response: ServerResponse, { status, body, type, headers = {} }: Reply): void {
   const text = typeof body === "string" ? body : `${JSON.stringify(body, null, 2)}\n`;
   const contentType = type ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/json");
   // Node reads on and throws away what is left of a body: closing instead could cost the caller this reply.

@@ -1,11 +1,11 @@
 /**
- * The body of a PUT: YAML, or several files of it as multipart/form-data.
+ * The body of a request: YAML, or several files of it as multipart/form-data; or JSON.
  */
 import type { IncomingMessage } from "node:http";
 import type { Source } from "../../compile/change.ts";
 import { HttpError } from "./http-error.ts";
 import { readMultipart } from "./multipart.ts";
-import { shareText } from "./utf8.ts";
+import { decodeText, shareText } from "./utf8.ts";
 
 export const MAX_BODY = 16 * 2 ** 20;
 
@@ -35,6 +35,17 @@ export async function readSources(request: IncomingMessage): Promise<readonly So
     throw new HttpError(400, "expected at least one resource, got none");
   }
   return parts.map(({ name, octets }) => ({ name, text: shareText(octets, name) }));
+}
+
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/json") throw new HttpError(415, `expected content-type application/json, got ${type}`);
+  const text = decodeText(await readBody(request), "the body");
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HttpError(400, `expected JSON: ${(error as Error).message}`);
+  }
 }
 
 function readBody(request: IncomingMessage): Promise<Buffer> {

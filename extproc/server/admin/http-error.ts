@@ -9,6 +9,8 @@ export class HttpError extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** More fields of the reply's body. */
+  readonly details: object;
 
   constructor(
     status: number,
@@ -17,6 +19,7 @@ export class HttpError extends Error {
       readonly headers?: Readonly<Record<string, string>>;
       readonly problems?: readonly Problem[];
       readonly warnings?: readonly Problem[];
+      readonly details?: object;
     } = {},
   ) {
     super(message);
@@ -24,5 +27,6 @@ export class HttpError extends Error {
     this.headers = more.headers ?? {};
     this.problems = more.problems ?? [];
     this.warnings = more.warnings ?? [];
+    this.details = more.details ?? {};
   }
 }

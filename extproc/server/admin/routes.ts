@@ -1,45 +1,73 @@
 /**
- * The admin API: which path does what.
+ * The admin API: which path does what, and who may ask for it.
  */
-import type { AdminRequest, Reply } from "./exchange.ts";
+import type { Role } from "./caller.ts";
+import { type AdminRequest, entityTag, type Reply } from "./exchange.ts";
+import { explain } from "./explain.ts";
+import { getVersion, listVersions, rollBack } from "./history.ts";
 import { HttpError } from "./http-error.ts";
+import { describeApi } from "./openapi.ts";
 import { applyResources, deleteResource, getResource, listResources } from "./resources.ts";
 import { describeStatus, describeWorker } from "./status.ts";
 
-type Handler = (request: AdminRequest) => Reply | Promise<Reply>;
+export type Method = "GET" | "PUT" | "POST" | "DELETE";
+
+export interface Operation {
+  readonly handler: (request: AdminRequest) => Reply | Promise<Reply>;
+  /** Undefined for everybody, by any name: what a kubelet or a balancer asks. */
+  readonly role: Role | undefined;
+}
 
 export interface Route {
-  readonly path: RegExp;
-  /** Open to everybody, by any name: what a kubelet or a balancer asks. */
-  readonly open?: boolean;
-  readonly methods: Readonly<Record<string, Handler>>;
+  /** With variables as OpenAPI has them: each is one segment. */
+  readonly path: string;
+  readonly methods: Readonly<Partial<Record<Method, Operation>>>;
 }
 
 export const routes: readonly Route[] = [
-  { path: /^\/healthz$/, open: true, methods: { GET: () => ({ status: 200, body: "ok\n" }) } },
-  { path: /^\/readyz$/, open: true, methods: { GET: readiness } },
-  { path: /^\/metrics$/, methods: { GET: metrics } },
-  { path: /^\/v1\/resources$/, methods: { GET: listResources, PUT: applyResources } },
-  { path: /^\/v1\/resources\/([^/]+)\/([^/]+)$/, methods: { GET: getResource, DELETE: deleteResource } },
-  { path: /^\/v1\/workers$/, methods: { GET: workers } },
+  { path: "/healthz", methods: { GET: { role: undefined, handler: () => ({ status: 200, body: "ok\n" }) } } },
+  { path: "/readyz", methods: { GET: { role: undefined, handler: readiness } } },
+  { path: "/metrics", methods: { GET: { role: "viewer", handler: metrics } } },
+  { path: "/v1/openapi.json", methods: { GET: { role: "viewer", handler: openApi } } },
   {
-    path: /^\/v1\/status$/,
-    methods: { GET: ({ control }) => ({ status: 200, body: describeStatus(control.status()) }) },
+    path: "/v1/resources",
+    methods: { GET: { role: "viewer", handler: listResources }, PUT: { role: "editor", handler: applyResources } },
   },
-  { path: /^\/v1\/drain$/, methods: { POST: drain } },
+  {
+    path: "/v1/resources/{kind}/{name}",
+    methods: { GET: { role: "viewer", handler: getResource }, DELETE: { role: "editor", handler: deleteResource } },
+  },
+  { path: "/v1/history", methods: { GET: { role: "viewer", handler: listVersions } } },
+  { path: "/v1/history/{version}", methods: { GET: { role: "viewer", handler: getVersion } } },
+  { path: "/v1/rollback", methods: { POST: { role: "admin", handler: rollBack } } },
+  { path: "/v1/explain", methods: { POST: { role: "viewer", handler: explain } } },
+  { path: "/v1/workers", methods: { GET: { role: "viewer", handler: workers } } },
+  { path: "/v1/status", methods: { GET: { role: "viewer", handler: status } } },
+  { path: "/v1/drain", methods: { POST: { role: "admin", handler: drain } } },
 ];
 
-export function findRoute(path: string): { readonly route: Route; readonly variables: readonly string[] } {
-  for (const route of routes) {
-    const match = route.path.exec(path);
+const patterns = routes.map((route) => ({
+  route,
+  pattern: new RegExp(`^${route.path.replaceAll(".", "\\.").replace(/\{\w+\}/g, "([^/]+)")}$`),
+}));
+
+export interface FoundRoute {
+  readonly route: Route;
+  /** What the path's variables stand for, in order. */
+  readonly variables: readonly string[];
+}
+
+export function findRoute(path: string): FoundRoute {
+  for (const { route, pattern } of patterns) {
+    const match = pattern.exec(path);
     if (match !== null) return { route, variables: match.slice(1).map(decodeVariable) };
   }
   throw new HttpError(404, `expected a path of the admin API, got ${path.slice(0, 200)}`);
 }
 
-export function findHandler({ methods }: Route, method: string): Handler {
-  const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
-  if (handler !== undefined) return handler;
+export function findOperation({ methods }: Route, method: string): Operation {
+  const operation = Object.hasOwn(methods, method) ? methods[method as Method] : undefined;
+  if (operation !== undefined) return operation;
   const allow = Object.keys(methods).join(", ");
   throw new HttpError(405, `expected ${allow}, got ${method}`, { headers: { allow } });
 }
@@ -50,6 +78,10 @@ function decodeVariable(text: string): string {
   } catch {
     throw new HttpError(400, "expected percent-encoded UTF-8 in the path, got other octets");
   }
+}
+
+function openApi(): Reply {
+  return { status: 200, body: describeApi(routes) };
 }
 
 function readiness({ control }: AdminRequest): Reply {
@@ -69,6 +101,10 @@ function workers({ control }: AdminRequest): Reply {
     status: 200,
     body: { sequence, workers: control.workers().map((worker) => describeWorker(worker, sequence)) },
   };
+}
+
+function status({ control }: AdminRequest): Reply {
+  return { status: 200, body: describeStatus(control.status()), headers: entityTag(control.stored) };
 }
 
 function drain({ control, query }: AdminRequest): Reply {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Token } from "../../../extproc/server/token.ts";
+import { Credentials, digestOf } from "../../../extproc/server/admin/credentials.ts";
 import { Harness, until } from "../server/harness.ts";
 import { EnvoyPeer, WorkerPeer } from "../server/peers.ts";
 import { DENY_COM, POLICY, TENANT, upstream } from "../server/policies.ts";
@@ -50,8 +50,60 @@ describe("dnspolicy commands", () => {
     const again = await dnspolicy(["apply", "-f", "-"], { stdin: POLICY });
     assert.equal(again.stdout, "revision 3 in force as before, acknowledged by 0 workers\n");
     const tried = await dnspolicy(["apply", "--dry-run", "-f", "-"], { stdin: upstream(1, "TCP", "a") });
-    assert.equal(tried.stdout, "Upstream/a created\nvalid; nothing was changed\n");
+    assert.match(tried.stdout, /^--- \/dev\/null\n\+\+\+ Upstream\/a\n@@ -0,0 \+1,4 @@\n\+apiVersion: /);
+    assert.match(tried.stdout, /\nUpstream\/a created\nvalid; nothing was changed\n$/);
     assert.equal(harness.service.control.sequence, 3);
+  });
+
+  it("history, diff and rollback", async () => {
+    harness = await Harness.start();
+    const plain = (port: number) => ({ stdin: upstream(port, "TCP", "plain") });
+    await dnspolicy(["apply", "-f", "-", "--reason", "the first"], plain(1));
+    await dnspolicy(["apply", "-f", "-", "--reason", "worse"], plain(2));
+    const back = await dnspolicy(["rollback", "~1", "--reason", "2 was wrong"]);
+    assert.equal(back.stdout, "Upstream/plain updated\nrevision 4 in force, acknowledged by 0 workers\n");
+    const { stdout } = await dnspolicy(["history"]);
+    const rows = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
+    assert.deepEqual(rows[0], ["VERSION", "HASH", "TIME", "AUTHOR", "CHANGES", "REASON"]);
+    assert.deepEqual(
+      rows.slice(1).map(([version, , , ...rest]) => [version, ...rest]),
+      [
+        ["4", "tester (claimed)", "+0 ~1 -0", "back to 2: 2 was wrong"],
+        ["3", "tester (claimed)", "+0 ~1 -0", "worse"],
+        ["2", "tester (claimed)", "+1 ~0 -0", "the first"],
+        ["1", "dnspolicy", "+3 ~0 -0", "the beginning"],
+        ["0", "dnspolicy", "an empty store"],
+      ],
+    );
+    assert.equal(JSON.parse((await dnspolicy(["history", "-o", "json"])).stdout).length, 5);
+    const diff = await dnspolicy(["diff", "2", "3"]);
+    assert.match(
+      diff.stdout,
+      /^--- Upstream\/plain\n\+\+\+ Upstream\/plain\n@@ .*\n.*\n-spec.*port: 1.*\n\+spec.*port: 2/s,
+    );
+    assert.equal((await dnspolicy(["diff", "2"])).stdout, "");
+    assert.match((await dnspolicy(["diff", "~1", "-o", "yaml"])).stdout, /^- kind: Upstream\n {2}name: plain\n/);
+    const tried = await dnspolicy(["rollback", "1", "--dry-run"]);
+    assert.match(tried.stdout, /^--- Upstream\/plain\n\+\+\+ \/dev\/null\n.*nothing was changed\n$/s);
+    const unknown = await dnspolicy(["rollback", "17"]);
+    assert.deepEqual(
+      [unknown.code, unknown.stderr],
+      [1, "dnspolicy: expected one of the 5 versions from 0 to 4, got 17\n"],
+    );
+    assert.equal((await dnspolicy(["rollback", "~9"])).code, 1);
+    assert.equal((await dnspolicy(["rollback", "first"])).code, 2);
+  });
+
+  it("change nothing when another version is in force, and exit with 5", async () => {
+    harness = await Harness.start();
+    const late = { stdin: upstream(2, "TCP", "plain") };
+    assert.equal((await dnspolicy(["delete", "DnsPolicy", "no-com", "--if-version", "1"])).code, 0);
+    const { code, stderr } = await dnspolicy(["apply", "-f", "-", "--if-version", "1"], late);
+    assert.equal(code, 5);
+    assert.match(stderr, /^dnspolicy: expected version 1 in force, got version 2, made by tester at .*\n$/);
   });
 
   it("say where a file is wrong, and exit with 1", async () => {
@@ -80,6 +132,68 @@ describe("dnspolicy commands", () => {
     assert.equal((await dnspolicy(["delete", "DnsPolicy", "no-com"])).code, 1);
   });
 
+  it("get resources with what the service says of them, which apply takes back", async () => {
+    harness = await Harness.start();
+    const commented = upstream(5, "TCP", "plain").replace("spec:", "# why\nspec:");
+    await dnspolicy(["apply", "-f", "-"], { stdin: commented });
+    const { stdout } = await dnspolicy(["get", "Upstream", "plain", "-o", "yaml"]);
+    assert.match(stdout, /^metadata: \{ name: plain, generation: 1 \}\n# why\nspec: /m);
+    assert.match(
+      stdout,
+      /^status:\n {2}observedGeneration: 1\n {2}conditions:\n {4}- type: Accepted\n {6}status: "True"\n/m,
+    );
+    const sent = await dnspolicy(["apply", "-f", "-"], { stdin: stdout.replace("port: 5", "port: 6") });
+    assert.equal(sent.stdout, "Upstream/plain updated\nrevision 3 in force, acknowledged by 0 workers\n");
+    const stored = (await dnspolicy(["get", "Upstream", "plain"])).stdout;
+    assert.doesNotMatch(stored, /status|generation/);
+    assert.match(stored, /# why/);
+    const json = JSON.parse((await dnspolicy(["get", "Upstream", "plain", "-o", "json"])).stdout);
+    assert.deepEqual([json.kind, json.metadata], ["Upstream", { name: "plain", generation: 2 }]);
+    assert.equal(json.status.conditions[2].status, "Unknown");
+    assert.equal(JSON.parse((await dnspolicy(["get", "-o", "json"])).stdout).length, 4);
+    assert.equal((await dnspolicy(["get", "-o", "yaml"])).stdout.match(/^---$/gm)?.length, 4);
+    assert.equal(
+      (await dnspolicy(["get", "Upstream", "-o", "table"])).stdout,
+      `KIND      NAME    GENERATION  REVISION  ACCEPTED  RESOLVEDREFS  PROGRAMMED
+Upstream  plain   2           3         True      True          Unknown
+Upstream  public  1           1         True      True          Unknown
+`,
+    );
+  });
+
+  it("explain a question", async () => {
+    harness = await Harness.start();
+    const from = ["--client", "127.0.1.7", "--type", "AAAA", "--transport", "dot"];
+    const online = await dnspolicy(["explain", "--name", "www.x.com", ...from]);
+    const expected = `www.x.com. AAAA over dot from 127.0.1.7, by revision 1
+tenant frontend, as everybody with the same evidence from 127.0.1.0/24
+denied: NXDOMAIN, EDE 15 (Blocked) "policy no-com/deny-com", TTL 30
+by rule no-com/deny-com
+and so for every name below com., every type, every transport
+
+TIER    PRIORITY  POLICY            RULE      ACTION  FATE
+Tenant  100       DnsPolicy/no-com  deny-com  Deny    decides
+`;
+    assert.deepEqual(online, { code: 0, stdout: expected, stderr: "" });
+    const files = ["-f", await file("policy.yaml", POLICY)];
+    const offline = await dnspolicy(["explain", "--name", "www.x.com", ...from, ...files]);
+    assert.equal(offline.stdout, expected.replace("revision 1", "these files"));
+    const other = await dnspolicy(["explain", "--name", "x.org", ...from]);
+    assert.match(other.stdout, /\nforwarded to public \(DoT\)\nno rule decides\n.*no match: names\n$/s);
+    const nobody = await dnspolicy(["explain", "--name", "x.org", "--client", "::1", "-o", "json"]);
+    assert.deepEqual(JSON.parse(nobody.stdout).rules, []);
+    for (const [args, code] of [
+      [["--name", "a..b", ...from], 1],
+      [["--name", "a..b", ...from, ...files], 2],
+      [["--name", "a.b", ...from, "-f", await file("bad.yaml", TENANT)], 1],
+      [["--name", "a.b"], 2],
+    ] as const) {
+      assert.equal((await dnspolicy(["explain", ...args])).code, code, args.join(" "));
+    }
+    const { stderr } = await dnspolicy(["explain", "--name", "a..b", ...from]);
+    assert.match(stderr, /^request: name: expected no empty label, got one at character 3, got "a\.\.b"$/m);
+  });
+
   it("say who is behind, and exit with 4", async () => {
     harness = await Harness.start();
     const envoy = new EnvoyPeer(harness.client(), "east");
@@ -100,7 +214,18 @@ describe("dnspolicy commands", () => {
     assert.match(stderr, /^warning: Envoy east has rejected its clusters: no such thing$/m);
     const status = await dnspolicy(["status"]);
     assert.equal(status.code, 4);
-    assert.match(status.stdout, /^revision 2 \([0-9a-f]{16}\), kept in memory\n0 workers connected\nbehind: /);
+    assert.match(
+      status.stdout,
+      /^revision 2 \([0-9a-f]{16}\), kept in .*store\nby tester \(claimed\), 2023-.*Z\nTenant: 1 of 1 programmed\nUpstream: 0 of 1/,
+    );
+    assert.match(
+      status.stdout,
+      /^pending: Upstream\/public, generation 1: Envoy east has rejected its clusters: no such/m,
+    );
+    assert.match(
+      status.stdout,
+      /^0 workers connected\neast \(process 0+1\): 0 of 1 worker connected, revision 1 or later\nbehind: /m,
+    );
     assert.equal(JSON.parse((await dnspolicy(["status", "--json"])).stdout).sequence, 2);
   });
 
@@ -110,9 +235,9 @@ describe("dnspolicy commands", () => {
   });
 
   it("use HTTP and a token", async () => {
-    const token = new Token("secret");
+    const credentials = new Credentials([{ name: "admin", role: "admin", digest: digestOf("secret") }]);
     const endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
-    harness = await Harness.start({ moreAdmin: [{ endpoint, token }] });
+    harness = await Harness.start({ moreAdmin: [{ endpoint, credentials }] });
     const bound = harness.service.admin[1];
     const server = `http://127.0.0.1:${bound?.kind === "tcp" ? bound.port : 0}`;
     assert.equal((await dnspolicy(["status", "--server", server, "--token", "secret"])).code, 0);
@@ -156,6 +281,10 @@ describe("dnspolicy commands", () => {
       ["serve", "--store", folder, "--listen", `unix:/${"x".repeat(200)}`],
       ["serve", "--store", folder, "--admin", "127.0.0.1:9053"],
       ["serve", "--store", folder, "--admin-demo", "0.0.0.0:9053"],
+      ["serve", "--store", folder, "--admin-tokens", join(folder, "none.yaml")],
+      ["serve", "--store", folder, "--admin-tls-client-ca", join(folder, "none.pem")],
+      ["serve", "--store", folder, "--audit-log", join(folder, "none", "audit.jsonl")],
+      ["status", "--server", "https://localhost:1", "--tls-ca", join(folder, "none.pem")],
       ["serve", "--store", folder, "--admin-demo", "unix:/x"],
       ["serve", "--store", folder, "--tls-cert", "/none"],
       ["serve", "--store", folder, "--token", "a", "--token-file", "/none"],

@@ -30,6 +30,7 @@ export async function runCommand(
   const stderr = new PassThrough();
   const code = await run({
     arguments: args,
+    userName: "tester",
     environment,
     clock: new FakeClock(),
     stdout,

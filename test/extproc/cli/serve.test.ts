@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
 import { readPublicRoots } from "../../../extproc/cli/public-roots.ts";
-import { makeCertificates, SERVER_NAME, type TestCertificates } from "../../e2e/certificates.ts";
+import { type Identity, makeCertificates, SERVER_NAME, type TestCertificates } from "../../e2e/certificates.ts";
 import { until } from "../server/harness.ts";
 import { EnvoyPeer, WorkerPeer } from "../server/peers.ts";
 import { POLICY, TENANT } from "../server/policies.ts";
@@ -158,6 +159,69 @@ describe("dnspolicy serve", () => {
     await until(() => admitted.received.length === 1, "the clusters", 1e6);
     const anonymous = new EnvoyPeer(grpc(target, credentials.createSsl(ca), named));
     assert.equal((await anonymous.waitEnd()).code, 14);
+  });
+
+  it("serves the admin API by TLS to tokens and certificates, each in its role, and writes down who", async () => {
+    const made: TestCertificates = await makeCertificates(folder);
+    const principal = "spiffe://cluster.local/ns/ops/sa/robot";
+    const [robot, stranger, two] = [
+      await made.client([principal]),
+      await made.client(["spiffe://cluster.local/ns/ops/sa/other"]),
+      await made.client([principal, "spiffe://cluster.local/ns/ops/sa/other"]),
+    ];
+    const tokens = path("tokens.yaml");
+    const sha256 = (token: string) => createHash("sha256").update(token).digest("hex");
+    const entry = (name: string, more: string) => `- { name: ${name}, ${more} }\n`;
+    const first = entry("robot", `role: admin, principal: "${principal}"`);
+    await writeFile(tokens, first + entry("eve", `role: viewer, sha256: ${sha256("eve-secret")}`));
+    const { certFile, keyFile } = made.server;
+    const files = ["--admin-tls-cert", certFile, "--admin-tls-key", keyFile, "--admin-tls-client-ca", made.caFile];
+    const logs = ["--admin-tokens", tokens, "--audit-log", path("audit.jsonl")];
+    const program = start("--store", path("store"), "--admin", "localhost:0", ...files, ...logs);
+    await program.said(UP);
+    const line = program.log.split("\n").find((each) => each.includes(UP)) ?? "{}";
+    const address = `https://${JSON.parse(line).admin[1]}`;
+    const call = (args: string[], ...how: string[]) =>
+      runCommand([...args, "--server", address, "--tls-ca", made.caFile, ...how], { stdin: POLICY });
+    const by = (identity: Identity) => ["--tls-cert", identity.certFile, "--tls-key", identity.keyFile];
+    const apply = ["apply", "-f", "-"];
+    const applied = await call(apply, ...by(robot));
+    assert.equal(applied.code, 0, applied.stderr);
+    assert.match((await call(["history"], ...by(robot))).stdout, / {2}robot {2}/);
+    assert.match(
+      (await call(apply, ...by(stranger))).stderr,
+      /expected a principal with a role, got spiffe:.*other\n$/,
+    );
+    assert.match(
+      (await call(apply, ...by(two))).stderr,
+      /or a client certificate with one URI, got nothing of the kind/,
+    );
+    assert.equal((await call(["status"], "--token", "eve-secret")).code, 0);
+    assert.match((await call(apply, "--token", "eve-secret")).stderr, /expected the role editor, got viewer \(eve\)/);
+    assert.equal((await runCommand(["status", "--server", address])).code, 3);
+    // Tokens are read anew; a file that is not right changes nothing.
+    await writeFile(tokens, first + entry("eve", "role: boss"));
+    program.kill("SIGHUP");
+    await program.said("stays as it was");
+    assert.equal((await call(["status"], "--token", "eve-secret")).code, 0);
+    await writeFile(tokens, first);
+    program.kill("SIGHUP");
+    await program.said("is read anew");
+    assert.equal((await call(["status"], "--token", "eve-secret")).code, 1);
+    const lines = (await readFile(path("audit.jsonl"), "utf8"))
+      .trimEnd()
+      .split("\n")
+      .map((each) => JSON.parse(each));
+    assert.deepEqual(
+      lines.map(({ who, by, result, status }) => [who, by, result, status]),
+      [
+        ["robot", "certificate", "done", 200],
+        ["", "nothing", "refused", 403],
+        ["", "nothing", "refused", 401],
+        ["eve", "token", "refused", 403],
+      ],
+    );
+    assert.equal((await stat(path("audit.jsonl"))).mode & 0o777, 0o600);
   });
 
   function portOf(program: Program): string {

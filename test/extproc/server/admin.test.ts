@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { MAX_BODY } from "../../../extproc/server/admin/body.ts";
+import { Credentials, digestOf } from "../../../extproc/server/admin/credentials.ts";
 import type { Endpoint } from "../../../extproc/server/endpoint.ts";
-import { Token } from "../../../extproc/server/token.ts";
 import { Harness } from "./harness.ts";
 import { DENY_COM, POLICY, TENANT, upstream } from "./policies.ts";
+import { openTestStore } from "./test-store.ts";
 
 const YAML = { "content-type": "application/yaml" };
 const LOOPBACK: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 };
@@ -140,18 +141,19 @@ describe("the admin API", () => {
 
   it("is read-only where somebody else writes the policy, and says when another writer was there", async () => {
     harness = await Harness.start();
-    harness.store.conflict = true;
-    assert.equal((await harness.apply(TENANT)).status, 409);
-    const { store } = harness;
+    await openTestStore(harness.storeDirectory, upstream(1, "TCP", "other"), harness.clock);
+    assert.equal((await harness.apply(upstream(2, "TCP", "mine"))).status, 409);
     await harness.stop();
-    const readOnly = {
-      current: () => store.current(),
-      status: () => ({ ...store.status(), mode: "watch" as const, directory: "/policies" }),
-      onChange: () => () => {},
-      resources: () => store.resources(),
-      close: async () => {},
-    };
-    harness = await Harness.start({ source: readOnly });
+    harness = await Harness.start({
+      sourceOf: (store) => ({
+        current: () => store.current(),
+        status: () => ({ ...store.status(), mode: "watch", directory: "/policies" }),
+        onChange: () => () => {},
+        resources: () => store.resources(),
+        consider: async () => [],
+        close: async () => {},
+      }),
+    });
     const put = await harness.apply(TENANT);
     assert.equal(put.status, 409);
     assert.match(JSON.parse(put.text).error, /\/policies/);
@@ -180,8 +182,8 @@ describe("the admin API", () => {
   });
 
   it("asks for the token where there is one, except of probes", async () => {
-    const token = new Token("secret");
-    harness = await Harness.start({ moreAdmin: [{ endpoint: LOOPBACK, token, names: ["policy"] }] });
+    const credentials = new Credentials([{ name: "admin", role: "admin", digest: digestOf("secret") }]);
+    harness = await Harness.start({ moreAdmin: [{ endpoint: LOOPBACK, credentials, names: ["policy"] }] });
     const endpoint = harness.service.admin[1];
     assert.ok(endpoint?.kind === "tcp");
     const get = (headers: Record<string, string>, path = "/metrics") => harness.http({ path, headers, endpoint });

@@ -8,12 +8,15 @@ import { join } from "node:path";
 import { credentials, Client as GrpcClient, type Metadata } from "@grpc/grpc-js";
 import { decide } from "../../../extproc/decide/decide.ts";
 import type { AdminListener } from "../../../extproc/server/admin/admin-server.ts";
+import type { Credentials } from "../../../extproc/server/admin/credentials.ts";
 import type { Endpoint } from "../../../extproc/server/endpoint.ts";
 import { type Service, type ServiceOptions, startService } from "../../../extproc/server/service.ts";
+import type { PolicySource } from "../../../extproc/store/policy-source.ts";
+import type { PolicyStore } from "../../../extproc/store/store.ts";
 import { noQueryLog } from "../../../extproc/telemetry/query-log.ts";
 import { FakeClock } from "./fake-clock.ts";
-import { MemoryStore } from "./memory-store.ts";
 import { POLICY } from "./policies.ts";
+import { openTestStore } from "./test-store.ts";
 
 export interface HttpReply {
   readonly status: number;
@@ -32,31 +35,38 @@ export interface HttpCall {
 
 export class Harness {
   readonly clock = new FakeClock();
-  readonly store: MemoryStore;
+  /** Has POLICY as version 1. */
+  store!: PolicyStore;
   readonly errors: string[] = [];
   service!: Service;
   #folder = "";
   readonly #clients: GrpcClient[] = [];
 
-  private constructor(store: MemoryStore) {
-    this.store = store;
-  }
-
   static async start(
-    options: Partial<ServiceOptions> & { readonly store?: MemoryStore; readonly moreAdmin?: AdminListener[] } = {},
+    options: Partial<ServiceOptions> & {
+      readonly moreAdmin?: AdminListener[];
+      /** Of the admin socket. */
+      readonly adminCredentials?: Credentials;
+      /** Another source than the store itself. */
+      readonly sourceOf?: (store: PolicyStore) => PolicySource;
+    } = {},
   ): Promise<Harness> {
-    const { store = new MemoryStore(POLICY), moreAdmin = [], ...rest } = options;
-    const harness = new Harness(store);
+    const { moreAdmin = [], adminCredentials, sourceOf = (store) => store, ...rest } = options;
+    const harness = new Harness();
     harness.#folder = await mkdtemp(join(tmpdir(), "dnspolicy-test-"));
+    harness.store = await openTestStore(harness.storeDirectory, POLICY, harness.clock);
     const note = (fields: object, message: string) => {
       harness.errors.push(`${message} ${JSON.stringify(fields)}`);
     };
     harness.service = await startService({
       listen: [{ kind: "unix", path: harness.socket }],
-      admin: [{ endpoint: { kind: "unix", path: join(harness.#folder, "admin.sock") } }, ...moreAdmin],
+      admin: [
+        { endpoint: { kind: "unix", path: join(harness.#folder, "admin.sock") }, credentials: adminCredentials },
+        ...moreAdmin,
+      ],
       defaultCa: "-----BEGIN CERTIFICATE-----\n",
       lastGoodMs: 600_000,
-      source: store,
+      source: sourceOf(harness.store),
       decide,
       queryLog: noQueryLog,
       clock: harness.clock,
@@ -65,6 +75,10 @@ export class Harness {
       ...rest,
     });
     return harness;
+  }
+
+  get storeDirectory(): string {
+    return join(this.#folder, "store");
   }
 
   get socket(): string {
@@ -119,7 +133,7 @@ export class Harness {
 export type { Metadata };
 
 /** Resolved when the condition holds: looked at after each turn of the event loop. */
-export async function until(condition: () => boolean, what: string, turns = 20_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, turns = 1e6): Promise<void> {
   for (let turn = 0; turn < turns; turn++) {
     if (condition()) return;
     await new Promise<void>((resolve) => setImmediate(resolve));

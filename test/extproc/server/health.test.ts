@@ -3,19 +3,9 @@ import { type ServiceError, status } from "@grpc/grpc-js";
 import type { HealthCheckResponse__Output } from "../../../extproc/gen/types/grpc/health/v1/HealthCheckResponse.ts";
 import { healthService } from "../../../extproc/server/health.ts";
 import { Harness, until } from "./harness.ts";
-import { MemoryStore } from "./memory-store.ts";
-import { POLICY } from "./policies.ts";
 
 const { Check, Watch } = healthService;
 type Response = HealthCheckResponse__Output;
-
-/** A directory without valid content yet. */
-class EmptyStore extends MemoryStore {
-  empty = true;
-  override current() {
-    return this.empty ? (undefined as never) : super.current();
-  }
-}
 
 describe("health", () => {
   let harness: Harness;
@@ -45,8 +35,17 @@ describe("health", () => {
   });
 
   it("is not serving, and silent to workers, until there is a policy", async () => {
-    const store = new EmptyStore(POLICY);
-    harness = await Harness.start({ store });
+    // A directory without valid content yet.
+    harness = await Harness.start({
+      sourceOf: (store) => ({
+        current: () => undefined,
+        status: () => store.status(),
+        onChange: (listener) => store.onChange(listener),
+        resources: () => store.resources(),
+        consider: async () => [],
+        close: async () => {},
+      }),
+    });
     assert.equal((await check("")).status, 2);
     assert.equal((await harness.http({ path: "/readyz" })).status, 503);
     assert.equal((await harness.http({ path: "/healthz" })).status, 200);
@@ -57,8 +56,7 @@ describe("health", () => {
     call.on("data", (response) => seen.push(Number((response as Response).status)));
     call.on("error", () => {});
     await until(() => seen.length === 1, "a status");
-    store.empty = false;
-    await store.apply({ delete: [{ kind: "DnsPolicy", name: "no-com" }] });
+    await harness.store.apply({ delete: [{ kind: "DnsPolicy", name: "no-com" }] });
     await until(() => seen.length === 2, "another status");
     assert.deepEqual(seen, [2, 1]);
   });

@@ -13,7 +13,7 @@ import { watchDirectory } from "../../../extproc/store/watch.ts";
 import { countingSet, secondsOf } from "./counting-set.ts";
 
 describe("the store", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const compiler = startCompiler();
   let directory = "";
   beforeEach(async () => {
@@ -23,7 +23,12 @@ describe("the store", function () {
   after(() => compiler.close());
 
   const open = (firstSequence?: number) =>
-    openStore({ directory, compiler, ...(firstSequence === undefined ? {} : { firstSequence }) });
+    openStore({
+      directory,
+      compiler,
+      now: () => 1_700_000_000_000,
+      ...(firstSequence === undefined ? {} : { firstSequence }),
+    });
   const put = (store: PolicyStore, seconds: number) =>
     store.apply({ upsert: [{ name: "put.yaml", text: countingSet(seconds) }] });
 
@@ -33,17 +38,35 @@ describe("the store", function () {
     const seen: number[] = [];
     store.onChange(({ sequence }) => seen.push(sequence));
     const result = await put(store, 7);
-    assert.ok(result.ok && result.changed && result.sequence === 2 && result.snapshot === store.current());
+    assert.ok(result.ok && result.changed && result.version.sequence === 2 && result.snapshot === store.current());
     assert.deepEqual(seen, [2]);
     await store.close();
     const again = await open();
-    assert.deepEqual([again.current().sequence, again.current().hash], [2, result.hash]);
+    assert.deepEqual([again.current().sequence, again.current().hash], [2, result.version.hash]);
     assert.equal(secondsOf(again.current()), 7);
     assert.deepEqual(
       again.resources().map(({ kind, name }) => `${kind}/${name}`),
       ["DnsPolicy/p", "Tenant/t", "Upstream/u"],
     );
     assert.match(again.resources()[1]?.text ?? "", /^\{\n "apiVersion"/);
+  });
+
+  it("says which of its rules a question meets", async () => {
+    const store = await open();
+    await put(store, 7);
+    const asked = {
+      address: Uint8Array.of(10, 0, 0, 1),
+      listener: "x",
+      transport: 0,
+      tenant: "t",
+      qtype: 1,
+      time: 0,
+    } as const;
+    const rules = await store.consider({ ...asked, qname: Uint8Array.of(1, 0x61, 0) });
+    assert.deepEqual(
+      rules.map(({ policy, rule, fate }) => [policy, rule, fate]),
+      [["p", "r", "decides"]],
+    );
   });
 
   it("starts where it is told to", async () => {
@@ -56,7 +79,7 @@ describe("the store", function () {
     await put(store, 7);
     const text = countingSet(7).replace("---", "---\n# because");
     const result = await store.apply({ upsert: [{ name: "x", text }] });
-    assert.ok(result.ok && !result.changed && result.sequence === 2);
+    assert.ok(result.ok && !result.changed && result.version.sequence === 2);
     assert.ok((await readFile(join(directory, "state.yaml"), "utf8")).includes("# because"));
     assert.equal((await open()).current().sequence, 2);
   });
@@ -68,7 +91,7 @@ describe("the store", function () {
     const invalid = await store.apply({ delete: [{ kind: "Upstream", name: "u" }] });
     assert.ok(!invalid.ok && invalid.reason === "invalid" && invalid.problems.length === 1);
     const dry = await store.apply({ upsert: [{ name: "x", text: countingSet(8) }] }, { dryRun: true });
-    assert.ok(dry.ok && dry.changed && dry.sequence === 3);
+    assert.ok(dry.ok && dry.changed && dry.version.sequence === 3);
     assert.deepEqual(await readFile(join(directory, "state.yaml")), before);
     assert.equal(secondsOf(store.current()), 7);
   });
@@ -77,11 +100,11 @@ describe("the store", function () {
     const store = await open();
     const results = await Promise.all([3, 4, 5].map((seconds) => put(store, seconds)));
     assert.deepEqual(
-      results.map((result) => result.ok && result.sequence),
+      results.map((result) => result.ok && result.version.sequence),
       [2, 3, 4],
     );
     const pruned = await store.apply({ upsert: [], prune: true });
-    assert.ok(pruned.ok && pruned.sequence === 5);
+    assert.ok(pruned.ok && pruned.version.sequence === 5);
     assert.deepEqual(store.resources(), []);
   });
 
@@ -133,9 +156,23 @@ describe("the store", function () {
         `${acknowledged} acknowledged, ${sequence} stored`,
       );
       assert.equal(secondsOf(store.current()), sequence);
-      assert.deepEqual(await readdir(directory), ["state.yaml"]);
+      assert.deepEqual(await readdir(directory), ["history", "state.yaml"]);
+      const versions = store.versions();
+      assert.deepEqual(
+        versions.map((version) => version.sequence),
+        Array.from({ length: Math.min(100, sequence) }, (_, index) => sequence - index),
+      );
+      for (const version of versions.slice(0, 20)) await checkVersion(store, version.sequence);
     }
   });
+
+  /** The set of version n denies for n seconds; the first was empty. */
+  async function checkVersion(store: PolicyStore, sequence: number): Promise<void> {
+    const content = await store.version(sequence);
+    assert.equal(content?.version.sequence, sequence);
+    const text = content?.resources.map((resource) => resource.text).join("");
+    assert.ok(sequence === 1 ? text === "" : text?.includes(`"${sequence}s"`), text);
+  }
 
   it("is followed by readers, which have the writer's numbers", async () => {
     const store = await open();
@@ -145,6 +182,7 @@ describe("the store", function () {
     await put(store, 7);
     const snapshot = await changed;
     assert.deepEqual([snapshot.sequence, snapshot.hash], [2, store.current().hash]);
+    assert.deepEqual(reader.resources(), store.resources());
     await reader.close();
   });
 });

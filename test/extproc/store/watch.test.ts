@@ -65,6 +65,8 @@ describe("a watched directory", function () {
     await source.refresh();
     assert.equal(secondsOf(source.current()), 3);
     assert.deepEqual(source.status().problems, []);
+    const { generation, revision } = source.resources()[0] ?? {};
+    assert.deepEqual([generation, revision], [2, source.current()?.sequence]);
   });
 
   it("keeps it too when the directory becomes empty, or goes away", async () => {
@@ -78,6 +80,14 @@ describe("a watched directory", function () {
     await source.refresh();
     assert.equal(secondsOf(source.current()), 1);
     assert.match(source.status().problems[0]?.message ?? "", /ENOENT/);
+  });
+
+  it("keeps it while a file is empty: somebody is writing it", async () => {
+    await put(countingSet(1));
+    const source = await start();
+    await put("");
+    await source.refresh();
+    assert.equal(secondsOf(source.current()), 1);
   });
 
   it("has no policy before the first valid content", async () => {

@@ -1,0 +1,119 @@
+/**
+ * A verdict in words: who asked, what came of it by which rule, how far that holds, and which rules were considered.
+ */
+import { Extent, Protocol, type Verdict, type VerdictScope } from "../compiled/messages.ts";
+import type { Snapshot } from "../compiled/snapshot.ts";
+import type { DecisionRequest } from "../decide/request.ts";
+import { EDE_CODES } from "../resources/schema.ts";
+import { nameOf, presentAddress, presentName, rcodeName, TRANSPORTS, typeName } from "../telemetry/names.ts";
+import type { ConsideredRule } from "./rules.ts";
+
+export interface Explanation {
+  readonly question: { readonly name: string; readonly type: string; readonly transport: string };
+  readonly client: {
+    readonly address: string;
+    /** Empty for nobody that is known. */
+    readonly tenant: string;
+    /** Whoever comes from this block with the same evidence is the same. */
+    readonly block: string;
+  };
+  readonly revision: number;
+  /** `fault`: a rule makes it fail. */
+  readonly outcome: "forward" | "deny" | "fault";
+  /** Empty where no rule has decided. */
+  readonly policy: string;
+  readonly rule: string;
+  readonly upstream?: { readonly name: string; readonly protocol: string };
+  readonly denial?: { readonly rcode: string; readonly ede: string; readonly text: string; readonly ttl: number };
+  readonly scope: {
+    readonly names: string;
+    readonly types: string;
+    readonly transports: string;
+    /** 0 is until the policy changes. */
+    readonly milliseconds: number;
+  };
+  readonly rules: readonly ConsideredRule[];
+}
+
+const PROTOCOLS = {
+  [Protocol.DOT]: "DoT",
+  [Protocol.TCP]: "TCP",
+  [Protocol.DOH]: "DoH",
+  [Protocol.DOH3]: "DoH3",
+} as const;
+
+export function describeVerdict(
+  { revision }: Snapshot,
+  request: DecisionRequest,
+  verdict: Verdict,
+  rules: readonly ConsideredRule[],
+): Explanation {
+  const { client, scope, policy, rule } = verdict;
+  const address = presentAddress(request.address);
+  const about = {
+    question: {
+      name: presentName(request.qname),
+      type: typeName(request.qtype),
+      transport: nameOf(TRANSPORTS, request.transport),
+    },
+    client: {
+      address,
+      tenant: client.tenant,
+      block: `${maskAddress(request.address, client.prefix)}/${client.prefix}`,
+    },
+    revision: verdict.revision,
+    policy,
+    rule,
+    scope: { names: describeNames(scope, request.qname), types: describeTypes(scope), ...describeWhen(scope) },
+    rules,
+  };
+  if ("deny" in verdict) {
+    const { rcode, ede_code, ede_text, ttl } = verdict.deny;
+    return {
+      ...about,
+      outcome: "deny",
+      denial: { rcode: rcodeName(rcode), ede: edeName(ede_code), text: ede_text, ttl },
+    };
+  }
+  if (!("forward" in verdict)) return { ...about, outcome: "fault" };
+  const upstream = revision.upstreams.find(({ id }) => id === verdict.forward.upstream);
+  const { name = "", protocol = Protocol.DOT } = upstream ?? {};
+  return { ...about, outcome: "forward", upstream: { name, protocol: PROTOCOLS[protocol] } };
+}
+
+function describeNames({ labels, extent, except }: VerdictScope, qname: Uint8Array): string {
+  const owner = presentName(lastLabels(qname, labels));
+  if (extent === Extent.EXACT) return `${owner} alone`;
+  if (extent === Extent.AT_OR_BELOW) return owner === "." ? "every name" : `${owner} and every name below`;
+  const below = `every name below ${owner}`;
+  return except.length === 0 ? below : `${below}, but for ${except.length} of its next labels`;
+}
+
+function lastLabels(qname: Uint8Array, labels: number): Uint8Array {
+  const starts: number[] = [];
+  for (let at = 0; at < qname.length; at += 1 + (qname[at] ?? 0)) starts.push(at);
+  return qname.subarray(starts.at(-1 - labels) ?? 0);
+}
+
+function describeTypes({ types, types_excluded }: VerdictScope): string {
+  if (types.length === 0) return "every type";
+  const named = types.map(typeName).join(", ");
+  return types_excluded ? `every type but ${named}` : named;
+}
+
+function describeWhen({
+  transports,
+  lifetime_ms,
+}: VerdictScope): Pick<Explanation["scope"], "transports" | "milliseconds"> {
+  const named = TRANSPORTS.filter((_, transport) => (transports & (1 << transport)) !== 0);
+  return { transports: transports === 0 ? "every transport" : named.join(", "), milliseconds: lifetime_ms };
+}
+
+function edeName(code: number): string {
+  const name = Object.entries(EDE_CODES).find(([, known]) => known === code)?.[0];
+  return name === undefined ? String(code) : `${code} (${name})`;
+}
+
+function maskAddress(octets: Uint8Array, prefix: number): string {
+  return presentAddress(octets.map((octet, index) => octet & (0xff00 >> Math.max(0, Math.min(8, prefix - index * 8)))));
+}

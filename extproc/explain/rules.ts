@@ -1,0 +1,177 @@
+/**
+ * Every rule that speaks of a tenant, in the order in which they are asked, and what each has to do with a question.
+ *
+ * A decision only says which rule decided. Which others match is asked of the decision itself, so that there is one
+ * opinion of what matching is: of the tenant's policies, every rule made a plain denial, the rule that decides is
+ * taken out, again and again, until none does.
+ */
+import { compileSet } from "../compile/compile-set.ts";
+import { type PolicySet, toPolicySet } from "../compile/policy-set.ts";
+import { loadSnapshot } from "../compiled/snapshot.ts";
+import { decide } from "../decide/decide.ts";
+import type { DecisionRequest } from "../decide/request.ts";
+import type { NamePattern } from "../resources/name-pattern.ts";
+import type { LocatedResource } from "../resources/parse.ts";
+
+/** What a rule has to do with the question. */
+export type Fate =
+  | "decides"
+  | "passes on" // a Pass: what follows in its tier is not asked
+  | "passed over" // it matches, after a Pass of its tier
+  | "shadowed" // it matches, after the one that decides
+  | "recorded" // mode Audit
+  | "by chance" // it decides some of such questions
+  | "puts off" // it delays the answer, and others decide
+  | "disabled"
+  | "no match";
+
+export interface ConsideredRule {
+  readonly kind: string;
+  readonly policy: string;
+  readonly rule: string;
+  readonly tier: string;
+  readonly priority: number;
+  readonly action: string;
+  readonly fate: Fate;
+  /** Of a rule that does not match: the first thing that does not fit. */
+  readonly because?: "names" | "types" | "client, transport or time";
+}
+
+/** Of a tenant, at a moment (milliseconds since 1970); nothing else of the client's identity is looked at. */
+export type TenantRequest = DecisionRequest & { readonly tenant: string; readonly time: number };
+
+type Policy = PolicySet["policies"][number]["resource"];
+type Rule = Policy["spec"]["rules"][number];
+
+interface Candidate {
+  readonly policy: Policy;
+  readonly rule: Rule;
+}
+
+/** Fields that not every kind of policy or rule has. */
+interface Mode {
+  readonly mode?: "Enforce" | "Audit" | "Disabled";
+}
+interface Trial {
+  readonly match: { readonly percent?: number };
+  readonly fault?: { readonly code?: string };
+}
+
+/** Who is shadowed by more than these is told no more. */
+const MAX_MATCHES = 100;
+
+const TIERS = ["Admin", "Tenant", "Baseline"];
+
+export function considerRules(resources: readonly LocatedResource[], request: TenantRequest): ConsideredRule[] {
+  const set = toPolicySet(resources);
+  const candidates = orderPolicies(set, request.tenant).flatMap((policy) =>
+    policy.spec.rules.map((rule) => ({ policy, rule })),
+  );
+  const matching = findMatching(set, candidates, request);
+  const told: ConsideredRule[] = [];
+  let passedTier = "";
+  let decided = false;
+  for (const [number, candidate] of candidates.entries()) {
+    const { policy, rule } = candidate;
+    const { kind, metadata, spec } = policy;
+    const tier = tierOf(policy);
+    const about = { kind, policy: metadata.name, rule: rule.name, tier, priority: spec.priority, action: rule.action };
+    if (!matching.has(number)) {
+      told.push({ ...about, fate: "no match", because: whyNot(rule, request) });
+      continue;
+    }
+    const fate = modeOf(candidate) ?? (decided ? "shadowed" : tier === passedTier ? "passed over" : byAction(rule));
+    if (fate === "passes on") passedTier = tier;
+    if (fate === "decides") decided = true;
+    told.push({ ...about, fate });
+  }
+  return told;
+}
+
+function orderPolicies({ policies }: PolicySet, tenant: string): Policy[] {
+  const rank = (policy: Policy) => TIERS.indexOf(tierOf(policy)) * 1024 + policy.spec.priority;
+  return policies
+    .map(({ resource }) => resource)
+    .filter(({ spec }) => {
+      const { tenants } = spec.subject as { readonly tenants?: readonly string[] };
+      return tenants === undefined || tenants.includes(tenant);
+    })
+    .sort((a, b) => rank(a) - rank(b));
+}
+
+function tierOf({ spec }: Policy): string {
+  return (spec as { readonly tier?: string }).tier ?? "Tenant";
+}
+
+function modeOf({ policy, rule }: Candidate): Fate | undefined {
+  const modes = [(policy.spec as Mode).mode, (rule as Mode).mode];
+  if (modes.includes("Disabled")) return "disabled";
+  return modes.includes("Audit") ? "recorded" : undefined;
+}
+
+function byAction(rule: Rule): Fate {
+  const { match, fault } = rule as Trial;
+  if (fault !== undefined && fault.code === undefined) return "puts off";
+  if (match.percent !== undefined) return "by chance";
+  return rule.action === "Pass" ? "passes on" : "decides";
+}
+
+/** Numbers of those that match, whatever they would do and in whichever mode they are. */
+function findMatching(set: PolicySet, candidates: readonly Candidate[], request: TenantRequest): Set<number> {
+  const matching = new Set<number>();
+  const tenants = set.tenants
+    .filter(({ resource }) => resource.metadata.name === request.tenant)
+    .map((located) => ({
+      ...located,
+      resource: { ...located.resource, spec: { ...located.resource.spec, upstream: undefined, forward: [] } },
+    }));
+  while (matching.size < MAX_MATCHES) {
+    const policies = set.policies.map((located) => {
+      const { resource } = located;
+      const rules = [...candidates.entries()]
+        .filter(([number, { policy }]) => policy === resource && !matching.has(number))
+        .map(([number, { rule }]) => toPlainDenial(rule, number));
+      return { ...located, resource: { ...resource, spec: { ...resource.spec, mode: "Enforce", rules } } as Policy };
+    });
+    const snapshot = loadSnapshot(compileSet({ ...set, tenants, upstreams: [], policies }), 1);
+    const { rule } = decide(snapshot, request);
+    if (rule === "") break;
+    matching.add(Number(rule));
+  }
+  return matching;
+}
+
+/** Of the rule, what it matches is left, and nothing of what it does. */
+function toPlainDenial({ match }: Rule, number: number): Rule {
+  const { percent, ...always } = match as Rule["match"] & Trial["match"];
+  const plain = { name: String(number), mode: "Enforce", match: always, action: "Deny" } as const;
+  return plain as Rule;
+}
+
+function whyNot({ match }: Rule, { qname, qtype }: DecisionRequest): NonNullable<ConsideredRule["because"]> {
+  if (match.names !== undefined && !match.names.some((pattern) => covers(pattern, qname))) return "names";
+  if (match.types !== undefined && !match.types.includes(qtype)) return "types";
+  return "client, transport or time";
+}
+
+function covers({ labels, extent }: NamePattern, qname: Uint8Array): boolean {
+  const base = Buffer.from([...labels.flatMap((label) => [label.length, ...label]), 0]);
+  const name = Buffer.from(
+    Buffer.from(qname)
+      .toString("latin1")
+      .replace(/[A-Z]/g, (letter) => letter.toLowerCase()),
+    "latin1",
+  );
+  if (extent === "exact") return name.equals(base);
+  return extent === "every" || suffixesOf(name).some((suffix) => suffix.equals(base));
+}
+
+/** Every name above this one. */
+function suffixesOf(name: Buffer): Buffer[] {
+  const suffixes: Buffer[] = [];
+  for (let at = 0; at < name.length - 1; ) {
+    at += 1 + (name[at] ?? 0);
+    suffixes.push(name.subarray(at));
+  }
+  return suffixes;
+}

@@ -1,0 +1,197 @@
+/**
+ * What each operation of the admin API is for, takes and answers: the words of its OpenAPI description. Tests compare
+ * it with the routes that there are, and with what they answer.
+ */
+import type { ReplySchema } from "./reply-schemas.ts";
+import type { Method } from "./routes.ts";
+
+export interface OperationDescription {
+  readonly id: string;
+  readonly summary: string;
+  /** Of PARAMETERS, besides the variables of the path. */
+  readonly parameters?: readonly ParameterName[];
+  /** Resources as YAML, or a question as JSON. */
+  readonly takes?: "yaml" | "ExplainRequest";
+  readonly replies: Readonly<Record<number, ReplyDescription>>;
+}
+
+export interface ReplyDescription {
+  readonly description: string;
+  /** As application/json. */
+  readonly json?: ReplySchema | "OpenApi";
+  readonly text?: "text/plain" | "application/yaml";
+  /** The ETag header is the number of the version in force. */
+  readonly tagged?: boolean;
+}
+
+export interface ParameterDescription {
+  readonly in: "path" | "query" | "header";
+  readonly name: string;
+  readonly description: string;
+  readonly schema: object;
+  readonly required?: boolean;
+}
+
+const flag = { type: "boolean", default: false };
+const line = { type: "string", maxLength: 1000 };
+
+export const PARAMETERS = {
+  kind: { in: "path", name: "kind", description: "As DnsPolicy", schema: { type: "string" }, required: true },
+  name: { in: "path", name: "name", description: "metadata.name", schema: { type: "string" }, required: true },
+  version: {
+    in: "path",
+    name: "version",
+    description: "The number of a version that is kept",
+    schema: { type: "integer", minimum: 0 },
+    required: true,
+  },
+  to: {
+    in: "query",
+    name: "version",
+    description: "The version to go back to",
+    schema: { type: "integer", minimum: 0 },
+    required: true,
+  },
+  prune: {
+    in: "query",
+    name: "prune",
+    description: "They become the whole set: whatever else there is, is deleted",
+    schema: flag,
+  },
+  dryRun: { in: "query", name: "dryRun", description: "Only says what would change, as diffs", schema: flag },
+  reason: { in: "query", name: "reason", description: "Why, for the history and the audit log", schema: line },
+  author: {
+    in: "query",
+    name: "author",
+    description: "Who asks, as a claim: only where neither token nor certificate says it",
+    schema: line,
+  },
+  ifMatch: {
+    in: "header",
+    name: "If-Match",
+    description: 'Nothing is changed unless this version is in force, as "41"',
+    schema: { type: "string" },
+  },
+  node: { in: "query", name: "node", description: "Only the workers of this Envoy", schema: { type: "string" } },
+} as const satisfies Readonly<Record<string, ParameterDescription>>;
+
+export type ParameterName = keyof typeof PARAMETERS;
+
+const CHANGE: readonly ParameterName[] = ["dryRun", "reason", "author", "ifMatch"];
+
+const CHANGE_REPLIES = {
+  200: { description: "In force, and every worker obeys; or a dry run", json: "Applied", tagged: true },
+  202: { description: "In force, and some worker may still answer by an older policy", json: "Applied", tagged: true },
+  400: { description: "Not valid: nothing was changed", json: "Error" },
+  404: { description: "There is no such resource or version", json: "Error" },
+  409: { description: "The policy is read from a directory, or the store has another writer", json: "Error" },
+  412: { description: "Another version is in force", json: "Error", tagged: true },
+} as const satisfies OperationDescription["replies"];
+
+const NOT_FOUND = { 404: { description: "There is no such thing", json: "Error" } } as const;
+
+export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescription>> = {
+  "GET /healthz": {
+    id: "getHealth",
+    summary: "Whether the service runs",
+    replies: { 200: { description: "It runs", text: "text/plain" } },
+  },
+  "GET /readyz": {
+    id: "getReadiness",
+    summary: "Whether the service has a policy",
+    replies: {
+      200: { description: "It has", text: "text/plain" },
+      503: { description: "No policy, or stopping", text: "text/plain" },
+    },
+  },
+  "GET /metrics": {
+    id: "getMetrics",
+    summary: "Metrics in the text format of Prometheus",
+    replies: { 200: { description: "Metrics", text: "text/plain" } },
+  },
+  "GET /v1/openapi.json": {
+    id: "getDescription",
+    summary: "This description",
+    replies: { 200: { description: "OpenAPI 3.1", json: "OpenApi" } },
+  },
+  "GET /v1/resources": {
+    id: "listResources",
+    summary: "The resources in force: as they were written, or as JSON with what became of them",
+    replies: {
+      200: { description: "All of them", text: "application/yaml", json: "Resources", tagged: true },
+    },
+  },
+  "PUT /v1/resources": {
+    id: "applyResources",
+    summary: "Create or replace resources",
+    parameters: ["prune", ...CHANGE],
+    takes: "yaml",
+    replies: {
+      ...CHANGE_REPLIES,
+      413: { description: "Too large", json: "Error" },
+      415: { description: "Neither YAML nor files of it", json: "Error" },
+    },
+  },
+  "GET /v1/resources/{kind}/{name}": {
+    id: "getResource",
+    summary: "One resource in force: as it was written, or as JSON with what became of it",
+    replies: {
+      200: { description: "The resource", text: "application/yaml", json: "Resource", tagged: true },
+      ...NOT_FOUND,
+    },
+  },
+  "DELETE /v1/resources/{kind}/{name}": {
+    id: "deleteResource",
+    summary: "Delete a resource",
+    parameters: CHANGE,
+    replies: CHANGE_REPLIES,
+  },
+  "GET /v1/history": {
+    id: "listVersions",
+    summary: "The versions that are kept",
+    replies: { 200: { description: "The last hundred", json: "History", tagged: true }, ...NOT_FOUND },
+  },
+  "GET /v1/history/{version}": {
+    id: "getVersion",
+    summary: "A version with its resources",
+    replies: {
+      200: { description: "The version", json: "Version" },
+      400: { description: "No number", json: "Error" },
+      ...NOT_FOUND,
+    },
+  },
+  "POST /v1/rollback": {
+    id: "rollBack",
+    summary: "Make what an old version said a new version",
+    parameters: ["to", ...CHANGE],
+    replies: CHANGE_REPLIES,
+  },
+  "POST /v1/explain": {
+    id: "explain",
+    summary: "What becomes of a question, by which rule, and which other rules were considered; changes nothing",
+    takes: "ExplainRequest",
+    replies: {
+      200: { description: "The verdict in words", json: "Explanation" },
+      400: { description: "No such question", json: "Error" },
+      413: { description: "Too large", json: "Error" },
+      415: { description: "No JSON", json: "Error" },
+      503: { description: "There is no policy yet", json: "Error" },
+    },
+  },
+  "GET /v1/workers": {
+    id: "listWorkers",
+    summary: "Workers, and the revision that each has acknowledged",
+    replies: { 200: { description: "All that may answer", json: "Workers" } },
+  },
+  "GET /v1/status": {
+    id: "getStatus",
+    summary: "Which policy is in force, and who obeys it",
+    replies: { 200: { description: "The state of the service", json: "Status", tagged: true } },
+  },
+  "POST /v1/drain": {
+    id: "drain",
+    summary: "Tell workers that their Envoy is about to be stopped",
+    parameters: ["node"],
+    replies: { 200: { description: "They are told", json: "Told" } },
+  },
+};

@@ -1,0 +1,201 @@
+/**
+ * The bodies of replies, for the description of the API. Each is checked by the compiler against the type that is sent.
+ */
+import { z } from "zod";
+import type { Explanation } from "../../explain/explanation.ts";
+import type { Problem } from "../../resources/problem.ts";
+import type { VersionContent } from "../../store/store.ts";
+import type { Version } from "../../store/version.ts";
+import type { ObservedResource } from "../resource-status.ts";
+import type { ApplyDescription, StatusDescription, WorkerDescription } from "./status.ts";
+
+const optional = z.exactOptional;
+const date = z.iso.datetime();
+const count = z.int().min(0);
+const sequence = z.int().min(0).describe("The number of a version, and of the revision that workers acknowledge");
+
+const problem = z.strictObject({
+  source: z.string().describe("The file, as it was sent"),
+  document: count.describe("Counted from 1; 0 where no document is to blame"),
+  line: count.describe("Counted from 1; 0 where no line is to blame"),
+  path: z.string().describe("As spec.rules[0].match.names[1]"),
+  message: z.string().describe("What was expected, and what came"),
+}) satisfies z.ZodType<Problem>;
+
+const author = z.strictObject({
+  name: z.string(),
+  by: z.enum(["token", "certificate", "claim", "service"]).describe("How the name is known"),
+});
+
+const recordFields = {
+  time: z.union([date, z.literal("")]).describe("Empty for a version of before there were records"),
+  author,
+  reason: z.string(),
+  restores: optional(sequence.describe("Of a rollback: the version that it says again")),
+  counts: optional(z.strictObject({ created: count, updated: count, deleted: count })),
+};
+
+const versionFields = { sequence, hash: z.string().regex(/^[0-9a-f]{16}$/), ...recordFields };
+const version = z.strictObject(versionFields) satisfies z.ZodType<Version>;
+
+const lineageFields = { generation: z.int().min(1), revision: sequence };
+const resourceFields = { kind: z.string(), name: z.string(), text: z.string().describe("YAML"), ...lineageFields };
+
+const condition = z.strictObject({
+  type: z.enum(["Accepted", "ResolvedRefs", "Programmed"]),
+  status: z.enum(["True", "False", "Unknown"]),
+  reason: z.string(),
+  message: z.string(),
+  observedGeneration: z.int(),
+  lastTransitionTime: optional(date),
+});
+
+const resource = z.strictObject({
+  ...resourceFields,
+  status: z.strictObject({ observedGeneration: z.int(), conditions: z.array(condition) }),
+}) satisfies z.ZodType<ObservedResource>;
+
+const worker = z.strictObject({
+  node: z.string(),
+  process: z.string(),
+  worker: z.string(),
+  connected: z.boolean(),
+  acknowledged: sequence,
+  behind: z.boolean(),
+  until: optional(date.describe("For one that is away: from then on it answers nothing by what it has")),
+}) satisfies z.ZodType<WorkerDescription>;
+
+const envoy = z.strictObject({ node: z.string(), accepted: count, rejected: z.string() });
+
+const change = z.strictObject({
+  kind: z.string(),
+  name: z.string(),
+  change: z.enum(["created", "updated", "unchanged", "deleted", "absent"]),
+});
+
+const difference = z.strictObject({
+  kind: z.string(),
+  name: z.string(),
+  change: z.enum(["created", "updated", "deleted"]),
+  diff: z.string().describe("As diff -u has it"),
+});
+
+const applied = z.strictObject({
+  ...versionFields,
+  before: sequence.describe("The version before"),
+  changed: z.boolean().describe("False: the set said this already, and the version is the one before"),
+  changes: z.array(change),
+  differences: z.array(difference).describe("In a dry run only"),
+  warnings: z.array(problem),
+  workers: z.strictObject({ acknowledged: count, behind: z.array(worker) }),
+  envoys: z.array(envoy),
+}) satisfies z.ZodType<ApplyDescription>;
+
+const status = z.strictObject({
+  mode: z.enum(["store", "watch"]),
+  directory: z.string(),
+  sequence,
+  hash: z.string(),
+  time: optional(recordFields.time),
+  author: optional(author),
+  reason: optional(z.string()),
+  restores: recordFields.restores,
+  counts: recordFields.counts,
+  warnings: z.array(problem),
+  problems: z.array(problem).describe("Why newer content is not in force"),
+  workers: z.strictObject({
+    connected: count,
+    behind: z.array(worker),
+    nodes: z.array(
+      z.strictObject({
+        node: z.string(),
+        process: z.string(),
+        workers: count,
+        connected: count,
+        acknowledged: sequence.describe("The oldest that one of them has acknowledged last"),
+      }),
+    ),
+  }),
+  envoys: z.array(envoy),
+  resources: z.array(z.strictObject({ kind: z.string(), count, programmed: count })),
+  pending: z.array(
+    z.strictObject({
+      kind: z.string(),
+      name: z.string(),
+      generation: z.int(),
+      reason: z.string(),
+      message: z.string(),
+    }),
+  ),
+}) satisfies z.ZodType<StatusDescription>;
+
+const explanation = z.strictObject({
+  question: z.strictObject({ name: z.string(), type: z.string(), transport: z.string() }),
+  client: z.strictObject({
+    address: z.string(),
+    tenant: z.string().describe("Empty for nobody that is known"),
+    block: z.string().describe("Whoever comes from here with the same evidence is the same"),
+  }),
+  revision: sequence,
+  outcome: z.enum(["forward", "deny", "fault"]),
+  policy: z.string().describe("Empty where no rule has decided"),
+  rule: z.string(),
+  upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
+  denial: optional(z.strictObject({ rcode: z.string(), ede: z.string(), text: z.string(), ttl: count })),
+  scope: z
+    .strictObject({
+      names: z.string(),
+      types: z.string(),
+      transports: z.string(),
+      milliseconds: count.describe("0 is until the policy changes"),
+    })
+    .describe("For what the verdict holds"),
+  rules: z
+    .array(
+      z.strictObject({
+        kind: z.string(),
+        policy: z.string(),
+        rule: z.string(),
+        tier: z.string(),
+        priority: count,
+        action: z.string().describe("As Deny"),
+        fate: z.enum([
+          "decides",
+          "passes on",
+          "passed over",
+          "shadowed",
+          "recorded",
+          "by chance",
+          "puts off",
+          "disabled",
+          "no match",
+        ]),
+        because: optional(z.enum(["names", "types", "client, transport or time"])),
+      }),
+    )
+    .describe("Every rule that speaks of the tenant, in the order in which they are asked"),
+}) satisfies z.ZodType<Explanation>;
+
+/** By the names that the description of the API has for them. */
+export const REPLY_SCHEMAS = {
+  Applied: applied,
+  Error: z.strictObject({
+    error: z.string(),
+    problems: z.array(problem),
+    warnings: z.array(problem),
+    inForce: optional(version.describe("With status 412")),
+  }),
+  Explanation: explanation,
+  History: z.strictObject({ sequence, versions: z.array(version).describe("Newest first: the first is in force") }),
+  Resource: resource,
+  Resources: z.strictObject({ sequence, resources: z.array(resource) }),
+  Status: status,
+  Told: z.strictObject({ told: count.describe("Workers that were told") }),
+  Version: z.strictObject({
+    ...versionFields,
+    resources: z.array(z.strictObject(resourceFields)),
+  }) satisfies z.ZodType<Version & Pick<VersionContent, "resources">>,
+  Workers: z.strictObject({ sequence, workers: z.array(worker) }),
+} as const;
+
+export type ReplySchema = keyof typeof REPLY_SCHEMAS;
