@@ -74,6 +74,7 @@ function describe(explanation: Explanation): string {
     outcome === "deny" ? `denied: ${denial?.rcode}, ${ede}` : "",
     outcome === "forward" ? `forwarded to ${upstream?.name} (${upstream?.protocol})` : "",
     outcome === "fault" ? "made to fail" : "",
+    outcome === "answer" ? "answered with the rule's own records" : "",
     rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`,
     `and so for ${scope.names}, ${scope.types}, ${scope.transports}${until}`,
   ].filter((line) => line !== "");

@@ -140,7 +140,8 @@ export interface UpstreamMessage {
   readonly strategy: Strategy;
   readonly unpadded: boolean;
   readonly health_interval_ms: number;
-  readonly health_name: Uint8Array;
+  /** Wire format, in base64. */
+  readonly health_name: string;
 }
 
 export interface RevisionMessage {

@@ -18,8 +18,8 @@ export interface Explanation {
     readonly block: string;
   };
   readonly revision: number;
-  /** `fault`: a rule makes it fail. */
-  readonly outcome: "forward" | "deny" | "fault";
+  /** `fault`: a rule makes it fail; `answer`: with the rule's own records. */
+  readonly outcome: "forward" | "deny" | "fault" | "answer";
   /** Empty where no rule has decided. */
   readonly policy: string;
   readonly rule: string;
@@ -75,7 +75,8 @@ export function describeVerdict(
       denial: { rcode: rcodeName(rcode), ede: edeName(ede_code), text: ede_text, ttl },
     };
   }
-  if (!("forward" in verdict)) return { ...about, outcome: "fault" };
+  if ("fault" in verdict) return { ...about, outcome: "fault" };
+  if ("answer" in verdict) return { ...about, outcome: "answer" };
   const upstream = revision.upstreams.find(({ id }) => id === verdict.forward.upstream);
   const { name = "", protocol = Protocol.DOT } = upstream ?? {};
   return { ...about, outcome: "forward", upstream: { name, protocol: PROTOCOLS[protocol] } };

@@ -22,6 +22,7 @@ export type Fate =
   | "recorded" // mode Audit
   | "by chance" // it decides some of such questions
   | "puts off" // it delays the answer, and others decide
+  | "bounds TTLs" // of the answer, and others decide
   | "disabled"
   | "no match";
 
@@ -46,15 +47,6 @@ type Rule = Policy["spec"]["rules"][number];
 interface Candidate {
   readonly policy: Policy;
   readonly rule: Rule;
-}
-
-/** Fields that not every kind of policy or rule has. */
-interface Mode {
-  readonly mode?: "Enforce" | "Audit" | "Disabled";
-}
-interface Trial {
-  readonly match: { readonly percent?: number };
-  readonly fault?: { readonly code?: string };
 }
 
 /** Who is shadowed by more than these is told no more. */
@@ -93,27 +85,27 @@ function orderPolicies({ policies }: PolicySet, tenant: string): Policy[] {
   return policies
     .map(({ resource }) => resource)
     .filter(({ spec }) => {
-      const { tenants } = spec.subject as { readonly tenants?: readonly string[] };
+      const { tenants } = spec.subject;
       return tenants === undefined || tenants.includes(tenant);
     })
     .sort((a, b) => rank(a) - rank(b));
 }
 
 function tierOf({ spec }: Policy): string {
-  return (spec as { readonly tier?: string }).tier ?? "Tenant";
+  return "tier" in spec ? spec.tier : "Tenant";
 }
 
 function modeOf({ policy, rule }: Candidate): Fate | undefined {
-  const modes = [(policy.spec as Mode).mode, (rule as Mode).mode];
+  const modes = [policy.spec.mode, rule.mode];
   if (modes.includes("Disabled")) return "disabled";
   return modes.includes("Audit") ? "recorded" : undefined;
 }
 
-function byAction(rule: Rule): Fate {
-  const { match, fault } = rule as Trial;
+function byAction({ action, match, fault }: Rule): Fate {
+  if (action === "Ttl") return "bounds TTLs";
   if (fault !== undefined && fault.code === undefined) return "puts off";
   if (match.percent !== undefined) return "by chance";
-  return rule.action === "Pass" ? "passes on" : "decides";
+  return action === "Pass" ? "passes on" : "decides";
 }
 
 /** Numbers of those that match, whatever they would do and in whichever mode they are. */
@@ -142,10 +134,11 @@ function findMatching(set: PolicySet, candidates: readonly Candidate[], request:
 }
 
 /** Of the rule, what it matches is left, and nothing of what it does. */
-function toPlainDenial({ match }: Rule, number: number): Rule {
-  const { percent, ...always } = match as Rule["match"] & Trial["match"];
-  const plain = { name: String(number), mode: "Enforce", match: always, action: "Deny" } as const;
-  return plain as Rule;
+function toPlainDenial({ match, fault }: Rule, number: number): Rule {
+  const { percent: _, ...always } = match;
+  // Only over UDP is anything truncated.
+  if (fault?.code === "Truncate") always.transports = ["UDP"];
+  return { name: String(number), mode: "Enforce", match: always, action: "Deny" };
 }
 
 function whyNot({ match }: Rule, { qname, qtype }: DecisionRequest): NonNullable<ConsideredRule["because"]> {

@@ -42,8 +42,8 @@ describe("compiling", () => {
     );
     const messages = revision.upstreams[1]?.servers.map(({ cluster: _, ...rest }) => rest);
     assert.deepEqual(messages, [
-      { name: "192.0.2.1:443", authority: "dns.example", path: "/dns-query" },
-      { name: "[2001:db8::1]:8443", authority: "dns.example:8443", path: "/q" },
+      { name: "192.0.2.1:443", authority: "dns.example", path: "/dns-query", priority: 0 },
+      { name: "[2001:db8::1]:8443", authority: "dns.example:8443", path: "/q", priority: 0 },
     ]);
     assert.deepEqual(
       revision.upstreams.flatMap((one) => one.servers.map(({ cluster }) => cluster)),

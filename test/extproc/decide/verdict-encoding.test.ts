@@ -11,7 +11,13 @@ describe("verdicts and revisions as messages", () => {
   const through = (type: string, message: object) => {
     const encoder = root.lookupType(`dns.mesh.v1.${type}`);
     const octets = encoder.encode(encoder.fromObject(message)).finish();
-    return encoder.toObject(encoder.decode(octets), { longs: String, enums: Number, defaults: true, arrays: true });
+    return encoder.toObject(encoder.decode(octets), {
+      longs: String,
+      enums: Number,
+      bytes: String,
+      defaults: true,
+      arrays: true,
+    });
   };
   const LONG = ["revision", "sequence", "subject"];
   /** 64-bit numbers come back as text. */
