@@ -20,8 +20,11 @@ export class StreamLimits {
 /** More input than this of one stream, unread because it has too much in flight or takes no answers, ends it. */
 const MAX_BACKLOG: u32 = 64 * 1024;
 const FIRST_BACKLOG: u32 = 1024;
-/** A stream may always send this much in a tick, so that any answer goes out. */
-const MIN_OUTPUT: u32 = 68 * 1024;
+/**
+ * A stream may always send this much in a tick, and the answer with which it exceeds it: 50 clients that ask without reading
+ * then take a tenth of a worker's time, not all of it.
+ */
+const MIN_OUTPUT: u32 = 8 * 1024;
 
 /** All streams of a worker. */
 @final
