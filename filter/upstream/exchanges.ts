@@ -173,8 +173,9 @@ export class Exchanges {
     this.finish(exchange, null, now);
   }
 
-  /** Asks a second server too. */
+  /** Asks a second server too, unless one has been asked: an exchange that is sent again may have its rival still. */
   private race(exchange: Exchange, upstream: Upstream, first: Server, now: u64): void {
+    if (exchange.rival !== null) return;
     const server = upstream.choose(now, first);
     if (server === null || server === first) return;
     const rival = this.fresh(upstream);
@@ -421,7 +422,11 @@ export class Exchanges {
         // It answers nobody: start afresh.
         pipe.stream.cancel();
         if (server !== null) server.failed(now, true);
+        exchange.isOrphan = true;
         this.abandon(pipe, false, now);
+        // It may have ended with another that was abandoned.
+        if (!exchange.isOrphan) return;
+        exchange.isOrphan = false;
       }
     } else if (server !== null) {
       server.failed(now, true);

@@ -3,7 +3,8 @@
 
 import { Node, S3Fifo } from "../cache/s3-fifo";
 import { hashLabel, mix, NameKey } from "../wire/name";
-import { Extent, releaseVerdict, retainVerdict, Verdict, VerdictReader } from "./verdict";
+import { Extent, releaseVerdict, retainVerdict, Verdict } from "./verdict";
+import { VerdictReader } from "./verdict-reader";
 
 @unmanaged
 class Entry extends Node {

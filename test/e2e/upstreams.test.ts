@@ -8,7 +8,7 @@ import { emptyReply } from "./records.ts";
 import { Stack } from "./stack.ts";
 import { ScriptedUpstream } from "./upstream.ts";
 
-const zone = "*.test.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.1";
+const zone = "*.test.org 300 A 192.0.2.1\n*.other.org 300 A 192.0.2.2\nready.test 300 A 192.0.2.1";
 const tenant = (upstream: string) => `apiVersion: dns.mesh/v1alpha1
 kind: Tenant
 metadata: {name: backend}
@@ -105,6 +105,32 @@ describe("Upstreams", function () {
     one.script = (asked) => ({ messages: [emptyReply(asked.wire, 2)] });
     two.script = (asked) => ({ messages: [emptyReply(asked.wire, 2)] });
     assert.deepEqual(await ask(1), ["SERVFAIL"]);
+  });
+
+  it("answer each question with its own answer in a Race, however connections end", async () => {
+    const [one, two] = servers as [ScriptedUpstream, ScriptedUpstream];
+    await apply({ strategy: "Race", servers: [server(one), server(two)] });
+    for (const [index, each] of [one, two].entries()) {
+      each.script = (asked) => ({
+        ...each.truth(asked),
+        delayMs: asked.numberOnConnection % 5,
+        close: asked.numberOnConnection % (7 + index) === 0,
+      });
+    }
+    for (let round = 0; round < 20; round++) {
+      const questions = Array.from({ length: 40 }, (_, index) => [`n${++names}`, index % 2 === 0 ? "test" : "other"]);
+      await Promise.all(
+        questions.map(async ([name, zone]) => {
+          const answer = await stack.ask.udp(encodeQuestion(`${name}.${zone}.org`), "backend");
+          if (answer.rcode === "SERVFAIL") return;
+          const address = zone === "test" ? "192.0.2.1" : "192.0.2.2";
+          assert.deepEqual(
+            answer.answers.map(({ name: owner, data }) => [owner, data]),
+            [[`${name}.${zone}.org`, address]],
+          );
+        }),
+      );
+    }
   });
 
   it("are checked where that is asked for: one that is ill is not asked, and one that is well again is", async () => {

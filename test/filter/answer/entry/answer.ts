@@ -3,7 +3,7 @@
 import { Answer, edeAt, release, retain, targetsAt } from "../../../../filter/answer/answer";
 import { Asked, ResponseReader, TtlLimits } from "../../../../filter/answer/read";
 import { AnswerWriter, Reason } from "../../../../filter/answer/write";
-import { VerdictReader } from "../../../../filter/verdict/verdict";
+import { VerdictReader } from "../../../../filter/verdict/verdict-reader";
 import { Question } from "../../../../filter/wire/question";
 
 const input: usize = heap.alloc(1 << 17);

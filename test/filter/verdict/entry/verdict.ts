@@ -12,9 +12,9 @@ import {
   retainVerdict,
   ruleAt,
   Verdict,
-  VerdictReader,
 } from "../../../../filter/verdict/verdict";
 import { VerdictCache } from "../../../../filter/verdict/verdict-cache";
+import { VerdictReader } from "../../../../filter/verdict/verdict-reader";
 import { NameKey, seedNameHashes } from "../../../../filter/wire/name";
 
 const input: usize = heap.alloc(1 << 17);
