@@ -73,8 +73,7 @@ function byPriority<T extends { readonly priority: number }>(servers: readonly T
 
 /** The root where nothing else is to be asked for. */
 function wireName(name: NamePattern | undefined): string {
-  const labels = (name?.labels ?? []).flatMap((label) => [label.length, ...label]);
-  return Buffer.from([...labels, 0]).toString("base64");
+  return Buffer.from(name?.wire ?? [0]).toString("base64");
 }
 
 /** Everything that defines the one server is in the name: a changed server is another cluster. */

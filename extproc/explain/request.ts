@@ -20,8 +20,7 @@ export const TRANSPORTS = {
 const address = parsed((text) => parseAddress(text) ?? "an IPv4 or IPv6 address");
 const name = parsed((text): { readonly wire: Uint8Array } | string => {
   try {
-    const { labels } = parseName(text);
-    return { wire: Uint8Array.from([...labels.flatMap((label) => [label.length, ...label]), 0]) };
+    return { wire: parseName(text).wire };
   } catch (error) {
     if (error instanceof NameSyntaxError) return error.message;
     throw error;

@@ -147,8 +147,8 @@ function whyNot({ match }: Rule, { qname, qtype }: DecisionRequest): NonNullable
   return "client, transport or time";
 }
 
-function covers({ labels, extent }: NamePattern, qname: Uint8Array): boolean {
-  const base = Buffer.from([...labels.flatMap((label) => [label.length, ...label]), 0]);
+function covers({ wire, extent }: NamePattern, qname: Uint8Array): boolean {
+  const base = Buffer.from(wire);
   const name = Buffer.from(
     Buffer.from(qname)
       .toString("latin1")

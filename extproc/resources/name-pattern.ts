@@ -28,6 +28,11 @@ export class NamePattern {
     this.text = extent === "every" ? "*" : extent === "below" ? `*.${base}` : base === "" ? "." : base;
   }
 
+  /** The name, or the base, in wire format (RFC 1035 section 3.1). */
+  get wire(): Uint8Array {
+    return Uint8Array.from([...this.labels.flatMap((label) => [label.length, ...label]), 0]);
+  }
+
   toJSON(): string {
     return this.text;
   }

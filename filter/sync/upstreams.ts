@@ -4,10 +4,8 @@
 import { defineMetric, Metric, Text } from "../host/host";
 import { metricPart } from "../telemetry/telemetry";
 import { Protocol, Server, Strategy, Upstream } from "../upstream/server";
-import { readName } from "../wire/name";
+import { isName } from "../wire/name";
 import { ProtoReader } from "../wire/protobuf";
-
-const scratch: usize = memory.data(256);
 
 @final
 export class Upstreams {
@@ -103,7 +101,7 @@ export class Upstreams {
     }
     upstream.strategy = strategy;
     upstream.isPadded = isPadded;
-    if (checkName != 0 && readName(checkName, checkNameLength, 0, scratch) == checkNameLength) {
+    if (checkName != 0 && isName(checkName, checkNameLength)) {
       upstream.checkInterval = checkInterval;
       if (checkInterval != 0) this.checked.push(upstream);
       upstream.checkName = new ArrayBuffer(checkNameLength);

@@ -1,6 +1,6 @@
 // Reads what a verdict does: the fields that a Verdict and an Alternative of protos/verdict.proto have in common, into a block.
 
-import { copyLower } from "../wire/name";
+import { copyLower, isName } from "../wire/name";
 import { ProtoReader } from "../wire/protobuf";
 import { cutText } from "../wire/text";
 import {
@@ -378,17 +378,4 @@ export class OutcomeReader {
     }
     this.finish();
   }
-}
-
-/** Whether these are the octets of one whole name, uncompressed. */
-function isName(name: usize, length: u32): bool {
-  if (length == 0 || length > 255) return false;
-  let at: u32 = 0;
-  while (at < length) {
-    const size = <u32>load<u8>(name + at);
-    if (size == 0) return at + 1 == length;
-    if (size > 63) return false;
-    at += size + 1;
-  }
-  return false;
 }

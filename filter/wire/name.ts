@@ -55,6 +55,19 @@ export function skipName(message: usize, length: u32, offset: u32): u32 {
   return 0;
 }
 
+/** Whether these are the octets of one whole name, uncompressed. */
+export function isName(name: usize, length: u32): bool {
+  if (length == 0 || length > MAX_NAME) return false;
+  let at: u32 = 0;
+  while (at < length) {
+    const size = <u32>load<u8>(name + at);
+    if (size == 0) return at + 1 == length;
+    if (size > 63) return false;
+    at += size + 1;
+  }
+  return false;
+}
+
 /** The octet in lower case (RFC 4343: ASCII letters only). */
 export function lower(octet: u32): u32 {
   return octet - 65 < 26 ? octet | 32 : octet;
