@@ -71,6 +71,11 @@ export class CompileJobs {
     return orderResources(this.#readBase(base, true).resources, new Findings());
   }
 
+  /** The same, each with the place in its file. */
+  readAsWritten(sources: readonly Source[]): readonly LocatedResource[] {
+    return orderResources(this.#readBase(sources, false).resources, new Findings());
+  }
+
   #readBase(base: readonly Source[], asStored: boolean): ReadSources {
     const only = base.length === 1 ? base[0]?.text : undefined;
     const known =

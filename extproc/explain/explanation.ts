@@ -1,11 +1,21 @@
 /**
  * A verdict in words: who asked, what came of it by which rule, how far that holds, and which rules were considered.
  */
-import { Extent, Protocol, type Verdict, type VerdictScope } from "../compiled/messages.ts";
+import {
+  DenyForm,
+  Extent,
+  type Fault,
+  Protocol,
+  type RecordMessage,
+  type Verdict,
+  type VerdictScope,
+} from "../compiled/messages.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
+import { TYPE_CNAME } from "../resources/record.ts";
 import { EDE_CODES } from "../resources/schema.ts";
 import { nameOf, presentAddress, presentName, rcodeName, TRANSPORTS, typeName } from "../telemetry/names.ts";
+import { presentRecord } from "../telemetry/present-record.ts";
 import type { ConsideredRule } from "./rules.ts";
 
 export interface Explanation {
@@ -24,7 +34,18 @@ export interface Explanation {
   readonly policy: string;
   readonly rule: string;
   readonly upstream?: { readonly name: string; readonly protocol: string };
-  readonly denial?: { readonly rcode: string; readonly ede: string; readonly text: string; readonly ttl: number };
+  readonly denial?: {
+    readonly rcode: string;
+    /** Where it is no answer of this rcode, or not over UDP. */
+    readonly form?: "Drop" | "Truncate";
+    readonly ede: string;
+    readonly text: string;
+    readonly ttl: number;
+  };
+  /** An RCODE, Drop or Truncate. */
+  readonly fault?: { readonly code: string };
+  /** The rule's own, for this question: `A 192.0.2.1`. */
+  readonly records?: readonly string[];
   readonly scope: {
     readonly names: string;
     readonly types: string;
@@ -68,18 +89,30 @@ export function describeVerdict(
     rules,
   };
   if ("deny" in verdict) {
-    const { rcode, ede_code, ede_text, ttl } = verdict.deny;
-    return {
-      ...about,
-      outcome: "deny",
-      denial: { rcode: rcodeName(rcode), ede: edeName(ede_code), text: ede_text, ttl },
-    };
+    const { rcode, form, ede_code, ede_text, ttl, records } = verdict.deny;
+    const shape = form === DenyForm.DROP || form === DenyForm.TRUNCATE ? { form: FORMS[form] } : {};
+    const denial = { rcode: rcodeName(rcode), ...shape, ede: edeName(ede_code), text: ede_text, ttl };
+    const own = form === DenyForm.RECORDS ? { records: recordsFor(records, request.qtype) } : {};
+    return { ...about, outcome: "deny", denial, ...own };
   }
-  if ("fault" in verdict) return { ...about, outcome: "fault" };
-  if ("answer" in verdict) return { ...about, outcome: "answer" };
+  if ("fault" in verdict) return { ...about, outcome: "fault", fault: { code: faultCode(verdict.fault) } };
+  if ("answer" in verdict) {
+    return { ...about, outcome: "answer", records: recordsFor(verdict.answer.records, request.qtype) };
+  }
   const upstream = revision.upstreams.find(({ id }) => id === verdict.forward.upstream);
   const { name = "", protocol = Protocol.DOT } = upstream ?? {};
   return { ...about, outcome: "forward", upstream: { name, protocol: PROTOCOLS[protocol] } };
+}
+
+const FORMS = { [DenyForm.DROP]: "Drop", [DenyForm.TRUNCATE]: "Truncate" } as const;
+
+function faultCode({ rcode, form }: Fault): string {
+  return form === DenyForm.DROP || form === DenyForm.TRUNCATE ? FORMS[form] : rcodeName(rcode);
+}
+
+/** Of the question's type, or an alias, which speaks for all types. */
+function recordsFor(records: readonly RecordMessage[], qtype: number): string[] {
+  return records.filter(({ type }) => type === qtype || type === TYPE_CNAME).map(presentRecord);
 }
 
 function describeNames({ labels, extent, except }: VerdictScope, qname: Uint8Array): string {

@@ -38,6 +38,8 @@ export const explainRequest = z.strictObject({
   tenant: z.string().optional(),
   name,
   type: parsed(parseRecordType).default(1),
+  /** Whether every rule of the tenant is told, and not the one alone that decides: it takes longer. */
+  rules: z.boolean().default(true),
   /** By default it is now. */
   at: z.iso.datetime({ offset: true, error: "expected a time as 2026-11-24T18:00:00Z" }).optional(),
 });

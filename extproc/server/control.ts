@@ -108,14 +108,17 @@ export class Control {
     return isStore(source) ? source.version(sequence) : undefined;
   }
 
-  /** What becomes of a question, and why; undefined while there is no policy. */
-  async explain(request: DecisionRequest & { readonly time: number }): Promise<Explanation | undefined> {
+  /** What becomes of a question, and why; undefined while there is no policy. `every`: with all rules of the tenant. */
+  async explain(
+    request: DecisionRequest & { readonly time: number },
+    every: boolean,
+  ): Promise<Explanation | undefined> {
     const { source, decide } = this.#dependencies;
     const snapshot = source.current();
     if (snapshot === undefined) return undefined;
     const verdict = decide(snapshot, request);
     const { tenant } = verdict.client;
-    const rules = tenant === "" ? [] : await source.consider({ ...request, tenant });
+    const rules = tenant === "" || !every ? [] : await source.consider({ ...request, tenant });
     return describeVerdict(snapshot, request, verdict, rules);
   }
 

@@ -21,7 +21,7 @@ export async function explain({ message, control }: AdminRequest): Promise<Reply
     );
     throw new HttpError(400, "expected a question of a client, got another request", { problems });
   }
-  const explanation = await control.explain(toDecisionRequest(result.data, control.now));
+  const explanation = await control.explain(toDecisionRequest(result.data, control.now), result.data.rules);
   if (explanation === undefined) throw new HttpError(503, "expected a policy in force, got none yet");
   return { status: 200, body: explanation };
 }

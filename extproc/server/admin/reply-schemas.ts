@@ -141,7 +141,17 @@ const explanation = z.strictObject({
   policy: z.string().describe("Empty where no rule has decided"),
   rule: z.string(),
   upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
-  denial: optional(z.strictObject({ rcode: z.string(), ede: z.string(), text: z.string(), ttl: count })),
+  denial: optional(
+    z.strictObject({
+      rcode: z.string(),
+      form: optional(z.enum(["Drop", "Truncate"]).describe("Where it is no answer of this rcode, or not over UDP")),
+      ede: z.string(),
+      text: z.string(),
+      ttl: count,
+    }),
+  ),
+  fault: optional(z.strictObject({ code: z.string().describe("An RCODE, Drop or Truncate") })),
+  records: optional(z.array(z.string()).describe("The rule's own, for this question, as A 192.0.2.1")),
   scope: z
     .strictObject({
       names: z.string(),

@@ -1,0 +1,55 @@
+/**
+ * Policy files as a whole set, for commands that ask no service.
+ */
+import { CompileJobs } from "../compile/job.ts";
+import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import { decide } from "../decide/decide.ts";
+import { describeVerdict, type Explanation } from "../explain/explanation.ts";
+import { type ExplainRequest, explainRequest, toDecisionRequest } from "../explain/request.ts";
+import { considerRules } from "../explain/rules.ts";
+import { explainIssue } from "../resources/explain-issue.ts";
+import type { LocatedResource } from "../resources/parse.ts";
+import { formatPath, formatProblem, type Problem } from "../resources/problem.ts";
+import type { Context } from "./context.ts";
+import { CommandError, ExitCode } from "./exit-code.ts";
+import { readSourceFiles } from "./sources.ts";
+
+export interface PolicyFiles {
+  /** By kind and name, each with the file and line that it was written in. */
+  readonly resources: readonly LocatedResource[];
+  readonly snapshot: Snapshot;
+  readonly warnings: readonly Problem[];
+}
+
+/** A CommandError for a set that is not valid, after its problems were told. */
+export async function readPolicyFiles(context: Context, paths: readonly string[]): Promise<PolicyFiles> {
+  const files = await readSourceFiles(paths, context.readStdin);
+  const sources = files.map(({ name, octets }) => ({ name, text: octets }));
+  const jobs = new CompileJobs();
+  const result = jobs.run(sources, undefined);
+  if (!result.ok) {
+    for (const problem of result.problems) context.stderr.write(`${formatProblem(problem)}\n`);
+    throw new CommandError(ExitCode.FAILED, "the files are not a valid policy");
+  }
+  const snapshot = loadSnapshot(result.policy, 0);
+  return { resources: jobs.readAsWritten(sources), snapshot, warnings: result.warnings };
+}
+
+/** `now`: milliseconds since 1970. A CommandError for what is no question. */
+export function explainByFiles(
+  { resources, snapshot }: PolicyFiles,
+  request: ExplainRequest,
+  now: number,
+): Explanation {
+  const parsed = explainRequest.safeParse(request);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue) => explainIssue(issue, request, () => []));
+    const told = problems.map(({ path, message }) => `${formatPath(path)}: ${message}`);
+    throw new CommandError(ExitCode.USAGE, told.join("; "));
+  }
+  const question = toDecisionRequest(parsed.data, now);
+  const verdict = decide(snapshot, question);
+  const { tenant } = verdict.client;
+  const rules = tenant === "" || !parsed.data.rules ? [] : considerRules(resources, { ...question, tenant });
+  return describeVerdict(snapshot, question, verdict, rules);
+}
