@@ -22,9 +22,13 @@ export async function runGet(
   const single = kind !== undefined && name !== undefined;
   const resources = single
     ? [await askJson<ObservedResource>(context, options, resourcePath(kind, name))]
-    : (await askJson<{ resources: ObservedResource[] }>(context, options, "/v1/resources")).resources.filter(
-        (resource) => kind === undefined || resource.kind === kind,
-      );
+    : (
+        await askJson<{ resources: ObservedResource[] }>(
+          context,
+          options,
+          kind === undefined ? "/v1/resources" : `/v1/resources?kind=${encodeURIComponent(kind)}`,
+        )
+      ).resources;
   const documents = (texts: readonly string[]) => texts.map((text) => (single ? text : `---\n${text}`)).join("");
   if (output === "source") context.stdout.write(documents(resources.map(({ text }) => text)));
   else if (output === "yaml") context.stdout.write(documents(resources.map(toObservedYaml)));

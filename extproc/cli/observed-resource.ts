@@ -26,6 +26,8 @@ export function resourceTable(resources: readonly ObservedResource[]): string {
 
 function observedDocument({ text, generation, status }: ObservedResource) {
   const yaml = parseDocument(text);
+  // Of others' objects we say nothing.
+  if (status.conditions.length === 0) return yaml;
   yaml.setIn(["metadata", "generation"], generation);
   yaml.set("status", yaml.createNode(status));
   return yaml;

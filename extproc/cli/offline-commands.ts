@@ -4,6 +4,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CompileJobs } from "../compile/job.ts";
+import { parseObjects } from "../mesh/sources/parse-objects.ts";
 import { KINDS, kindSchema, resourceSchema } from "../resources/json-schema.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { Kind } from "../resources/schema.ts";
@@ -24,9 +25,10 @@ export async function runValidate(context: Context, options: ValidateOptions): P
   const files = await readSourceFiles(options.filename, context.readStdin);
   const sources = files.map(({ name, octets }) => ({ name, text: octets }));
   const result = new CompileJobs().run([], { upsert: sources, prune: true });
-  const problems = result.ok ? [] : result.problems;
-  const resources = result.ok ? result.changes.length : 0;
-  const valid = result.ok && (options.strict !== true || result.warnings.length === 0);
+  const mesh = parseObjects(sources);
+  const problems = [...(result.ok ? [] : result.problems), ...mesh.problems];
+  const resources = (result.ok ? result.changes.length : 0) + mesh.objects.length;
+  const valid = problems.length === 0 && (options.strict !== true || result.warnings.length === 0);
   for (const warning of result.warnings) context.stderr.write(`warning: ${formatProblem(warning)}\n`);
   for (const problem of problems) context.stderr.write(`${formatProblem(problem)}\n`);
   print(context, options.output, { valid, resources, problems, warnings: result.warnings }, () => {

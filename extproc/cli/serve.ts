@@ -1,11 +1,13 @@
 /**
  * `dnspolicy serve`: opens the policy's source, starts the service, and stops both when asked to.
  */
+import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { type DestinationStream, pino } from "pino";
 import type { Compiler } from "../compile/compiler.ts";
 import { startCompiler } from "../compile/compiler.ts";
 import { decide } from "../decide/decide.ts";
+import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import { formatProblem } from "../resources/problem.ts";
 import { formatEndpoint } from "../server/endpoint.ts";
 import type { Logger } from "../server/logger.ts";
@@ -30,11 +32,13 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   const stopped = new Promise<string>((resolve) => context.onStop(resolve));
   const compiler = startCompiler();
   let source: PolicyStore | WatchedDirectory | undefined;
+  let mesh: MeshSource | undefined;
   let audit: AuditFile | undefined;
   try {
     const opened = await openSource(options, compiler, context, logger);
     source = opened.source;
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
+    mesh = opened.mesh;
     const queryLog = openQueryLog(options.queryLog, context, logger);
     audit = await openAuditLog(options.auditLog, logger);
     context.onReopen(() => {
@@ -56,6 +60,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       returnMs: opened.isNew ? 0 : RETURN_MS,
       processMetrics: true,
       source,
+      mesh,
       decide,
       queryLog,
       audit,
@@ -73,6 +78,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     return ExitCode.OK;
   } finally {
     await source?.close();
+    await mesh?.close();
     await audit?.close();
     await compiler.close();
   }
@@ -80,6 +86,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
 
 interface OpenedSource {
   readonly source: PolicyStore | WatchedDirectory;
+  readonly mesh: MeshSource;
   /** Nobody obeys a policy of it yet. */
   readonly isNew: boolean;
 }
@@ -94,13 +101,23 @@ async function openSource(
     const onRefused = (problems: Parameters<typeof formatProblem>[0][]) => {
       logger.error({ problems: problems.map(formatProblem) }, "the directory's newer content is refused");
     };
-    const source = await watchDirectory({ directory, compiler, onRefused: (problems) => onRefused([...problems]) });
-    return { source, isNew: false };
+    const mesh = MeshSource.inMemory();
+    const source = await watchDirectory({
+      directory,
+      compiler,
+      mesh,
+      onRefused: (problems) => onRefused([...problems]),
+    });
+    return { source, mesh, isNew: false };
   }
   // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
   const firstSequence = Math.floor(context.clock.now());
+  const mesh = await MeshSource.open({
+    path: join(directory, "mesh", "objects.jsonl"),
+    read: (sources) => compiler.readObjects(sources),
+  });
   const source = await openStore({ directory, compiler, now: () => context.clock.now(), firstSequence });
-  return { source, isNew: source.current().sequence === firstSequence };
+  return { source, mesh, isNew: source.current().sequence === firstSequence };
 }
 
 async function openAuditLog(path: string | undefined, logger: Logger): Promise<AuditFile | undefined> {

@@ -3,6 +3,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { ObjectSource, ParsedObjects } from "../mesh/sources/parse-objects.ts";
 import type { Change, CompileResult, Source } from "./change.ts";
 import type { JobMessage } from "./worker.ts";
 
@@ -15,6 +16,8 @@ export interface Compiler {
   compile(base: readonly Source[], change?: Change, revision?: number): Promise<CompileResult>;
   /** Every rule of a set that speaks of the request's tenant. */
   consider(base: readonly Source[], request: TenantRequest): Promise<readonly ConsideredRule[]>;
+  /** Objects of the mesh out of the same texts; what is policy there is left to compile(). */
+  readObjects(sources: readonly ObjectSource[]): Promise<ParsedObjects>;
   close(): Promise<void>;
 }
 
@@ -59,6 +62,10 @@ class WorkerCompiler implements Compiler {
 
   consider(base: readonly Source[], request: TenantRequest): Promise<readonly ConsideredRule[]> {
     return this.#ask<readonly ConsideredRule[]>({ id: ++this.#lastId, base, request });
+  }
+
+  readObjects(objects: readonly ObjectSource[]): Promise<ParsedObjects> {
+    return this.#ask<ParsedObjects>({ id: ++this.#lastId, objects });
   }
 
   /** The thread answers each message with what its kind asks for. */

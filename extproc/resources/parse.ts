@@ -7,6 +7,7 @@ import { type Document, LineCounter, parseAllDocuments, parseDocument } from "ya
 import { type Lineage, readDocumentStart } from "./document-start.ts";
 import { explainIssue } from "./explain-issue.ts";
 import { fieldNames } from "./field-names.ts";
+import { isForeign } from "./foreign-kinds.ts";
 import { Origin } from "./origin.ts";
 import { describe, type Problem } from "./problem.ts";
 import { API_VERSION, type Kind, type Resource, SCHEMAS } from "./schema.ts";
@@ -15,7 +16,7 @@ import { API_VERSION, type Kind, type Resource, SCHEMAS } from "./schema.ts";
 const MAX_ALIASES = 100;
 
 /** One document gets so many problems told; finding the line of each costs a parse. */
-const MAX_PROBLEMS = 50;
+export const MAX_PROBLEMS = 50;
 
 export interface LocatedResource {
   readonly resource: Resource;
@@ -40,7 +41,8 @@ export function parseResources(text: string, source: string): ParsedText {
       continue;
     }
     const value = toValue(yaml);
-    if (value === null || value === undefined) continue;
+    // Objects of the mesh may stand in the same file, and are no part of the policy.
+    if (value === null || value === undefined || isForeign(value)) continue;
     const asked = withoutObserved(value);
     const origin = asked === value ? written : written.keeping(withoutObservedText(written.kept));
     const resource = readResource(asked, origin, problems);
@@ -49,14 +51,14 @@ export function parseResources(text: string, source: string): ParsedText {
   return { resources, problems };
 }
 
-interface ParsedDocument {
+export interface ParsedDocument {
   readonly yaml: Document.Parsed;
   readonly origin: Origin;
   readonly lineage: Lineage;
   readonly place: (offset: number) => Pick<Problem, "source" | "document" | "line">;
 }
 
-function* parseDocuments(text: string, source: string): Generator<ParsedDocument> {
+export function* parseDocuments(text: string, source: string): Generator<ParsedDocument> {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   if (!Array.isArray(parsed)) return;
@@ -77,7 +79,7 @@ function* parseDocuments(text: string, source: string): Generator<ParsedDocument
 }
 
 /** What an alias bomb would expand to is no value: an error text, which no resource is. */
-function toValue(yaml: Document.Parsed): unknown {
+export function toValue(yaml: Document.Parsed): unknown {
   try {
     return yaml.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {

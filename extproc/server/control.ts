@@ -4,6 +4,9 @@
 import type { Change } from "../compile/change.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
+import { type ListedObject, type MeshSource, toListed } from "../mesh/sources/mesh-source.ts";
+import { parsePath } from "../mesh/sources/object.ts";
+import type { ForeignKindName } from "../resources/foreign-kinds.ts";
 import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
 import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
 import type { Version } from "../store/version.ts";
@@ -13,6 +16,7 @@ import type { ClusterService } from "./clusters/cluster-service.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
 import type { Decide } from "./decisions/processor.ts";
 import type { Health } from "./health.ts";
+import { describeChanges, type MeshChange, readMeshChange } from "./mesh-change.ts";
 import { type ObservedResource, observe } from "./resource-status.ts";
 import type { Rollout } from "./rollout.ts";
 import type { WorkerRegistry, WorkerStatus } from "./sync/registry.ts";
@@ -52,7 +56,18 @@ export interface ControlDependencies {
   readonly clusters: ClusterService;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly mesh: MeshSource;
 }
+
+const NOTHING_SAID = {
+  kind: "applied",
+  changed: false,
+  changes: [],
+  differences: [],
+  warnings: [],
+  acknowledged: 0,
+  behind: [],
+} as const;
 
 export class Control {
   readonly #dependencies: ControlDependencies;
@@ -71,8 +86,10 @@ export class Control {
   }
 
   /** Resolved when every connected worker obeys it, or the time for that is up. */
-  apply(change: Change, options: ApplyOptions = {}): Promise<ApplyOutcome> {
-    return this.#change((store) => store.apply(change, options), options);
+  async apply(change: Change, options: ApplyOptions = {}): Promise<ApplyOutcome> {
+    const mesh = await readMeshChange(this.#dependencies.mesh, change);
+    if (mesh === undefined) return this.#change((store) => store.apply(change, options), options);
+    return this.#applyMesh(mesh, change.onlyTenant, options);
   }
 
   /** As apply(), of what an old version said. */
@@ -95,6 +112,18 @@ export class Control {
       envoys: clusters.envoys,
       timeOf: (sequence) => times.get(sequence) || undefined,
     });
+  }
+
+  /** Objects of the mesh of one kind, in the order of their names. */
+  objects(kind: ForeignKindName): readonly ListedObject[] {
+    const listed = [...this.#dependencies.mesh.objects.list(kind)].map((object) => toListed(object));
+    return listed.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  object(kind: ForeignKindName, path: string): ListedObject | undefined {
+    const { namespace, name } = parsePath(kind, path);
+    const object = this.#dependencies.mesh.objects.get(kind, namespace, name);
+    return object && toListed(object);
   }
 
   /** Newest first; undefined where somebody else keeps them. */
@@ -161,6 +190,30 @@ export class Control {
     const { acknowledged, behind } = await rollout.settled(version.sequence);
     metrics.applies.inc({ result: behind.length === 0 ? "applied" : "behind" });
     return { ...applied, acknowledged, behind, envoys: clusters.envoys };
+  }
+
+  /** Objects of the mesh, and what is said of the policy beside them: all of it, or nothing. */
+  async #applyMesh(asked: MeshChange, onlyTenant: string | undefined, options: ApplyOptions): Promise<ApplyOutcome> {
+    const { source, mesh, clusters } = this.#dependencies;
+    const { delta, problems, policy = {} } = asked;
+    const before = this.versions()?.[0];
+    if (before === undefined) return this.#change((store) => store.apply(policy, options), options);
+    if (problems.length > 0) return { kind: "invalid", before, problems, warnings: source.status().warnings };
+    if (onlyTenant !== undefined) {
+      const message = `expected DnsPolicies of tenant ${onlyTenant} alone, got objects of the mesh`;
+      const problem = { source: "request", document: 0, line: 0, path: "", message };
+      return { kind: "forbidden", before, problems: [problem], warnings: [] };
+    }
+    const { dryRun = false, ifVersions } = options;
+    // The policy is compiled only where something is said of it.
+    const done: ApplyOutcome =
+      asked.policy !== undefined || ifVersions !== undefined
+        ? await this.#change((store) => store.apply(policy, options), options)
+        : { ...NOTHING_SAID, before, version: before, dryRun, envoys: clusters.envoys };
+    if (done.kind !== "applied") return done;
+    const made = dryRun ? mesh.objects.diff(delta) : await mesh.apply(delta);
+    const changes = [...done.changes, ...describeChanges(delta, made)];
+    return { ...done, changed: done.changed || made.length > 0, changes };
   }
 
   drain(node?: string): number {

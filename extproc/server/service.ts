@@ -1,6 +1,7 @@
 /**
  * The policy service, put together: what main.ts starts, and tests too.
  */
+import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import type { PolicySource } from "../store/policy-source.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import type { QueryLog } from "../telemetry/query-log.ts";
@@ -37,6 +38,8 @@ export interface ServiceOptions {
   /** Figures of this Node process on /metrics. */
   readonly processMetrics?: boolean;
   readonly source: PolicySource;
+  /** Objects of the mesh; by default none, until they are pushed. */
+  readonly mesh?: MeshSource;
   readonly decide: Decide;
   readonly queryLog: QueryLog;
   /** Of the admin API. */
@@ -63,6 +66,7 @@ const SERVICES = [
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { source, clock, logger, queryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
+  const mesh = options.mesh ?? MeshSource.inMemory();
   const token = options.token === undefined ? undefined : new Token(options.token);
   const metrics = createMetrics({ process: options.processMetrics ?? false });
   const health = new Health(SERVICES);
@@ -109,6 +113,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clusters,
     health,
     metrics,
+    mesh,
   });
 
   const first = source.current();

@@ -20,6 +20,7 @@ import type { CompileResult } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { MeshSource } from "../mesh/sources/mesh-source.ts";
 import type { Problem } from "../resources/problem.ts";
 import { InForce } from "./in-force.ts";
 import type { PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
@@ -33,6 +34,8 @@ export interface WatchedDirectory extends PolicySource {
 export interface WatchOptions {
   readonly directory: string;
   readonly compiler: Compiler;
+  /** Takes the objects of the mesh that the directory has. */
+  readonly mesh?: MeshSource;
   /** Reads the directory anew this often, for file systems without notification; 5000 by default, 0 for never. */
   readonly rescanMs?: number;
   /** Called when newer content was refused; the reasons are in status(). */
@@ -159,6 +162,13 @@ class DirectoryWatch implements WatchedDirectory {
       this.#refuse("expected YAML files, got none");
       return;
     }
+    const { mesh, compiler } = this.#options;
+    const read = mesh && (await compiler.readObjects(content.sources));
+    if (read !== undefined && read.problems.length > 0) {
+      this.#judgedDigest = digest;
+      this.#report(read.problems);
+      return;
+    }
     const last = this.#inForce.snapshot;
     const result = await this.#compile(content, last);
     if (this.#closed) return;
@@ -175,6 +185,7 @@ class DirectoryWatch implements WatchedDirectory {
     }
     this.#judgedDigest = digest;
     this.#problems = [];
+    if (read !== undefined) await mesh?.apply({ set: read.objects, replace: true });
     if (last?.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
     else this.#inForce.swap(loadSnapshot(result.policy, sequence), result.text, result.warnings);
   }

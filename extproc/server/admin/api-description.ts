@@ -37,7 +37,13 @@ const line = { type: "string", maxLength: 1000 };
 
 export const PARAMETERS = {
   kind: { in: "path", name: "kind", description: "As DnsPolicy", schema: { type: "string" }, required: true },
-  name: { in: "path", name: "name", description: "metadata.name", schema: { type: "string" }, required: true },
+  name: {
+    in: "path",
+    name: "name",
+    description: "metadata.name; of an object of the mesh, NAMESPACE/NAME",
+    schema: { type: "string" },
+    required: true,
+  },
   version: {
     in: "path",
     name: "version",
@@ -57,6 +63,12 @@ export const PARAMETERS = {
     name: "prune",
     description: "They become the whole set: whatever else there is, is deleted",
     schema: flag,
+  },
+  ofKind: {
+    in: "query",
+    name: "kind",
+    description: "Only resources of this kind; objects of the mesh (Service, Pod, ...) are listed by their kind alone",
+    schema: { type: "string" },
   },
   dryRun: { in: "query", name: "dryRun", description: "Only says what would change, as diffs", schema: flag },
   reason: { in: "query", name: "reason", description: "Why, for the history and the audit log", schema: line },
@@ -117,6 +129,7 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
   "GET /v1/resources": {
     id: "listResources",
     summary: "The resources in force: as they were written, or as JSON with what became of them",
+    parameters: ["ofKind"],
     replies: {
       200: { description: "All of them", text: "application/yaml", json: "Resources", tagged: true },
     },

@@ -1,10 +1,18 @@
 /**
  * /v1/resources: the policy set, looked at and changed.
  */
+import type { ListedObject } from "../../mesh/sources/mesh-source.ts";
+import { type ForeignKindName, isForeignKind } from "../../resources/foreign-kinds.ts";
+import type { ObservedResource } from "../resource-status.ts";
 import { readSources } from "./body.ts";
 import { limitOf, readApplyOptions, reply } from "./change.ts";
 import { type AdminRequest, acceptsType, entityTag, type Reply, readFlag } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
+
+/** Objects of the mesh are others': nothing is said of them here. */
+function observeObject({ kind, name, text }: ListedObject): ObservedResource {
+  return { kind, name, text, generation: 1, revision: 0, status: { observedGeneration: 1, conditions: [] } };
+}
 
 const YAML = "application/yaml; charset=utf-8";
 
@@ -24,8 +32,11 @@ export async function deleteResource(request: AdminRequest): Promise<Reply> {
 }
 
 /** As YAML, what was written; as JSON, what became of it, too. */
-export function listResources({ control, message }: AdminRequest): Reply {
-  const resources = control.resources();
+export function listResources({ control, message, query }: AdminRequest): Reply {
+  const kind = query.get("kind");
+  const resources = isForeignKind(kind ?? "")
+    ? control.objects(kind as ForeignKindName).map(observeObject)
+    : control.resources().filter((resource) => kind === null || resource.kind === kind);
   const headers = entityTag(control.stored);
   if (acceptsType(message, "application/json")) {
     return { status: 200, body: { sequence: control.stored, resources }, headers };
@@ -35,7 +46,9 @@ export function listResources({ control, message }: AdminRequest): Reply {
 
 export function getResource({ control, variables, message }: AdminRequest): Reply {
   const [kind = "", name = ""] = variables;
-  const resource = control.resources().find((one) => one.kind === kind && one.name === name);
+  const resource = isForeignKind(kind)
+    ? [control.object(kind, name)].flatMap((object) => (object === undefined ? [] : [observeObject(object)]))[0]
+    : control.resources().find((one) => one.kind === kind && one.name === name);
   if (resource === undefined) throw new HttpError(404, `expected a resource in force, got ${kind}/${name}`);
   const headers = entityTag(control.stored);
   if (acceptsType(message, "application/json")) return { status: 200, body: resource, headers };

@@ -4,6 +4,7 @@
 import type { Compiler } from "../../../extproc/compile/compiler.ts";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
 import { considerRules } from "../../../extproc/explain/rules.ts";
+import { parseObjects } from "../../../extproc/mesh/sources/parse-objects.ts";
 import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
 import type { FakeClock } from "./fake-clock.ts";
 
@@ -19,6 +20,7 @@ export function compileAtOnce(): Compiler {
   return {
     compile: async (base, change, revision) => jobs.run(base, change, revision),
     consider: async (base, request) => considerRules(jobs.read(base), request),
+    readObjects: async (sources) => parseObjects(sources),
     close: async () => {},
   };
 }

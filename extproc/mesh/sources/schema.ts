@@ -1,0 +1,289 @@
+/**
+ * The fields that we use of objects of the mesh, in their owners' formats (Kubernetes v1, discovery.k8s.io/v1, Istio's
+ * networking.istio.io). What else an object has is others' business and left out; what is here is checked.
+ */
+import { isIP } from "node:net";
+import { z } from "zod";
+import { NameSyntaxError, parseName, parsePattern } from "../../resources/name-pattern.ts";
+import { parseAddress } from "../../resources/network.ts";
+import { describe } from "../../resources/problem.ts";
+
+/** Kubernetes and Istio write what is not there as null, too. */
+function optional<S extends z.ZodType>(schema: S) {
+  return schema.nullish().transform((value) => value ?? undefined) as unknown as z.ZodType<
+    z.output<S> | undefined,
+    z.input<S> | null | undefined
+  >;
+}
+
+function list<S extends z.ZodType>(item: S) {
+  return z
+    .array(item)
+    .nullish()
+    .transform((value) => value ?? []) as unknown as z.ZodType<z.output<S>[], z.input<S>[] | null | undefined>;
+}
+
+/** Checked, and kept as it was written. */
+function checked(check: (text: string) => string | undefined) {
+  return z.string().superRefine((text, context) => {
+    const expected = check(text);
+    if (expected !== undefined)
+      context.addIssue({ code: "custom", message: `expected ${expected}, got ${describe(text)}` });
+  });
+}
+
+function nameChecked(check: (text: string) => void) {
+  return z.string().superRefine((text, context) => {
+    try {
+      check(text);
+    } catch (error) {
+      if (!(error instanceof NameSyntaxError)) throw error;
+      context.addIssue({ code: "custom", message: `expected ${error.message}, in ${describe(text)}` });
+    }
+  });
+}
+
+const label = checked((text) =>
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)
+    ? undefined
+    : "1 to 63 lower-case letters, digits and dashes, first and last a letter or digit",
+);
+const objectName = checked((text) =>
+  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text)
+    ? undefined
+    : "1 to 253 lower-case letters, digits, dashes and dots, first and last a letter or digit",
+);
+const address = checked((text) => (isIP(text) === 0 ? "an IPv4 or IPv6 address" : undefined));
+const clusterIP = checked((text) =>
+  text === "" || text === "None" || isIP(text) !== 0 ? undefined : "an address, None, or an empty text",
+);
+/** One name, as an alias has it. */
+const hostName = nameChecked((text) => {
+  if (text.startsWith("*")) throw new NameSyntaxError("one name, got a wildcard");
+  if (parseName(text).labels.length === 0) throw new NameSyntaxError("a name, got the root");
+});
+/** A name, or every name below one. */
+const host = nameChecked((text) => {
+  const pattern = parsePattern(text);
+  if (pattern.labels.length === 0) throw new NameSyntaxError("a name, or *. and one, got neither");
+});
+/** Of a ServiceEntry: an address, or a network, which is no address that a name could have. */
+const hostAddress = checked((text) => {
+  const [base = "", length, ...more] = text.split("/");
+  const bits = isIP(base) === 4 ? 32 : isIP(base) === 6 ? 128 : 0;
+  if (bits === 0 || more.length > 0) return "an address, or one with a prefix length";
+  if (length !== undefined && !(/^\d{1,3}$/.test(length) && Number(length) <= bits))
+    return `a prefix length of 0 to ${bits}`;
+  return undefined;
+});
+const portNumber = z.int().min(1).max(65_535);
+/** `_name` of an SRV record: IANA_SVC_NAME, or what Istio allows. */
+const portName = checked((text) =>
+  text === "" || /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(text)
+    ? undefined
+    : "letters, digits and dashes, as http-web",
+);
+const labels = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((value) => value ?? {}) as unknown as z.ZodType<
+  Record<string, string>,
+  Record<string, string> | null | undefined
+>;
+/** A network endpoint of Istio's: an address, a name, or the path of a socket. */
+const endpointAddress = checked((text) => {
+  if (text === "" || text.startsWith("unix://")) return undefined;
+  if (isIP(text) !== 0) return undefined;
+  try {
+    parseName(text);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof NameSyntaxError)) throw error;
+    return `an address, or ${error.message}`;
+  }
+});
+
+/** Annotations that mean something to us. */
+const annotations = z
+  .object({
+    "dns.mesh/ttl": z.string().optional(),
+    "networking.istio.io/exportTo": z.string().optional(),
+  })
+  .nullish()
+  .transform((value) => value ?? {}) as unknown as z.ZodType<
+  { "dns.mesh/ttl"?: string; "networking.istio.io/exportTo"?: string },
+  object | null | undefined
+>;
+
+const metaFields = {
+  labels,
+  annotations,
+  creationTimestamp: optional(z.string()),
+  deletionTimestamp: optional(z.string()),
+};
+
+/** Without a namespace, an object is in `default`, as kubectl has it. */
+const namespace = label.nullish().transform((value) => value ?? "default") as unknown as z.ZodType<
+  string,
+  string | null | undefined
+>;
+const namespacedMeta = z.object({ name: objectName, namespace, ...metaFields });
+/** Names of services become labels. */
+const serviceMeta = z.object({ name: label, namespace, ...metaFields });
+const clusterMeta = z.object({ name: objectName, ...metaFields });
+
+const protocol = z
+  .enum(["TCP", "UDP", "SCTP"])
+  .nullish()
+  .transform((value) => value ?? "TCP") as unknown as z.ZodType<"TCP" | "UDP" | "SCTP", string | null | undefined>;
+
+const head = { apiVersion: z.string(), kind: z.string() };
+
+export const namespaceSchema = z.object({ ...head, metadata: clusterMeta });
+
+export const nodeSchema = z.object({ ...head, metadata: clusterMeta });
+
+export const podSchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: optional(
+    z.object({
+      hostNetwork: optional(z.boolean()),
+      nodeName: optional(z.string()),
+      hostname: optional(label),
+      subdomain: optional(label),
+      serviceAccountName: optional(z.string()),
+    }),
+  ),
+  status: optional(
+    z.object({
+      phase: optional(z.enum(["Pending", "Running", "Succeeded", "Failed", "Unknown"])),
+      podIP: optional(checked((text) => (text === "" || isIP(text) !== 0 ? undefined : "an IPv4 or IPv6 address"))),
+      podIPs: list(z.object({ ip: address })),
+      conditions: list(z.object({ type: z.string(), status: z.string() })),
+    }),
+  ),
+});
+
+export const serviceSchema = z
+  .object({
+    ...head,
+    metadata: serviceMeta,
+    spec: z.object({
+      type: optional(z.enum(["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"])),
+      clusterIP: optional(clusterIP),
+      clusterIPs: list(clusterIP),
+      externalName: optional(hostName),
+      publishNotReadyAddresses: optional(z.boolean()),
+      ports: list(z.object({ name: optional(portName), port: portNumber, protocol })),
+    }),
+  })
+  .superRefine(({ spec }, context) => {
+    if (spec.type === "ExternalName" && spec.externalName === undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["spec", "externalName"],
+        message: "expected a name with type ExternalName, got nothing",
+      });
+    }
+  });
+
+export const endpointSliceSchema = z
+  .object({
+    ...head,
+    metadata: namespacedMeta,
+    addressType: z.enum(["IPv4", "IPv6", "FQDN"]),
+    endpoints: list(
+      z.object({
+        addresses: list(z.string()),
+        conditions: optional(
+          z.object({
+            ready: optional(z.boolean()),
+            serving: optional(z.boolean()),
+            terminating: optional(z.boolean()),
+          }),
+        ),
+        hostname: optional(label),
+        nodeName: optional(z.string()),
+        zone: optional(z.string()),
+      }),
+    ),
+    ports: list(z.object({ name: optional(portName), port: optional(portNumber), protocol })),
+  })
+  .superRefine(({ addressType, endpoints }, context) => {
+    if (addressType === "FQDN") return;
+    const version = addressType === "IPv4" ? 4 : 6;
+    for (const [index, { addresses }] of endpoints.entries()) {
+      for (const [place, text] of addresses.entries()) {
+        if (isIP(text) === version) continue;
+        context.addIssue({
+          code: "custom",
+          path: ["endpoints", index, "addresses", place],
+          message: `expected an ${addressType} address, got ${describe(text)}`,
+        });
+      }
+    }
+  });
+
+const workload = {
+  address: optional(endpointAddress),
+  ports: z
+    .record(z.string(), portNumber)
+    .nullish()
+    .transform((value) => value ?? {}) as unknown as z.ZodType<
+    Record<string, number>,
+    Record<string, number> | null | undefined
+  >,
+  labels,
+  locality: optional(z.string()),
+  serviceAccount: optional(z.string()),
+};
+
+export const serviceEntrySchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: z.object({
+    hosts: z.array(host).min(1),
+    addresses: list(hostAddress),
+    ports: list(
+      z.object({
+        number: portNumber,
+        name: optional(portName),
+        protocol: optional(z.string()),
+        targetPort: optional(z.int().min(0).max(65_535)),
+      }),
+    ),
+    resolution: optional(z.enum(["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"])),
+    endpoints: list(z.object(workload)),
+    exportTo: list(z.string()),
+    workloadSelector: optional(z.object({ labels })),
+  }),
+  status: optional(z.object({ addresses: list(z.object({ value: address, host: optional(z.string()) })) })),
+});
+
+export const workloadEntrySchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: z.object(workload),
+});
+
+export const OBJECT_SCHEMAS = {
+  EndpointSlice: endpointSliceSchema,
+  Namespace: namespaceSchema,
+  Node: nodeSchema,
+  Pod: podSchema,
+  Service: serviceSchema,
+  ServiceEntry: serviceEntrySchema,
+  WorkloadEntry: workloadEntrySchema,
+} as const;
+
+export type ObjectKind = keyof typeof OBJECT_SCHEMAS;
+/** An object in its owner's format, with the fields that are used, and no others. */
+export type ObjectValue<K extends ObjectKind = ObjectKind> = z.output<(typeof OBJECT_SCHEMAS)[K]>;
+
+/** Octets of an address that a schema has let through. */
+export function toOctets(text: string): Uint8Array {
+  const octets = parseAddress(text);
+  if (typeof octets === "string") throw new Error(`expected a checked address, got ${text}`);
+  return octets;
+}

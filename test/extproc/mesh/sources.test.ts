@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MeshSource, toListed } from "../../../extproc/mesh/sources/mesh-source.ts";
+import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
+import { type WorkloadChanges, workloadsOf } from "../../../extproc/mesh/sources/workloads.ts";
+import { objectsOf, problemsOf } from "./objects.ts";
+
+const POD = `
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-0
+  namespace: prod
+  uid: 7c1f8a8e-0000-0000-0000-000000000000
+  labels: { app: web }
+  managedFields: [{ manager: kubelet, operation: Update }]
+spec:
+  nodeName: node-1
+  containers: [{ name: main, image: web }]
+status:
+  phase: Running
+  podIP: 10.0.0.7
+  podIPs: [{ ip: 10.0.0.7 }, { ip: "fd00::0:7" }]
+  hostIP: 192.0.2.1
+`;
+
+const NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: { name: prod, labels: { tier: gold } }\n";
+
+describe("objects of the mesh", () => {
+  it("keeps the fields that are used, and leaves the others out", () => {
+    const [pod] = objectsOf(POD);
+    assert.ok(pod?.kind === "Pod");
+    const { text } = toListed(pod);
+    assert.match(text, /podIP: 10\.0\.0\.7/);
+    assert.doesNotMatch(text, /managedFields|containers|hostIP|uid/);
+    // What is listed can be applied again, and says the same.
+    assert.deepEqual(objectsOf(text), [pod]);
+  });
+
+  it("says where a host has a character that only looks like a hyphen", () => {
+    const entry = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: db }
+spec:
+  hosts:
+    - good.example.com
+    - my\u2013db.example.com
+  resolution: DNS
+`;
+    const [problem] = problemsOf(entry);
+    assert.match(
+      problem ?? "",
+      /^test: document 1, line 7, spec\.hosts\[1\]: expected ASCII, got U\+2013 at character 3/,
+    );
+    assert.match(problem ?? "", /a dash that only looks like "-"/);
+  });
+
+  it("is strict about what is used", () => {
+    const service = (spec: string) => `apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: ${spec}\n`;
+    const cases: [string, RegExp][] = [
+      [
+        service("{ clusterIP: 10.0.0 }"),
+        /spec\.clusterIP: expected an address, None, or an empty text, got "10\.0\.0"/,
+      ],
+      [service("{ type: ExternalName }"), /spec\.externalName: expected a name with type ExternalName, got nothing/],
+      [service('{ ports: [{ port: "80" }] }'), /spec\.ports\[0\]\.port: expected a number, got "80"/],
+      [service("{ type: Clusterip }"), /spec\.type: expected one of ClusterIP, .* got "Clusterip"/],
+      ["apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }", /kind: expected one of Namespace, .* got "ConfigMap"/],
+      [
+        "apiVersion: v1\nkind: EndpointSlice\nmetadata: { name: a }",
+        /apiVersion: expected discovery\.k8s\.io\/v1 with/,
+      ],
+      [
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: a }\naddressType: IPv4\nendpoints: [{ addresses: ['fd00::1'] }]",
+        /endpoints\[0\]\.addresses\[0\]: expected an IPv4 address, got "fd00::1"/,
+      ],
+      [`${NAMESPACE}---\n${NAMESPACE}`, /document 2.*expected each object once, got Namespace\/prod again/],
+    ];
+    for (const [text, expected] of cases) assert.match(problemsOf(text).join("\n"), expected);
+  });
+
+  it("takes apart what kubectl prints of several objects", () => {
+    const items = [POD, NAMESPACE].map((text) => `- ${text.trim().replaceAll("\n", "\n  ")}`).join("\n");
+    const objects = objectsOf(`apiVersion: v1\nkind: List\nitems:\n${items}\n`);
+    assert.deepEqual(
+      objects.map(({ kind, namespace, name }) => [kind, namespace, name]),
+      [
+        ["Pod", "prod", "web-0"],
+        ["Namespace", "", "prod"],
+      ],
+    );
+    const bad = problemsOf(`apiVersion: v1\nkind: PodList\nitems:\n  - metadata: { name: A }\n`);
+    assert.match(bad[0] ?? "", /line 4, items\[0\]\.metadata\.name: expected 1 to 253/);
+  });
+
+  it("tells changes alone, each with what was before", () => {
+    const store = new ObjectStore();
+    const heard: string[] = [];
+    store.onChange((changes) => {
+      heard.push(changes.map(({ key, before, after }) => `${key.kind} ${!!before} ${!!after}`).join(","));
+    });
+    store.apply({ set: objectsOf(POD) });
+    store.apply({ set: objectsOf(POD) });
+    store.apply({ set: objectsOf(NAMESPACE), replace: true });
+    store.apply({ delete: [{ kind: "Pod", namespace: "prod", name: "web-0" }] });
+    assert.deepEqual(heard, ["Pod false true", "Namespace false true,Pod true false"]);
+  });
+
+  it("gives tenants' matching pods and namespaces", () => {
+    const store = new ObjectStore();
+    const workloads = workloadsOf(store);
+    const heard: WorkloadChanges[] = [];
+    workloads.onChange((changes) => heard.push(changes));
+    store.apply({ set: [...objectsOf(POD), ...objectsOf(NAMESPACE)] });
+    const web = { namespace: "prod", name: "web-0", labels: { app: "web" }, hostNetwork: false };
+    assert.deepEqual([...workloads.pods()], [{ ...web, addresses: ["10.0.0.7", "fd00::7"] }]);
+    assert.deepEqual(workloads.namespace("prod")?.labels, { "kubernetes.io/metadata.name": "prod", tier: "gold" });
+    // A pod that has ended keeps its address in its status, which another may have by now.
+    store.apply({ set: objectsOf(POD.replace("Running", "Succeeded")) });
+    assert.deepEqual(heard[1]?.pods[0]?.after?.addresses, []);
+    // Nothing that matters here has changed.
+    store.apply({ set: objectsOf(POD.replace("Running", "Failed").replace("node-1", "node-2")) });
+    assert.equal(heard.length, 2);
+  });
+
+  it("keeps objects over a restart, and over a kill in the middle of a line", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "dnspolicy-mesh-"));
+    const path = join(folder, "mesh", "objects.jsonl");
+    try {
+      const first = await MeshSource.open({ path });
+      await first.apply({ set: [...objectsOf(POD), ...objectsOf(NAMESPACE)] });
+      await first.apply({ delete: [{ kind: "Namespace", namespace: "", name: "prod" }] });
+      await first.close();
+      await appendFile(path, '{"set":{"kind":"Na');
+      const second = await MeshSource.open({ path });
+      assert.deepEqual([...second.objects.all()], objectsOf(POD));
+      await second.apply({ set: objectsOf(NAMESPACE) });
+      await second.close();
+      const third = await MeshSource.open({ path });
+      assert.equal(third.objects.size, 2);
+      await third.close();
+      assert.equal((await readFile(path, "utf8")).trim().split("\n").length, 4);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
