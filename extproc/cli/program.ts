@@ -15,6 +15,7 @@ import { runSchema, runValidate } from "./offline-commands.ts";
 import { OUTPUTS } from "./output.ts";
 import { serve } from "./serve.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
+import { runTest } from "./test-command.ts";
 
 /** Returns the exit code. */
 export async function run(context: Context): Promise<ExitCode> {
@@ -163,6 +164,11 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
     .option("-f, --filename <path>", "ask these files instead of a service; may be repeated", collect)
     .addOption(output())
     .action(async (options) => finish(await runExplain(context, options)));
+  add("test", "say whether cases come out as they are expected: of the service, or of files")
+    .requiredOption("-f, --filename <path>", "a file of cases, a directory of them, or -; may be repeated", collect)
+    .option("--against <path>", "policy files, instead of a service; may be repeated", collect)
+    .addOption(output(undefined, "how to print it; junit is for CI", ["junit"]))
+    .action(async (options) => finish(await runTest(context, options)));
   add("status", "say which policy is in force, and who obeys it")
     .addOption(output())
     .addOption(new Option("--json", "as JSON").hideHelp())
@@ -194,9 +200,9 @@ function addOfflineCommands(program: Command, context: Context, finish: (code: E
     .action((shell: string) => void context.stdout.write(completionScript(program, shell)));
 }
 
-/** `more` is a format that this command has beside the common ones, and its default. */
-function output(more?: string, description = "how to print it"): Option {
-  const choices = more === undefined ? OUTPUTS : [more, ...OUTPUTS];
+/** `more` is a format that this command has beside the common ones, and its default; `others` are no default. */
+function output(more?: string, description = "how to print it", others: readonly string[] = []): Option {
+  const choices = [...(more === undefined ? [] : [more]), ...OUTPUTS, ...others];
   return new Option("-o, --output <format>", description).choices(choices).default(more ?? "table");
 }
 

@@ -14,17 +14,19 @@ import type { NamePattern } from "../resources/name-pattern.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 
 /** What a rule has to do with the question. */
-export type Fate =
-  | "decides"
-  | "passes on" // a Pass: what follows in its tier is not asked
-  | "passed over" // it matches, after a Pass of its tier
-  | "shadowed" // it matches, after the one that decides
-  | "recorded" // mode Audit
-  | "by chance" // it decides some of such questions
-  | "puts off" // it delays the answer, and others decide
-  | "bounds TTLs" // of the answer, and others decide
-  | "disabled"
-  | "no match";
+export const FATES = [
+  "decides",
+  "passes on", // a Pass: what follows in its tier is not asked
+  "passed over", // it matches, after a Pass of its tier
+  "shadowed", // it matches, after the one that decides
+  "recorded", // mode Audit
+  "by chance", // it decides some of such questions
+  "puts off", // it delays the answer, and others decide
+  "bounds TTLs", // of the answer, and others decide
+  "disabled",
+  "no match",
+] as const;
+export type Fate = (typeof FATES)[number];
 
 export interface ConsideredRule {
   readonly kind: string;

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import type { Explanation } from "../../explain/explanation.ts";
+import { FATES } from "../../explain/rules.ts";
 import type { Problem } from "../../resources/problem.ts";
 import type { VersionContent } from "../../store/store.ts";
 import type { Version } from "../../store/version.ts";
@@ -169,18 +170,7 @@ const explanation = z.strictObject({
         tier: z.string(),
         priority: count,
         action: z.string().describe("As Deny"),
-        fate: z.enum([
-          "decides",
-          "passes on",
-          "passed over",
-          "shadowed",
-          "recorded",
-          "by chance",
-          "puts off",
-          "bounds TTLs",
-          "disabled",
-          "no match",
-        ]),
+        fate: z.enum(FATES),
         because: optional(z.enum(["names", "types", "client, transport or time"])),
       }),
     )
