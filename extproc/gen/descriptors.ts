@@ -50,7 +50,8 @@ export const descriptors: object = {
             "revision",
             "heartbeat",
             "report_ack",
-            "drain"
+            "drain",
+            "telemetry"
            ]
           }
          },
@@ -70,6 +71,10 @@ export const descriptors: object = {
           "drain": {
            "type": "Drain",
            "id": 4
+          },
+          "telemetry": {
+           "type": "Telemetry",
+           "id": 7
           }
          }
         },
@@ -235,6 +240,14 @@ export const descriptors: object = {
         "Drain": {
          "fields": {}
         },
+        "Telemetry": {
+         "fields": {
+          "all_events": {
+           "type": "bool",
+           "id": 1
+          }
+         }
+        },
         "Report": {
          "fields": {
           "number": {
@@ -242,9 +255,8 @@ export const descriptors: object = {
            "id": 1
           },
           "events": {
-           "rule": "repeated",
-           "type": "QueryEvent",
-           "id": 2
+           "type": "bytes",
+           "id": 7
           },
           "counters": {
            "rule": "repeated",
@@ -260,7 +272,13 @@ export const descriptors: object = {
            "type": "uint64",
            "id": 5
           }
-         }
+         },
+         "reserved": [
+          [
+           2,
+           2
+          ]
+         ]
         },
         "Outcome": {
          "values": {
@@ -278,6 +296,15 @@ export const descriptors: object = {
           "HIT": 1,
           "MISS": 2,
           "STALE": 3
+         }
+        },
+        "EventBatch": {
+         "fields": {
+          "events": {
+           "rule": "repeated",
+           "type": "QueryEvent",
+           "id": 1
+          }
          }
         },
         "QueryEvent": {
@@ -346,6 +373,18 @@ export const descriptors: object = {
            "rule": "repeated",
            "type": "Audit",
            "id": 16
+          },
+          "answers": {
+           "type": "bytes",
+           "id": 17
+          },
+          "upstream_us": {
+           "type": "uint32",
+           "id": 18
+          },
+          "logged": {
+           "type": "bool",
+           "id": 19
           }
          }
         },

@@ -11,11 +11,13 @@ import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
 import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
 import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Telemetry } from "../telemetry/questions.ts";
 import type { Clock } from "./clock.ts";
 import type { ClusterService } from "./clusters/cluster-service.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
 import type { Decide } from "./decisions/processor.ts";
 import type { Health } from "./health.ts";
+import type { Logger } from "./logger.ts";
 import { describeChanges, type MeshChange, readMeshChange } from "./mesh-change.ts";
 import { type ObservedResource, observe } from "./resource-status.ts";
 import type { Rollout } from "./rollout.ts";
@@ -57,6 +59,8 @@ export interface ControlDependencies {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly mesh: MeshSource;
+  readonly telemetry: Telemetry;
+  readonly logger: Logger;
 }
 
 const NOTHING_SAID = {
@@ -79,6 +83,14 @@ export class Control {
   /** Milliseconds of the wall clock. */
   get now(): number {
     return this.#dependencies.clock.now();
+  }
+
+  every(milliseconds: number, task: () => void): () => void {
+    return this.#dependencies.clock.every(milliseconds, task);
+  }
+
+  get telemetry(): Telemetry {
+    return this.#dependencies.telemetry;
   }
 
   get ready(): boolean {
@@ -222,7 +234,10 @@ export class Control {
 
   /** In the text format of Prometheus. */
   async metrics(): Promise<{ readonly type: string; readonly text: string }> {
-    const { metrics, registry, clusters } = this.#dependencies;
+    const { metrics, registry, clusters, telemetry, logger } = this.#dependencies;
+    await telemetry.ask("counts", {}).then(metrics.publish, (error: unknown) => {
+      logger.error({ err: error }, "telemetry does not answer: metrics of events are old");
+    });
     metrics.workers.set(registry.connected);
     metrics.workersBehind.set(registry.behind(this.sequence).length);
     metrics.envoys.set(clusters.envoys.length);

@@ -3,6 +3,7 @@
  */
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import type { PolicySource } from "../store/policy-source.ts";
+import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import type { QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
@@ -42,6 +43,8 @@ export interface ServiceOptions {
   readonly mesh?: MeshSource;
   readonly decide: Decide;
   readonly queryLog: QueryLog;
+  /** By default on this thread. */
+  readonly telemetry?: TelemetryRoom | undefined;
   /** Of the admin API. */
   readonly audit?: AuditLog | undefined;
   readonly clock: Clock;
@@ -72,7 +75,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const health = new Health(SERVICES);
   const registry = new WorkerRegistry({ lastGoodMs, now: () => clock.now() });
   const clusters = new ClusterService({ token, clock, logger, defaultCa });
-  const reports = new ReportQueue({ metrics, queryLog, later: options.later });
+  const telemetry = options.telemetry ?? new LocalTelemetry({ now: () => clock.now() });
+  const reports = new ReportQueue({ metrics, queryLog, telemetry, later: options.later });
   const sync = new SyncService({
     token,
     clock,
@@ -114,6 +118,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     health,
     metrics,
     mesh,
+    telemetry,
+    logger,
   });
 
   const first = source.current();
@@ -143,6 +149,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     stopSync();
     clusters.close();
     await ended;
+    await telemetry.close();
     await queryLog.close();
   };
   return { listen: grpc.endpoints, admin: admin.endpoints, control, close };

@@ -2,18 +2,39 @@
  * What /metrics shows. Every label is bounded: tenants in number, the others by what DNS and the protos know.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { BoundedLabels, TenantLabels } from "./bounded-labels.ts";
+import { BoundedLabels, OTHER, TenantLabels } from "./bounded-labels.ts";
 import { BucketHistogram } from "./bucket-histogram.ts";
+import { nameOf, RULE_ACTIONS } from "./names.ts";
 
 /** LATENCY_BOUNDS_US of sync.proto. */
 export const LATENCY_BOUNDS_US: readonly number[] = [
   100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
 ];
 
-/** Pairs of a policy and a rule that are counted one by one. */
-const MAX_AUDIT_RULES = 1000;
+/** Pairs of a policy and a rule, and upstreams, that are counted one by one. */
+const MAX_RULES = 1000;
+const MAX_UPSTREAMS = 200;
 
 const DECISION_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.2];
+
+/** What is counted by events: absolute figures, since the service runs. */
+export interface EventCounts {
+  readonly events: number;
+  readonly rules: readonly {
+    readonly tenant: string;
+    readonly policy: string;
+    readonly rule: string;
+    readonly hits: number;
+    /** By RuleAction of verdict.proto. */
+    readonly audits: readonly number[];
+  }[];
+  /** Buckets of LATENCY_BOUNDS_US, and one more. */
+  readonly upstreams: readonly {
+    readonly upstream: string;
+    readonly buckets: readonly number[];
+    readonly microseconds: number;
+  }[];
+}
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -23,7 +44,8 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
   if (process) collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const tenants = new TenantLabels();
-  const auditRules = new BoundedLabels(MAX_AUDIT_RULES);
+  const rules = new BoundedLabels(MAX_RULES);
+  const upstreams = new BoundedLabels(MAX_UPSTREAMS);
   const latency = new BucketHistogram({
     name: "dns_query_duration_seconds",
     help: "Time from reading a query to handing its answer to Envoy.",
@@ -31,10 +53,46 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     buckets: LATENCY_BOUNDS_US.map((microseconds) => microseconds / 1e6),
     registry,
   });
+  const upstreamLatency = new BucketHistogram({
+    name: "dns_upstream_duration_seconds",
+    help: "Time from a question that went out to the upstream's answer, by the events that workers could send.",
+    labelNames: ["upstream"] as const,
+    buckets: LATENCY_BOUNDS_US.map((microseconds) => microseconds / 1e6),
+    registry,
+  });
+  const ruleHits = new Counter({
+    name: "dns_rule_hits_total",
+    help: "Queries that a rule decided, by the events that workers could send.",
+    labelNames: ["tenant", "policy", "rule"] as const,
+    registers,
+  });
+  const auditHits = new Counter({
+    name: "dns_audit_hits_total",
+    help: "What rules in mode Audit would have done, by the events that workers could send.",
+    labelNames: ["tenant", "policy", "rule", "would"] as const,
+    registers,
+  });
+  const events = new Counter({ name: "dns_query_events_total", help: "Query events of workers.", registers });
+  const publish = (counts: EventCounts): void => {
+    for (const metric of [events, ruleHits, auditHits, upstreamLatency]) metric.reset();
+    events.inc(counts.events);
+    for (const row of counts.rules) {
+      const known = rules.bound(`${row.policy}/${row.rule}`) !== OTHER;
+      const { policy, rule } = known ? row : { policy: OTHER, rule: OTHER };
+      const labels = { tenant: tenants.label(row.tenant), policy, rule };
+      if (row.hits > 0) ruleHits.inc(labels, row.hits);
+      for (const [action, count] of row.audits.entries()) {
+        if (count > 0) auditHits.inc({ ...labels, would: nameOf(RULE_ACTIONS, action) }, count);
+      }
+    }
+    for (const { upstream, buckets, microseconds } of counts.upstreams) {
+      upstreamLatency.add({ upstream: upstreams.bound(upstream) }, buckets, microseconds / 1e6);
+    }
+  };
   return {
     registry,
+    publish,
     tenants,
-    auditRules,
     latency,
     queries: new Counter({
       name: "dns_queries_total",
@@ -46,12 +104,6 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       name: "dns_audited_queries_total",
       help: "Queries that rules in mode Audit have met: by whether one would have denied it.",
       labelNames: ["tenant", "audit"] as const,
-      registers,
-    }),
-    auditHits: new Counter({
-      name: "dns_audit_hits_total",
-      help: "What rules in mode Audit would have done, by the events that workers could send.",
-      labelNames: ["tenant", "policy", "rule", "would"] as const,
       registers,
     }),
     cache: new Counter({

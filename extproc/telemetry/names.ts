@@ -127,6 +127,11 @@ export function presentName(wire: Uint8Array): string {
   return text === "" ? "." : text;
 }
 
+/** The same of a name whose octets are characters, as keys of tables are. */
+export function presentLabels(octets: string): string {
+  return presentName(Buffer.from(octets, "latin1"));
+}
+
 function presentOctet(octet: number): string {
   if (octet === DOT || octet === BACKSLASH) return `\\${String.fromCharCode(octet)}`;
   if (octet > 0x20 && octet < 0x7f) return String.fromCharCode(octet);

@@ -1,5 +1,5 @@
 /**
- * One line of the query log: a QueryEvent in words.
+ * A QueryEvent in words: a line of the query log, and what is told of a query elsewhere.
  */
 import type { Audit__Output } from "../gen/types/dns/mesh/v1/Audit.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
@@ -15,11 +15,19 @@ import {
   TRANSPORTS,
   typeName,
 } from "./names.ts";
+import type { QueryRecord } from "./questions.ts";
 
-/** Without its final line feed. Fields that say nothing are left out. */
+type Loose<T> = { readonly [K in keyof T]: T[K] | undefined };
+
+/** Without its final line feed. */
 export function queryRecord(event: QueryEvent__Output): string {
+  return JSON.stringify(toQueryRecord(event));
+}
+
+/** Fields that say nothing are undefined, and are left out of JSON. */
+export function toQueryRecord(event: QueryEvent__Output): Loose<QueryRecord> {
   const policy = event.policy === "" ? undefined : event.policy;
-  return JSON.stringify({
+  return {
     time: isoTime(toNumber(event.time_us)),
     tenant: event.tenant,
     client: presentAddress(event.client),
@@ -35,8 +43,10 @@ export function queryRecord(event: QueryEvent__Output): string {
     cache: event.cache === 0 ? undefined : nameOf(CACHE_RESULTS, event.cache),
     revision: toNumber(event.revision),
     upstream: event.upstream === "" ? undefined : event.upstream,
+    upstream_us: event.upstream_us === 0 ? undefined : event.upstream_us,
+    answers: event.answers.length === 0 ? undefined : presentAddresses(event.answers),
     audit: event.audits.length === 0 ? undefined : event.audits.map(presentAudit),
-  });
+  };
 }
 
 /** What a rule in mode Audit would have done. */
@@ -44,11 +54,21 @@ function presentAudit({ policy, rule, action }: Audit__Output) {
   return { policy, rule, would: nameOf(RULE_ACTIONS, action) };
 }
 
+/** Each address after an octet that says how long it is. */
+export function presentAddresses(octets: Uint8Array): string[] {
+  const addresses: string[] = [];
+  for (let at = 0; at < octets.length; at += (octets[at] ?? 0) + 1) {
+    const address = presentAddress(octets.subarray(at + 1, at + 1 + (octets[at] ?? 0)));
+    if (address !== "") addresses.push(address);
+  }
+  return addresses;
+}
+
 /** The last moment that Date knows. */
 const MAX_TIME_US = 8.64e18;
 
 /** RFC 3339, to the microsecond. */
-function isoTime(microseconds: number): string {
+export function isoTime(microseconds: number): string {
   if (microseconds > MAX_TIME_US) return "";
   const milliseconds = Math.floor(microseconds / 1000);
   const rest = String(microseconds % 1000).padStart(3, "0");

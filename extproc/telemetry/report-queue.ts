@@ -1,19 +1,17 @@
 /**
- * Reports of workers into metrics and the query log, a little at a time: a decision that comes meanwhile does not
- * wait for more than one slice. A worker sends no more until its reports are counted, which bounds the queue.
+ * Reports of workers into metrics, a little at a time: a decision that comes meanwhile does not wait for more than one
+ * slice. Events go on to telemetry, which is another thread's. A worker sends no more until its reports are counted, which bounds the queue.
  */
 import type { LatencyCounter__Output } from "../gen/types/dns/mesh/v1/LatencyCounter.ts";
 import type { QueryCounter__Output } from "../gen/types/dns/mesh/v1/QueryCounter.ts";
-import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Report__Output } from "../gen/types/dns/mesh/v1/Report.ts";
 import { toNumber } from "../messages/long.ts";
-import { OTHER } from "./bounded-labels.ts";
+import type { TelemetryRoom } from "./local-telemetry.ts";
 import type { Metrics } from "./metrics.ts";
-import { AUDITED, CACHE_RESULTS, nameOf, OUTCOMES, RULE_ACTIONS, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
+import { AUDITED, CACHE_RESULTS, nameOf, OUTCOMES, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
 import type { QueryLog } from "./query-log.ts";
-import { queryRecord } from "./query-record.ts";
 
-/** Events and counters in one slice: about a millisecond. */
+/** Counters in one slice: about a millisecond. */
 const SLICE = 128;
 
 const CACHE_NONE = 0;
@@ -22,6 +20,7 @@ const UNTOUCHED = 0;
 export interface ReportQueueOptions {
   readonly metrics: Metrics;
   readonly queryLog: QueryLog;
+  readonly telemetry: Pick<TelemetryRoom, "take" | "lost">;
   /** Puts off a slice until other work has had its turn: setImmediate. */
   readonly later: (task: () => void) => void;
 }
@@ -53,9 +52,11 @@ export class ReportQueue {
   }
 
   *#process(report: Report__Output, done: () => void): Generator<void> {
-    const { metrics } = this.#options;
+    const { metrics, queryLog, telemetry } = this.#options;
+    const dropped = toNumber(report.dropped_events);
     metrics.reports.inc();
-    metrics.eventsDropped.inc(toNumber(report.dropped_events));
+    metrics.eventsDropped.inc(dropped);
+    if (dropped > 0) telemetry.lost(dropped);
     let count = 0;
     for (const counter of report.counters) {
       this.#count(counter);
@@ -65,11 +66,15 @@ export class ReportQueue {
       this.#measure(latency);
       if (++count % SLICE === 0) yield;
     }
-    for (const event of report.events) {
-      this.#log(event);
-      if (++count % SLICE === 0) yield;
+    if (report.events.length === 0) {
+      done();
+      return;
     }
-    done();
+    // The worker's credit is spent until its events are counted, too.
+    telemetry.take(report.events, (lines) => {
+      for (const line of lines) if (!queryLog.write(line)) metrics.queryLogDropped.inc();
+      done();
+    });
   }
 
   #count(counter: QueryCounter__Output): void {
@@ -90,16 +95,5 @@ export class ReportQueue {
     const { metrics } = this.#options;
     const labels = { tenant: metrics.tenants.label(tenant), transport: nameOf(TRANSPORTS, transport) };
     metrics.latency.add(labels, buckets.map(toNumber), toNumber(sum_us) / 1e6);
-  }
-
-  #log(event: QueryEvent__Output): void {
-    const { metrics, queryLog } = this.#options;
-    const tenant = metrics.tenants.label(event.tenant);
-    for (const audit of event.audits) {
-      const known = metrics.auditRules.bound(`${audit.policy}/${audit.rule}`) !== OTHER;
-      const { policy, rule } = known ? audit : { policy: OTHER, rule: OTHER };
-      metrics.auditHits.inc({ tenant, policy, rule, would: nameOf(RULE_ACTIONS, audit.action) });
-    }
-    if (!queryLog.write(queryRecord(event))) metrics.queryLogDropped.inc();
   }
 }

@@ -235,8 +235,7 @@ export class Sync {
     body.clear();
     body.number(1, this.reportNumber + 1);
     body.number(5, events.dropped);
-    memory.copy(body.at + body.length, events.batch.at, events.batch.length);
-    body.length += events.batch.length;
+    body.bytes(7, events.batch.at, events.batch.length);
     const complete = writeCounters(body);
     if (!this.send(3)) {
       this.close(now);

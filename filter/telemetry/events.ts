@@ -11,14 +11,14 @@ import { CacheResult, Outcome } from "./telemetry";
 import { tenant } from "./tenants";
 
 const BATCH: u32 = 60 * 1024;
-/** Field of Report. */
-const EVENTS: u32 = 2;
+/** Field of EventBatch. */
+const EVENTS: u32 = 1;
 
 const address: usize = memory.data(16);
 
 @final
 export class Events {
-  /** Events in wire format, as fields of a Report. */
+  /** An EventBatch. */
   readonly batch: ProtoWriter = new ProtoWriter(BATCH);
   dropped: u64 = 0;
 
@@ -72,6 +72,7 @@ export class Events {
     out.number(13, cache);
     out.number(14, revision);
     out.bytes(15, upstream, upstreamLength);
+    out.number(19, 1);
     if (audited !== null) this.addAudits(audited, audits);
     if (target !== null) this.addAudits(target, targetAudits);
     out.endMessage(start);

@@ -20,13 +20,19 @@ interface Messages {
   verdict: protobuf.Type;
   fromWorker: protobuf.Type;
   toWorker: protobuf.Type;
+  batch: protobuf.Type;
 }
 
 function loadMessages(): Messages {
   const root = new protobuf.Root();
   root.loadSync(fileURLToPath(new URL("../../protos/sync.proto", import.meta.url)), { keepCase: true });
   const type = (name: string) => root.lookupType(`dns.mesh.v1.${name}`);
-  return { verdict: type("Verdict"), fromWorker: type("WorkerMessage"), toWorker: type("ServiceMessage") };
+  return {
+    verdict: type("Verdict"),
+    fromWorker: type("WorkerMessage"),
+    toWorker: type("ServiceMessage"),
+    batch: type("EventBatch"),
+  };
 }
 
 interface WireEvent {
@@ -40,6 +46,7 @@ interface WireEvent {
   rcode: number;
   ede: number;
   cache: string;
+  logged: boolean;
   audits: { policy: string; rule: string; action: string }[];
 }
 
@@ -116,9 +123,19 @@ export class FakePolicy {
     if (read.message === "hello") this.#sendRevision(stream);
     else if (read.message === "ack") this.acknowledged = Math.max(this.acknowledged, read.ack.sequence);
     else if (read.message === "report") {
-      this.#events.push(...(read.report.events as WireEvent[]).map(readEvent));
+      this.#events.push(
+        ...this.#readBatch(read.report.events as Uint8Array)
+          .filter(({ logged }) => logged)
+          .map(readEvent),
+      );
       this.#send(stream, { report_ack: { number: read.report.number } });
     }
+  }
+
+  #readBatch(octets: Uint8Array): WireEvent[] {
+    const { batch } = this.#messages;
+    const read = batch.toObject(batch.decode(octets), { longs: Number, enums: String, defaults: true, arrays: true });
+    return read.events as WireEvent[];
   }
 
   /** Virtual time has come to this. */

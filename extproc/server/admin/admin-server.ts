@@ -192,7 +192,14 @@ function isOpen(path: string): boolean {
   }
 }
 
-function send(response: ServerResponse, { status, body, type, headers = {} }: Reply): void {
+const ALWAYS = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
+
+function send(response: ServerResponse, { status, body, type, headers = {}, stream }: Reply): void {
+  if (stream !== undefined) {
+    response.writeHead(status, { ...headers, "content-type": type, ...ALWAYS });
+    stream(response);
+    return;
+  }
   const text = typeof body === "string" ? body : `${JSON.stringify(body, null, 2)}\n`;
   const contentType = type ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/json");
   // Node reads on and throws away what is left of a body: closing instead could cost the caller this reply.
@@ -200,8 +207,7 @@ function send(response: ServerResponse, { status, body, type, headers = {} }: Re
     ...headers,
     "content-type": contentType,
     "content-length": Buffer.byteLength(text),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
+    ...ALWAYS,
   });
   response.end(text);
 }

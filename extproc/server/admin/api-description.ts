@@ -2,6 +2,8 @@
  * What each operation of the admin API is for, takes and answers: the words of its OpenAPI description. Tests compare
  * it with the routes that there are, and with what they answer.
  */
+import { OUTCOMES } from "../../telemetry/names.ts";
+import { TOP_KINDS, WINDOWS } from "../../telemetry/questions.ts";
 import type { ReplySchema } from "./reply-schemas.ts";
 import type { Method } from "./routes.ts";
 
@@ -19,7 +21,7 @@ export interface ReplyDescription {
   readonly description: string;
   /** As application/json. */
   readonly json?: ReplySchema | "OpenApi";
-  readonly text?: "text/plain" | "application/yaml";
+  readonly text?: "text/plain" | "text/event-stream" | "application/yaml";
   /** The ETag header is the number of the version in force. */
   readonly tagged?: boolean;
 }
@@ -84,8 +86,47 @@ export const PARAMETERS = {
     description: 'Nothing is changed unless this version is in force, as "41"',
     schema: { type: "string" },
   },
+  window: {
+    in: "query",
+    name: "window",
+    description: "How far back from now",
+    schema: { type: "string", enum: [...WINDOWS], default: "15m" },
+  },
+  tenant: {
+    in: "query",
+    name: "tenant",
+    description: "Only queries of this tenant's clients; - is for clients that are no tenant's. An editor's is its own",
+    schema: { type: "string" },
+  },
+  top: {
+    in: "query",
+    name: "kind",
+    description: "The most frequent of what",
+    schema: { type: "string", enum: [...TOP_KINDS], default: "names" },
+  },
+  limit: { in: "query", name: "limit", description: "So many at most", schema: { type: "integer", minimum: 1 } },
+  verdict: {
+    in: "query",
+    name: "verdict",
+    description: "What became of the query",
+    schema: { type: "string", enum: [...OUTCOMES] },
+  },
+  queryName: {
+    in: "query",
+    name: "name",
+    description: "The name that was asked for, with * for any characters",
+    schema: line,
+  },
+  client: { in: "query", name: "client", description: "An address, or a network as 10.0.0.0/8", schema: line },
+  type: { in: "query", name: "type", description: "As AAAA", schema: line },
+  rule: { in: "query", name: "rule", description: "POLICY/RULE that decided, or POLICY", schema: line },
+  since: { in: "query", name: "since", description: "A time, or how long ago: 15m", schema: line },
+  until: { in: "query", name: "until", description: "A time, or how long ago", schema: line },
+  cursor: { in: "query", name: "cursor", description: "What the page before calls next", schema: line },
   node: { in: "query", name: "node", description: "Only the workers of this Envoy", schema: { type: "string" } },
 } as const satisfies Readonly<Record<string, ParameterDescription>>;
+
+const FILTER: readonly ParameterName[] = ["tenant", "verdict", "queryName", "client", "type", "rule"];
 
 export type ParameterName = keyof typeof PARAMETERS;
 
@@ -99,6 +140,12 @@ const CHANGE_REPLIES = {
   409: { description: "The policy is read from a directory, or the store has another writer", json: "Error" },
   412: { description: "Another version is in force", json: "Error", tagged: true },
 } as const satisfies OperationDescription["replies"];
+
+const BAD_QUESTION = {
+  400: { description: "Not what can be asked", json: "Error" },
+} as const satisfies OperationDescription["replies"];
+
+const NO_STORE = { 404: { description: "Past queries are not kept", json: "Error" } } as const;
 
 const NOT_FOUND = { 404: { description: "There is no such thing", json: "Error" } } as const;
 
@@ -200,6 +247,60 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
     id: "getStatus",
     summary: "Which policy is in force, and who obeys it",
     replies: { 200: { description: "The state of the service", json: "Status", tagged: true } },
+  },
+  "GET /v1/telemetry/overview": {
+    id: "getOverview",
+    summary: "What tenants' queries were and what became of them",
+    parameters: ["window", "tenant"],
+    replies: { 200: { description: "Sums", json: "Overview" }, ...BAD_QUESTION },
+  },
+  "GET /v1/telemetry/series": {
+    id: "getSeries",
+    summary: "The same over time, as columns",
+    parameters: ["window", "tenant", "limit"],
+    replies: { 200: { description: "Columns", json: "Series" }, ...BAD_QUESTION },
+  },
+  "GET /v1/telemetry/top": {
+    id: "getTop",
+    summary: "The names, denied names, or clients that are most frequent",
+    parameters: ["top", "window", "tenant", "limit"],
+    replies: { 200: { description: "Most frequent first", json: "Top" }, ...BAD_QUESTION },
+  },
+  "GET /v1/telemetry/tenants": {
+    id: "getTenantMap",
+    summary: "Who looks up whose names",
+    parameters: ["window", "tenant", "limit"],
+    replies: { 200: { description: "A graph", json: "TenantMap" }, ...BAD_QUESTION },
+  },
+  "GET /v1/telemetry/upstreams": {
+    id: "getUpstreams",
+    summary: "How upstreams answer",
+    parameters: ["window", "tenant"],
+    replies: { 200: { description: "Most queries first", json: "Upstreams" }, ...BAD_QUESTION },
+  },
+  "GET /v1/telemetry/rules": {
+    id: "getRules",
+    summary: "How often each rule decided a query since the service runs, and when it last did",
+    parameters: ["tenant"],
+    replies: { 200: { description: "Most hits first", json: "Rules" } },
+  },
+  "GET /v1/telemetry/events": {
+    id: "watchQueries",
+    summary: "Queries as they come: server-sent events `query`, each with a Query, and `lost`",
+    parameters: FILTER,
+    replies: { 200: { description: "For as long as you stay", text: "text/event-stream" }, ...BAD_QUESTION },
+  },
+  "GET /v1/telemetry/queries": {
+    id: "searchQueries",
+    summary: "Past queries, newest first",
+    parameters: [...FILTER, "since", "until", "limit", "cursor"],
+    replies: { 200: { description: "A page of them", json: "Queries" }, ...BAD_QUESTION, ...NO_STORE },
+  },
+  "DELETE /v1/telemetry/queries": {
+    id: "eraseQueries",
+    summary: "Erase past queries for good",
+    parameters: FILTER,
+    replies: { 200: { description: "They are gone", json: "Erased" }, ...BAD_QUESTION, ...NO_STORE },
   },
   "POST /v1/drain": {
     id: "drain",

@@ -1,7 +1,7 @@
 /**
  * One request of the admin API and its reply, without HTTP's framing.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ApplyOutcome, Control } from "../control.ts";
 import type { Caller } from "./caller.ts";
 import { HttpError } from "./http-error.ts";
@@ -12,6 +12,8 @@ export interface Reply {
   readonly body: string | object;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of the body: writes for as long as the caller stays. */
+  readonly stream?: (response: ServerResponse) => void;
 }
 
 export interface AdminRequest {

@@ -9,6 +9,7 @@ import type { VersionContent } from "../../store/store.ts";
 import type { Version } from "../../store/version.ts";
 import type { ObservedResource } from "../resource-status.ts";
 import type { ApplyDescription, StatusDescription, WorkerDescription } from "./status.ts";
+import { TELEMETRY_SCHEMAS } from "./telemetry-schemas.ts";
 
 const optional = z.exactOptional;
 const date = z.iso.datetime();
@@ -196,6 +197,7 @@ export const REPLY_SCHEMAS = {
     ...versionFields,
     resources: z.array(z.strictObject(resourceFields)),
   }) satisfies z.ZodType<Version & Pick<VersionContent, "resources">>,
+  ...TELEMETRY_SCHEMAS,
   Workers: z.strictObject({ sequence, workers: z.array(worker) }),
 } as const;
 

@@ -9,6 +9,7 @@ import { HttpError } from "./http-error.ts";
 import { describeApi } from "./openapi.ts";
 import { applyResources, deleteResource, getResource, listResources } from "./resources.ts";
 import { describeStatus, describeWorker } from "./status.ts";
+import { eraseQueries, events, overview, queries, rules, series, tenantMap, top, upstreams } from "./telemetry.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 
@@ -43,6 +44,17 @@ export const routes: readonly Route[] = [
   { path: "/v1/explain", methods: { POST: { role: "viewer", handler: explain } } },
   { path: "/v1/workers", methods: { GET: { role: "viewer", handler: workers } } },
   { path: "/v1/status", methods: { GET: { role: "viewer", handler: status } } },
+  { path: "/v1/telemetry/overview", methods: { GET: { role: "viewer", handler: overview } } },
+  { path: "/v1/telemetry/series", methods: { GET: { role: "viewer", handler: series } } },
+  { path: "/v1/telemetry/top", methods: { GET: { role: "viewer", handler: top } } },
+  { path: "/v1/telemetry/tenants", methods: { GET: { role: "viewer", handler: tenantMap } } },
+  { path: "/v1/telemetry/upstreams", methods: { GET: { role: "viewer", handler: upstreams } } },
+  { path: "/v1/telemetry/rules", methods: { GET: { role: "viewer", handler: rules } } },
+  { path: "/v1/telemetry/events", methods: { GET: { role: "viewer", handler: events } } },
+  {
+    path: "/v1/telemetry/queries",
+    methods: { GET: { role: "viewer", handler: queries }, DELETE: { role: "admin", handler: eraseQueries } },
+  },
   { path: "/v1/drain", methods: { POST: { role: "admin", handler: drain } } },
 ];
 

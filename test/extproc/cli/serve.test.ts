@@ -9,7 +9,7 @@ import { type Identity, makeCertificates, SERVER_NAME, type TestCertificates } f
 import { until } from "../server/harness.ts";
 import { EnvoyPeer, WorkerPeer } from "../server/peers.ts";
 import { POLICY, TENANT } from "../server/policies.ts";
-import { eventOf } from "../telemetry/events.ts";
+import { batchOf, eventOf } from "../telemetry/events.ts";
 import { Program, runCommand } from "./run-command.ts";
 
 const UP = "the policy service is up";
@@ -82,13 +82,13 @@ describe("dnspolicy serve", () => {
     const program = start("--store", path("store"), "--query-log", log);
     await program.said(UP);
     const worker = WorkerPeer.hello(grpc());
-    worker.report({ number: 1, events: [eventOf()] });
+    worker.report({ number: 1, events: batchOf(eventOf()) });
     await until(() => worker.reportAcks.length === 1, "the acknowledgement", 1e6);
     // SIGHUP flushes what came before it into the old file.
     await rename(log, `${log}.1`);
     program.kill("SIGHUP");
     await program.said("opened anew");
-    worker.report({ number: 2, events: [eventOf({ tenant: "backend" }), eventOf()] });
+    worker.report({ number: 2, events: batchOf(eventOf({ tenant: "backend" }), eventOf()) });
     await until(() => worker.reportAcks.length === 2, "the acknowledgement", 1e6);
     program.kill("SIGTERM");
     const { code, stderr } = await program.end();
@@ -110,7 +110,7 @@ describe("dnspolicy serve", () => {
     const program = start("--store", path("store"), "--query-log", "-");
     await program.said(UP);
     const worker = WorkerPeer.hello(grpc());
-    worker.report({ number: 1, events: [eventOf()] });
+    worker.report({ number: 1, events: batchOf(eventOf()) });
     await until(() => worker.reportAcks.length === 1, "the acknowledgement", 1e6);
     program.kill("SIGINT");
     const { code, stdout } = await program.end();

@@ -104,6 +104,19 @@ export class Harness {
       const call = request({ ...where, method, path, headers, agent: false }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        // A stream of events has no end.
+        if (response.headers["content-type"]?.startsWith("text/event-stream")) {
+          response.once("data", () => call.destroy());
+          response.on("error", () => {});
+          response.once("close", () =>
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: response.headers,
+              text: Buffer.concat(chunks).toString(),
+            }),
+          );
+          return;
+        }
         response.on("error", reject);
         response.on("end", () => {
           resolve({

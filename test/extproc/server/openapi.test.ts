@@ -3,7 +3,8 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { OPERATIONS } from "../../../extproc/server/admin/api-description.ts";
 import { describeApi } from "../../../extproc/server/admin/openapi.ts";
 import { routes } from "../../../extproc/server/admin/routes.ts";
-import { Harness, type HttpCall } from "./harness.ts";
+import { batchOf, eventOf } from "../telemetry/events.ts";
+import { Harness, type HttpCall, until } from "./harness.ts";
 import { WorkerPeer } from "./peers.ts";
 import { DENY_COM, TENANT, upstream } from "./policies.ts";
 
@@ -118,6 +119,23 @@ describe("the description of the admin API", () => {
       assert.equal(await ask("application/json", '{"client": "x", "nam": "a.com"}'), 400);
       assert.equal(await ask("application/json", "{"), 400);
       assert.equal(await ask("text/plain", "{}"), 415);
+      const events = batchOf(eventOf(), eventOf({ audits: [{ policy: "a", rule: "b", action: 1 }] }));
+      worker.report({ number: 1, events });
+      await until(() => worker.reportAcks.length > 0, "the report to be counted");
+      for (const view of ["overview", "series", "top", "tenants", "upstreams"]) {
+        const path = `/v1/telemetry/${view}`;
+        assert.equal(await call(path, { path }), 200);
+        assert.equal(await call(path, { path: `${path}?window=7d&tenant=frontend` }), 200);
+        assert.equal(await call(path, { path: `${path}?window=8d` }), 400);
+      }
+      for (const view of ["rules", "events"]) {
+        assert.equal(await call(`/v1/telemetry/${view}`, { path: `/v1/telemetry/${view}` }), 200);
+      }
+      const past = "/v1/telemetry/queries";
+      assert.equal(await call(past, { path: past }), 404);
+      assert.equal(await call(past, { path: `${past}?since=yesterday` }), 400);
+      assert.equal(await call(past, { method: "DELETE", path: past }), 400);
+      assert.equal(await call(past, { method: "DELETE", path: `${past}?tenant=frontend` }), 404);
       worker.cancel();
       assert.equal(await call("/v1/workers", { path: "/v1/workers" }), 200);
     } finally {

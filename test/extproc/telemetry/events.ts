@@ -1,7 +1,8 @@
 /**
  * Reports of workers, as they arrive: encoded and decoded.
  */
-import type { QueryEvent } from "../../../extproc/gen/types/dns/mesh/v1/QueryEvent.ts";
+import type { EventBatch, EventBatch__Output } from "../../../extproc/gen/types/dns/mesh/v1/EventBatch.ts";
+import type { QueryEvent, QueryEvent__Output } from "../../../extproc/gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Report, Report__Output } from "../../../extproc/gen/types/dns/mesh/v1/Report.ts";
 import { messageType } from "../../../extproc/messages/protos.ts";
 
@@ -9,6 +10,20 @@ const reportType = messageType<Report, Report__Output>("dns.mesh.v1.Report");
 
 export function reportOf(report: Report): Report__Output {
   return reportType.decode(reportType.encode(report));
+}
+
+const batchType = messageType<EventBatch, EventBatch__Output>("dns.mesh.v1.EventBatch");
+
+/** As a Report carries them. */
+export function batchOf(...events: QueryEvent[]): Buffer {
+  return batchType.encode({ events });
+}
+
+/** As the service reads it. */
+export function readEvent(event: QueryEvent): QueryEvent__Output {
+  const [read] = batchType.decode(batchOf(event)).events;
+  if (read === undefined) throw new Error("expected an event, got none");
+  return read;
 }
 
 export function eventOf(changes: QueryEvent = {}): QueryEvent {
@@ -27,6 +42,7 @@ export function eventOf(changes: QueryEvent = {}): QueryEvent {
     latency_us: 120,
     cache: 0,
     revision: 7,
+    logged: true,
     ...changes,
   };
 }

@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { Registry } from "prom-client";
 import { BucketHistogram } from "../../../extproc/telemetry/bucket-histogram.ts";
+import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
 import { createMetrics, LATENCY_BOUNDS_US } from "../../../extproc/telemetry/metrics.ts";
 import { presentAddress, presentName, rcodeLabel, typeLabel, typeName } from "../../../extproc/telemetry/names.ts";
 import { fileLog, noQueryLog, type QueryLog, StreamLog } from "../../../extproc/telemetry/query-log.ts";
 import { queryRecord } from "../../../extproc/telemetry/query-record.ts";
 import { ReportQueue } from "../../../extproc/telemetry/report-queue.ts";
-import { eventOf, reportOf } from "./events.ts";
+import { batchOf, eventOf, readEvent, reportOf } from "./events.ts";
 
 function wire(...labels: (string | Buffer)[]): Buffer {
   const parts = labels.map((label) => Buffer.from(label as string));
@@ -49,9 +50,7 @@ describe("names of DNS", () => {
 
 describe("the query log", () => {
   it("says a query in words", () => {
-    const [event] = reportOf({ events: [eventOf()] }).events;
-    assert.ok(event);
-    assert.deepEqual(JSON.parse(queryRecord(event)), {
+    assert.deepEqual(JSON.parse(queryRecord(readEvent(eventOf()))), {
       time: "2023-11-14T22:13:20.123456Z",
       tenant: "frontend",
       client: "127.0.1.1",
@@ -67,13 +66,10 @@ describe("the query log", () => {
       revision: 7,
     });
     const audits = [{ policy: "trial", rule: "no-ads", action: 1 as const }];
-    const [audited] = reportOf({ events: [eventOf({ audits })] }).events;
-    assert.ok(audited);
+    const audited = readEvent(eventOf({ audits }));
     assert.deepEqual(JSON.parse(queryRecord(audited)).audit, [{ policy: "trial", rule: "no-ads", would: "deny" }]);
     const hostile = eventOf({ qname: Buffer.from('\x04"\n,\xff\x00', "latin1"), time_us: "18446744073709551615" });
-    const [decoded] = reportOf({ events: [hostile] }).events;
-    assert.ok(decoded);
-    const line = queryRecord(decoded);
+    const line = queryRecord(readEvent(hostile));
     assert.doesNotMatch(line, /\n/);
     assert.equal(JSON.parse(line).qname, '"\\010,\\255.');
   });
@@ -154,23 +150,33 @@ describe("reports", () => {
   function setUp(queryLog: QueryLog = noQueryLog) {
     const metrics = createMetrics();
     const later: (() => void)[] = [];
-    const queue = new ReportQueue({ metrics, queryLog, later: (task) => void later.push(task) });
+    const telemetry = new LocalTelemetry({ now: () => 0 });
+    const queue = new ReportQueue({ metrics, queryLog, telemetry, later: (task) => void later.push(task) });
     const turn = () => later.shift()?.();
     const drain = () => {
       while (later.length > 0) turn();
     };
-    return { metrics, queue, later, turn, drain };
+    return { metrics, queue, telemetry, later, turn, drain };
   }
 
   it("become counters, histograms and lines", async () => {
     const lines: string[] = [];
-    const { metrics, queue, drain } = setUp({ ...noQueryLog, write: (line) => lines.push(line) > 0 });
+    const { metrics, queue, telemetry, drain } = setUp({ ...noQueryLog, write: (line) => lines.push(line) > 0 });
     const buckets = LATENCY_BOUNDS_US.map((_, index) => index).concat(5);
     let done = 0;
     const report = reportOf({
       number: 1,
       dropped_events: 3,
-      events: [eventOf(), eventOf({ rcode: 5, audits: [{ policy: "trial", rule: "no-ads", action: 1 }] })],
+      events: batchOf(
+        eventOf(),
+        eventOf({
+          rcode: 5,
+          audits: [{ policy: "trial", rule: "no-ads", action: 1 }],
+          upstream: "public",
+          upstream_us: 400,
+        }),
+        eventOf({ policy: "", outcome: 0, logged: false }),
+      ),
       counters: [
         { tenant: "frontend", transport: 0, qtype: 1, outcome: 0, rcode: 0, cache: 1, count: "5000000000", audited: 2 },
         { tenant: "", transport: 9 as 0, qtype: 4000, outcome: 3, rcode: 2, count: 2 },
@@ -181,6 +187,7 @@ describe("reports", () => {
     drain();
     assert.equal(done, 1);
     assert.equal(lines.length, 2);
+    metrics.publish(await telemetry.ask("counts", {}));
     const text = await metrics.registry.metrics();
     const expected = [
       'dns_queries_total{tenant="frontend",transport="udp",type="A",outcome="forwarded",rcode="NOERROR"} 5000000000',
@@ -188,6 +195,11 @@ describe("reports", () => {
       'dns_cache_total{tenant="frontend",result="hit"} 5000000000',
       'dns_audited_queries_total{tenant="frontend",audit="would_deny"} 5000000000',
       'dns_audit_hits_total{tenant="frontend",policy="trial",rule="no-ads",would="deny"} 1',
+      'dns_rule_hits_total{tenant="frontend",policy="no-com",rule="deny-com"} 2',
+      'dns_upstream_duration_seconds_bucket{le="0.0005",upstream="public"} 1',
+      'dns_upstream_duration_seconds_bucket{le="0.00025",upstream="public"} 0',
+      'dns_upstream_duration_seconds_sum{upstream="public"} 0.0004',
+      "dns_query_events_total 3",
       'dns_query_duration_seconds_bucket{le="0.00025",tenant="frontend",transport="doh3"} 1',
       'dns_query_duration_seconds_count{tenant="frontend",transport="doh3"} 110',
       'dns_query_duration_seconds_sum{tenant="frontend",transport="doh3"} 1.5',
@@ -198,7 +210,7 @@ describe("reports", () => {
 
   it("count lines that the log did not take", async () => {
     const { metrics, queue, drain } = setUp({ ...noQueryLog, write: () => false });
-    queue.push(reportOf({ events: [eventOf(), eventOf()] }), () => {});
+    queue.push(reportOf({ events: batchOf(eventOf(), eventOf()) }), () => {});
     drain();
     assert.match(await metrics.registry.metrics(), /^dns_query_log_dropped_total 2$/m);
   });
@@ -206,8 +218,8 @@ describe("reports", () => {
   it("are worked off a little at a time, and in order", () => {
     const { queue, turn } = setUp();
     const order: number[] = [];
-    const events = Array.from({ length: 500 }, () => eventOf());
-    queue.push(reportOf({ number: 1, events }), () => order.push(1));
+    const counters = Array.from({ length: 500 }, () => ({ tenant: "frontend", count: 1 }));
+    queue.push(reportOf({ number: 1, counters }), () => order.push(1));
     queue.push(reportOf({ number: 2 }), () => order.push(2));
     let turns = 0;
     while (order.length < 2) {

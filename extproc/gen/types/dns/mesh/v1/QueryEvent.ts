@@ -23,6 +23,9 @@ export interface QueryEvent {
   'revision'?: (number | string | Long);
   'upstream'?: (string);
   'audits'?: (_dns_mesh_v1_Audit)[];
+  'answers'?: (Buffer | Uint8Array | string);
+  'upstream_us'?: (number);
+  'logged'?: (boolean);
 }
 
 export interface QueryEvent__Output {
@@ -42,4 +45,7 @@ export interface QueryEvent__Output {
   'revision': (Long);
   'upstream': (string);
   'audits': (_dns_mesh_v1_Audit__Output)[];
+  'answers': (Buffer);
+  'upstream_us': (number);
+  'logged': (boolean);
 }

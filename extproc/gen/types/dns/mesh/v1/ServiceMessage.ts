@@ -4,13 +4,15 @@ import type { Revision as _dns_mesh_v1_Revision, Revision__Output as _dns_mesh_v
 import type { Heartbeat as _dns_mesh_v1_Heartbeat, Heartbeat__Output as _dns_mesh_v1_Heartbeat__Output } from '../../../dns/mesh/v1/Heartbeat.ts';
 import type { ReportAck as _dns_mesh_v1_ReportAck, ReportAck__Output as _dns_mesh_v1_ReportAck__Output } from '../../../dns/mesh/v1/ReportAck.ts';
 import type { Drain as _dns_mesh_v1_Drain, Drain__Output as _dns_mesh_v1_Drain__Output } from '../../../dns/mesh/v1/Drain.ts';
+import type { Telemetry as _dns_mesh_v1_Telemetry, Telemetry__Output as _dns_mesh_v1_Telemetry__Output } from '../../../dns/mesh/v1/Telemetry.ts';
 
 export interface ServiceMessage {
   'revision'?: (_dns_mesh_v1_Revision | null);
   'heartbeat'?: (_dns_mesh_v1_Heartbeat | null);
   'report_ack'?: (_dns_mesh_v1_ReportAck | null);
   'drain'?: (_dns_mesh_v1_Drain | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain";
+  'telemetry'?: (_dns_mesh_v1_Telemetry | null);
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry";
 }
 
 export interface ServiceMessage__Output {
@@ -18,5 +20,6 @@ export interface ServiceMessage__Output {
   'heartbeat'?: (_dns_mesh_v1_Heartbeat__Output | null);
   'report_ack'?: (_dns_mesh_v1_ReportAck__Output | null);
   'drain'?: (_dns_mesh_v1_Drain__Output | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain";
+  'telemetry'?: (_dns_mesh_v1_Telemetry__Output | null);
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry";
 }

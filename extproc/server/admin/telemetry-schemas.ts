@@ -1,0 +1,176 @@
+/**
+ * The bodies of replies about telemetry, for the description of the API.
+ */
+import { z } from "zod";
+import {
+  type Erased,
+  type Overview,
+  type QueryPage,
+  type QueryRecord,
+  type Rules,
+  type Series,
+  type TenantMap,
+  TOP_KINDS,
+  type Top,
+  type Upstreams,
+  WINDOWS,
+} from "../../telemetry/questions.ts";
+
+const optional = z.exactOptional;
+const date = z.iso.datetime();
+const count = z.int().min(0);
+const tenant = z.string().describe("Empty for clients that are no tenant's");
+const milliseconds = z.number().min(0);
+
+const span = { window: z.enum(WINDOWS), from: date, to: date };
+
+const latency = z
+  .strictObject({ p50: milliseconds, p90: milliseconds, p99: milliseconds, max: milliseconds })
+  .describe("Milliseconds, true to a few hundredths");
+
+const shares = z.array(z.strictObject({ key: z.string(), count })).describe("Most frequent first");
+
+const summaryFields = {
+  queries: count,
+  forwarded: count,
+  denied: count,
+  rejected: count,
+  failed: count,
+  faulted: count,
+  answered: count,
+  hits: count.describe("Answered from the cache"),
+  misses: count,
+  stale: count,
+  wouldDeny: count.describe("Met by a rule in mode Audit that would have denied them"),
+  rate: z.number().min(0).describe("Queries a second"),
+  latencyMs: optional(latency),
+  uniqueNames: count.describe("An estimate"),
+  uniqueClients: count.describe("An estimate"),
+  rcodes: shares,
+  types: shares,
+  transports: shares,
+};
+
+const overview = z.strictObject({
+  ...span,
+  all: z.strictObject(summaryFields),
+  tenants: z.array(z.strictObject({ tenant, ...summaryFields })).describe("Most queries first"),
+  lost: count.describe("Events that were lost on the way since the service runs"),
+  events: z.enum(["All", "Logged"]).describe("Whether workers send every query, or only what is to be logged"),
+  store: z.boolean().describe("Whether past queries can be searched"),
+}) satisfies z.ZodType<Overview>;
+
+const counts = z.array(count);
+const quantiles = z.array(z.union([milliseconds, z.null()])).describe("Milliseconds");
+const columns = {
+  queries: counts,
+  denied: counts,
+  failed: counts,
+  wouldDeny: counts,
+  hits: counts,
+  misses: counts,
+  p50: quantiles,
+  p99: quantiles,
+};
+
+const series = z.strictObject({
+  ...span,
+  stepSeconds: z.int().min(1),
+  times: z.array(z.int()).describe("Seconds since 1970 at which each step begins; columns have one value for each"),
+  all: z.strictObject(columns),
+  tenants: z.array(z.strictObject({ tenant, ...columns })).describe("Most queries first"),
+}) satisfies z.ZodType<Series>;
+
+const top = z.strictObject({
+  ...span,
+  kind: z.enum(TOP_KINDS),
+  tenant: optional(tenant),
+  items: z.array(
+    z.strictObject({
+      key: z.string().describe("A name with its final dot, or an address"),
+      count,
+      over: count.describe("How much too high the count may be"),
+    }),
+  ),
+}) satisfies z.ZodType<Top>;
+
+const tenantMap = z.strictObject({
+  ...span,
+  tenants: z.array(z.strictObject({ tenant, queries: count, denied: count, wouldDeny: count, uniqueNames: count })),
+  edges: z.array(
+    z.strictObject({
+      tenant,
+      zone: z.string().describe("Names at or below it"),
+      owner: optional(z.string().describe("The tenant whose names these are, where that is known")),
+      queries: count,
+      denied: count,
+    }),
+  ),
+}) satisfies z.ZodType<TenantMap>;
+
+const upstreams = z.strictObject({
+  ...span,
+  upstreams: z.array(
+    z.strictObject({
+      upstream: z.string(),
+      queries: count.describe("Queries that waited for it"),
+      failed: count.describe("Those of them that got no answer"),
+      stale: count,
+      share: z.number().min(0).max(1).describe("Of all queries that waited for an upstream"),
+      latencyMs: optional(latency),
+    }),
+  ),
+}) satisfies z.ZodType<Upstreams>;
+
+const rules = z.strictObject({
+  since: date,
+  rules: z.array(
+    z.strictObject({
+      policy: z.string(),
+      rule: z.string(),
+      hits: count.describe("Queries that it decided"),
+      audited: count.describe("Queries that it met in mode Audit"),
+      last: date,
+    }),
+  ),
+}) satisfies z.ZodType<Rules>;
+
+const query = z.strictObject({
+  time: z.string().describe("RFC 3339, to the microsecond"),
+  tenant,
+  client: z.string(),
+  transport: z.string(),
+  qname: z.string().describe("Presentation form (RFC 1035, section 5.1)"),
+  qtype: optional(z.string()),
+  outcome: z.string(),
+  policy: optional(z.string()),
+  rule: optional(z.string()),
+  rcode: z.string().describe("NONE where no answer was sent"),
+  ede: optional(z.int()),
+  latency_us: count,
+  cache: optional(z.string()),
+  revision: count,
+  upstream: optional(z.string()),
+  upstream_us: optional(count.describe("From the question that went out to the answer")),
+  answers: optional(z.array(z.string()).describe("Addresses of the answer: the first few")),
+  audit: optional(z.array(z.strictObject({ policy: z.string(), rule: z.string(), would: z.string() }))),
+}) satisfies z.ZodType<QueryRecord>;
+
+const queryPage = z.strictObject({
+  queries: z.array(query).describe("Newest first"),
+  next: optional(z.string().describe("The cursor of the next page")),
+}) satisfies z.ZodType<QueryPage>;
+
+const erased = z.strictObject({ erased: count.describe("Queries") }) satisfies z.ZodType<Erased>;
+
+export const TELEMETRY_SCHEMAS = {
+  Erased: erased,
+  Overview: overview,
+  Queries: queryPage,
+  Query: query,
+  Rules: rules,
+  Series: series,
+  TenantMap: tenantMap,
+  Top: top,
+  Upstreams: upstreams,
+} as const;

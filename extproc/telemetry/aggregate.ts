@@ -1,0 +1,232 @@
+/**
+ * Events in, answers about them out: everything that telemetry keeps in memory.
+ */
+import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
+import type { EventCounts } from "./metrics.ts";
+import { nameOf, presentAddress, presentLabels, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
+import type {
+  Counts,
+  Overview,
+  Rules,
+  Series,
+  SeriesColumns,
+  Span,
+  Summary,
+  TenantMap,
+  Top,
+  TopKind,
+  Upstreams,
+  Window,
+  Windowed,
+} from "./questions.ts";
+import { mergeDetails, Rollup, type TenantRead, WINDOW_MS } from "./rollup.ts";
+import { RuleTable } from "./rule-table.ts";
+import { CountTally, type DetailTally } from "./tally.ts";
+import { hashText } from "./unique-count.ts";
+import { UpstreamTimes } from "./upstream-times.ts";
+import { zoneOf } from "./zone.ts";
+
+/** Outcome and RuleAction of the protos. */
+const DENIED = 1;
+const FAILED = 3;
+const ACTION_DENY = 1;
+const STALE = 3;
+
+export class Aggregate {
+  readonly #rollup = new Rollup();
+  readonly #rules: RuleTable;
+  readonly #upstreams = new UpstreamTimes();
+  readonly #since: number;
+  #events = 0;
+  lost = 0;
+
+  constructor(now: number) {
+    this.#since = now;
+    this.#rules = new RuleTable(now);
+  }
+
+  add(event: QueryEvent__Output, now: number): void {
+    this.#events++;
+    const { tenant, outcome, audits } = event;
+    const wouldDeny = audits.some(({ action }) => action === ACTION_DENY);
+    const { count, detail } = this.#rollup.at(tenant, now);
+    count.add(outcome, event.cache, wouldDeny, event.latency_us);
+    this.#detail(detail, event, wouldDeny);
+    if (event.policy !== "") this.#rules.hit(tenant, event.policy, event.rule, now);
+    for (const { policy, rule, action } of audits) this.#rules.audit(tenant, policy, rule, action, now);
+  }
+
+  #detail(detail: DetailTally, event: QueryEvent__Output, wouldDeny: boolean): void {
+    const { qname, client, outcome, upstream } = event;
+    const denied = outcome === DENIED;
+    const name = foldedName(qname);
+    if (name !== "") {
+      detail.names.add(name, denied);
+      if (denied) detail.denied.add(name, true);
+      if (wouldDeny) detail.audited.add(name, false);
+      detail.zones.add(zoneOf(name), denied);
+      detail.uniqueNames.add(hashText(name));
+    }
+    const who = latin1(client);
+    detail.clients.add(who, denied);
+    detail.uniqueClients.add(hashText(who));
+    detail.rcodes.add(rcodeLabel(event.rcode));
+    detail.types.add(typeLabel(event.qtype));
+    detail.transports.add(nameOf(TRANSPORTS, event.transport));
+    if (upstream === "") return;
+    const tally = detail.upstream(upstream);
+    tally.queries++;
+    if (outcome === FAILED) tally.failed++;
+    if (event.cache === STALE) tally.stale++;
+    if (event.upstream_us === 0) return;
+    tally.latency.add(event.upstream_us);
+    this.#upstreams.add(upstream, event.upstream_us);
+  }
+
+  overview({ window, tenant }: Windowed, now: number): Omit<Overview, "events" | "store"> {
+    const reads = this.#rollup.read(now, window, tenant);
+    const seconds = this.#secondsOf(window, now);
+    const sum = new CountTally();
+    for (const read of reads) sum.merge(read.sum);
+    const detail = mergeDetails(reads.map((read) => read.detail));
+    return {
+      ...spanOf(window, now),
+      all: summarise(sum, detail, seconds),
+      tenants: reads.map((read) => ({ tenant: read.tenant, ...summarise(read.sum, read.detail, seconds) })),
+      lost: this.lost,
+    };
+  }
+
+  series({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): Series {
+    const reads = this.#rollup.read(now, window, tenant);
+    const step = this.#rollup.stepOf(window);
+    const last = now - (now % step);
+    const length = Math.ceil(WINDOW_MS[window] / step) + 1;
+    const starts = Array.from({ length }, (_, index) => last - (length - 1 - index) * step);
+    const all = new Map<number, CountTally>();
+    for (const { counts } of reads) {
+      for (const { start, content } of counts) {
+        const sum = all.get(start) ?? new CountTally();
+        sum.merge(content);
+        all.set(start, sum);
+      }
+    }
+    return {
+      ...spanOf(window, now),
+      stepSeconds: step / 1000,
+      times: starts.map((start) => start / 1000),
+      all: columnsOf(starts, all),
+      tenants: reads.slice(0, limit).map((read) => ({
+        tenant: read.tenant,
+        ...columnsOf(starts, new Map(read.counts.map(({ start, content }) => [start, content]))),
+      })),
+    };
+  }
+
+  top({ window, tenant, of, limit }: Windowed & { readonly of: TopKind; readonly limit: number }, now: number): Top {
+    const detail = mergeDetails(this.#rollup.read(now, window, tenant).map((read) => read.detail));
+    const present = of === "clients" ? presentClient : presentLabels;
+    return {
+      ...spanOf(window, now),
+      kind: of,
+      ...(tenant === undefined ? {} : { tenant }),
+      items: detail[of].top(limit).map(([key, { count, over }]) => ({ key: present(key), count, over })),
+    };
+  }
+
+  map({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): TenantMap {
+    const reads = this.#rollup.read(now, window, tenant);
+    const edges = reads.flatMap((read) =>
+      read.detail.zones.top(limit).map(([zone, { count, denied }]) => {
+        return { tenant: read.tenant, zone: presentLabels(zone), queries: count, denied };
+      }),
+    );
+    return {
+      ...spanOf(window, now),
+      tenants: reads.map(({ tenant: name, sum, detail }) => {
+        const { queries, denied, wouldDeny } = sum.counts;
+        return { tenant: name, queries, denied, wouldDeny, uniqueNames: detail.uniqueNames.estimate };
+      }),
+      edges: edges.sort((a, b) => b.queries - a.queries).slice(0, limit),
+    };
+  }
+
+  upstreams({ window, tenant }: Windowed, now: number): Upstreams {
+    const { upstreams } = mergeDetails(this.#rollup.read(now, window, tenant).map((read: TenantRead) => read.detail));
+    const all = [...upstreams.values()].reduce((sum, { queries }) => sum + queries, 0);
+    const list = [...upstreams].map(([upstream, { queries, failed, stale, latency }]) => {
+      return { upstream, queries, failed, stale, share: queries / all, ...latency.latency };
+    });
+    return { ...spanOf(window, now), upstreams: list.sort((a, b) => b.queries - a.queries) };
+  }
+
+  ruleHits(tenant: string | undefined): Rules {
+    return this.#rules.list(tenant);
+  }
+
+  counts(): EventCounts {
+    return { events: this.#events, rules: this.#rules.counts(), upstreams: this.#upstreams.list() };
+  }
+
+  expire(now: number): void {
+    this.#rollup.expire(now);
+  }
+
+  /** Of a window that reaches back to before the service ran, what it has run. */
+  #secondsOf(window: Window, now: number): number {
+    return Math.max(1, Math.min(WINDOW_MS[window], now - this.#since) / 1000);
+  }
+}
+
+function spanOf(window: Window, now: number): Span {
+  const iso = (time: number) => new Date(time).toISOString();
+  return { window, from: iso(now - WINDOW_MS[window]), to: iso(now) };
+}
+
+function summarise(sum: CountTally, detail: DetailTally, seconds: number): Summary {
+  const counts: Counts = sum.counts;
+  return {
+    ...counts,
+    rate: Math.round((counts.queries / seconds) * 1000) / 1000,
+    ...sum.latency.latency,
+    uniqueNames: detail.uniqueNames.estimate,
+    uniqueClients: detail.uniqueClients.estimate,
+    rcodes: detail.rcodes.list,
+    types: detail.types.list,
+    transports: detail.transports.list,
+  };
+}
+
+const NOTHING = new CountTally();
+
+function columnsOf(starts: readonly number[], cells: ReadonlyMap<number, CountTally>): SeriesColumns {
+  const tallies = starts.map((start) => cells.get(start) ?? NOTHING);
+  const counts = tallies.map((tally) => tally.counts);
+  return {
+    queries: counts.map(({ queries }) => queries),
+    denied: counts.map(({ denied }) => denied),
+    failed: counts.map(({ failed }) => failed),
+    wouldDeny: counts.map(({ wouldDeny }) => wouldDeny),
+    hits: counts.map(({ hits }) => hits),
+    misses: counts.map(({ misses }) => misses),
+    p50: tallies.map(({ latency }) => latency.quantile(0.5)),
+    p99: tallies.map(({ latency }) => latency.quantile(0.99)),
+  };
+}
+
+const UPPER = /[A-Z]/;
+
+/** Wire format as one character an octet, in lower case: a key that costs little. (A length octet is no letter.) */
+function foldedName(wire: Uint8Array): string {
+  const text = latin1(wire);
+  // Only these: toLowerCase() would change octets above 127, too.
+  return UPPER.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
+}
+
+function presentClient(key: string): string {
+  return presentAddress(Buffer.from(key, "latin1"));
+}
+
+function latin1(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("latin1");
+}

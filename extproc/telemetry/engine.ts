@@ -1,0 +1,118 @@
+/**
+ * Telemetry on one thread: batches of events in, lines of the query log out, and answers to whoever asks.
+ */
+import type { EventBatch__Output } from "../gen/types/dns/mesh/v1/EventBatch.ts";
+import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
+import { messageType } from "../messages/protos.ts";
+import { Aggregate } from "./aggregate.ts";
+import { compileFilter, type Loosely } from "./query-filter.ts";
+import { queryRecord, toQueryRecord } from "./query-record.ts";
+import { NoStoreError, type QueryFilter, type QuestionKind, type Questions } from "./questions.ts";
+
+const batchType = messageType<unknown, EventBatch__Output>("dns.mesh.v1.EventBatch");
+
+/** Queries a second that one watcher is told of; nobody reads faster. */
+const WATCHED_PER_SECOND = 2000;
+
+interface Watcher {
+  readonly fits: (record: Loosely) => boolean;
+  readonly listener: (queries: readonly string[], lost: number) => void;
+  second: number;
+  told: number;
+}
+
+export interface EngineOptions {
+  /** Milliseconds of the wall clock. */
+  readonly now: () => number;
+}
+
+export class TelemetryEngine {
+  readonly #options: EngineOptions;
+  readonly #aggregate: Aggregate;
+  readonly #watchers = new Set<Watcher>();
+  events: "All" | "Logged" = "All";
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#aggregate = new Aggregate(options.now());
+  }
+
+  /** An EventBatch; returns the lines of what is to be logged. */
+  take(batch: Uint8Array): readonly string[] {
+    const now = this.#options.now();
+    const { events } = batchType.decode(batch);
+    const lines: string[] = [];
+    for (const event of events) {
+      this.#aggregate.add(event, now);
+      if (event.logged) lines.push(queryRecord(event));
+    }
+    if (this.#watchers.size > 0) this.#show(events, now);
+    return lines;
+  }
+
+  /** Events that never came. */
+  lost(count: number): void {
+    this.#aggregate.lost += count;
+  }
+
+  async ask<K extends QuestionKind>(kind: K, asks: Questions[K]["asks"]): Promise<Questions[K]["answer"]> {
+    return (await this.#answer({ kind, asks } as Asked)) as Questions[K]["answer"];
+  }
+
+  async #answer(question: Asked): Promise<Questions[QuestionKind]["answer"]> {
+    const now = this.#options.now();
+    const aggregate = this.#aggregate;
+    switch (question.kind) {
+      case "overview":
+        return { ...aggregate.overview(question.asks, now), events: this.events, store: false };
+      case "series":
+        return aggregate.series(question.asks, now);
+      case "top":
+        return aggregate.top(question.asks, now);
+      case "map":
+        return aggregate.map(question.asks, now);
+      case "upstreams":
+        return aggregate.upstreams(question.asks, now);
+      case "rules":
+        return aggregate.ruleHits(question.asks.tenant);
+      case "counts":
+        return aggregate.counts();
+      case "search":
+      case "erase":
+        throw new NoStoreError("expected a service that keeps past queries, got one without --query-store");
+    }
+  }
+
+  watch(filter: QueryFilter, listener: Watcher["listener"]): () => void {
+    const watcher: Watcher = { fits: compileFilter(filter), listener, second: 0, told: 0 };
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Once in a while. */
+  expire(): void {
+    this.#aggregate.expire(this.#options.now());
+  }
+
+  #show(events: readonly QueryEvent__Output[], now: number): void {
+    const records = events.map(toQueryRecord);
+    const second = Math.floor(now / 1000);
+    for (const watcher of this.#watchers) {
+      if (watcher.second !== second) {
+        watcher.second = second;
+        watcher.told = 0;
+      }
+      const fitting = records.filter((record) => watcher.fits(record));
+      const shown = fitting.slice(0, WATCHED_PER_SECOND - watcher.told);
+      watcher.told += shown.length;
+      const lost = fitting.length - shown.length;
+      if (fitting.length > 0)
+        watcher.listener(
+          shown.map((record) => JSON.stringify(record)),
+          lost,
+        );
+    }
+  }
+}
+
+type Asked = { readonly [K in QuestionKind]: { readonly kind: K; readonly asks: Questions[K]["asks"] } }[QuestionKind];

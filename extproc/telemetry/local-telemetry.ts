@@ -1,0 +1,46 @@
+/**
+ * Telemetry on the thread of whoever asks: for tests, and inside the thread that the service gives it.
+ */
+import { type EngineOptions, TelemetryEngine } from "./engine.ts";
+import type { QueryFilter, QuestionKind, Questions, Telemetry } from "./questions.ts";
+
+/** Telemetry, and what feeds it. */
+export interface TelemetryRoom extends Telemetry {
+  /** Takes an EventBatch; `done` is given the lines of what is to be logged when it is counted. */
+  take(batch: Uint8Array, done: (logged: readonly string[]) => void): void;
+  /** Events that never came. */
+  lost(count: number): void;
+  /** What workers are asked for. */
+  expect(events: "All" | "Logged"): void;
+  close(): Promise<void>;
+}
+
+export class LocalTelemetry implements TelemetryRoom {
+  readonly #engine: TelemetryEngine;
+
+  constructor(options: EngineOptions) {
+    this.#engine = new TelemetryEngine(options);
+  }
+
+  take(batch: Uint8Array, done: (logged: readonly string[]) => void): void {
+    done(this.#engine.take(batch));
+  }
+
+  lost(count: number): void {
+    this.#engine.lost(count);
+  }
+
+  expect(events: "All" | "Logged"): void {
+    this.#engine.events = events;
+  }
+
+  ask<K extends QuestionKind>(kind: K, asks: Questions[K]["asks"]): Promise<Questions[K]["answer"]> {
+    return this.#engine.ask(kind, asks);
+  }
+
+  watch(filter: QueryFilter, listener: (queries: readonly string[], lost: number) => void): () => void {
+    return this.#engine.watch(filter, listener);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,129 @@
+/**
+ * Queries by tenant, over windows of a minute to seven days, in bounded memory: tenants beyond MAX_TENANTS are counted
+ * together, lists share a budget, and what is older than a window is kept coarser.
+ */
+import { OTHER } from "./bounded-labels.ts";
+import type { Window } from "./questions.ts";
+import { CountTally, DetailTally } from "./tally.ts";
+import { type Cell, type Resolution, Timeline } from "./timeline.ts";
+
+/** Tenants with windows of their own. */
+const MAX_TENANTS = 64;
+/** Keys of one list and cell of time, for all tenants. */
+const LIST_BUDGET = 2000;
+const MIN_LIST = 25;
+const MAX_LIST = 200;
+/** So many keys a list are merged into. */
+const MERGED_LIST = 1000;
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export const WINDOW_MS: Readonly<Record<Window, number>> = {
+  "1m": MINUTE,
+  "15m": 15 * MINUTE,
+  "1h": HOUR,
+  "6h": 6 * HOUR,
+  "24h": 24 * HOUR,
+  "7d": 168 * HOUR,
+};
+
+/** What a chart has points for. */
+const COUNT_RESOLUTIONS: readonly Resolution[] = [
+  { milliseconds: 10 * SECOND, cells: 90 },
+  { milliseconds: MINUTE, cells: 60 },
+  { milliseconds: 5 * MINUTE, cells: 72 },
+  { milliseconds: 15 * MINUTE, cells: 96 },
+  { milliseconds: HOUR, cells: 168 },
+];
+/** What only sums are shown of. */
+const DETAIL_RESOLUTIONS: readonly Resolution[] = [
+  { milliseconds: 10 * SECOND, cells: 6 },
+  { milliseconds: MINUTE, cells: 15 },
+  { milliseconds: 5 * MINUTE, cells: 12 },
+  { milliseconds: 30 * MINUTE, cells: 12 },
+  { milliseconds: 2 * HOUR, cells: 12 },
+  { milliseconds: 12 * HOUR, cells: 14 },
+];
+
+interface TenantTimes {
+  readonly counts: Timeline<CountTally>;
+  readonly details: Timeline<DetailTally>;
+}
+
+export interface TenantRead {
+  readonly tenant: string;
+  readonly counts: readonly Cell<CountTally>[];
+  readonly detail: DetailTally;
+  readonly sum: CountTally;
+}
+
+export class Rollup {
+  readonly #tenants = new Map<string, TenantTimes>();
+
+  /** Where a query of this tenant goes. */
+  at(tenant: string, now: number): { readonly count: CountTally; readonly detail: DetailTally } {
+    let times = this.#tenants.get(tenant);
+    if (times === undefined) {
+      const known = this.#tenants.size < MAX_TENANTS || tenant === OTHER;
+      if (!known) return this.at(OTHER, now);
+      times = this.#newTimes();
+      this.#tenants.set(tenant, times);
+    }
+    return { count: times.counts.at(now), detail: times.details.at(now) };
+  }
+
+  /** Of one tenant or of all, with cells that have something in them; most queries first. */
+  read(now: number, window: Window, tenant?: string): readonly TenantRead[] {
+    const milliseconds = WINDOW_MS[window];
+    const reads: TenantRead[] = [];
+    for (const [name, times] of this.#tenants) {
+      if (tenant !== undefined && tenant !== name) continue;
+      const counts = times.counts.read(now, milliseconds);
+      if (counts.length === 0) continue;
+      const sum = new CountTally();
+      for (const { content } of counts) sum.merge(content);
+      const detail = mergeDetails(times.details.read(now, milliseconds).map(({ content }) => content));
+      reads.push({ tenant: name, counts, sum, detail });
+    }
+    return reads.sort((a, b) => b.sum.counts.queries - a.sum.counts.queries);
+  }
+
+  /** Milliseconds of a cell of counts in this window. */
+  stepOf(window: Window): number {
+    const milliseconds = WINDOW_MS[window];
+    const level = COUNT_RESOLUTIONS.find((each) => each.milliseconds * each.cells >= milliseconds);
+    return level?.milliseconds ?? HOUR;
+  }
+
+  /** Forgets tenants of whom nothing is left to be told. */
+  expire(now: number): void {
+    for (const [name, { counts, details }] of this.#tenants) {
+      const left = counts.read(now, WINDOW_MS["7d"]).length + details.read(now, WINDOW_MS["7d"]).length;
+      if (left === 0) this.#tenants.delete(name);
+    }
+  }
+
+  #newTimes(): TenantTimes {
+    const capacity = () => Math.min(MAX_LIST, Math.max(MIN_LIST, Math.floor(LIST_BUDGET / this.#tenants.size)));
+    return {
+      counts: new Timeline(
+        COUNT_RESOLUTIONS,
+        () => new CountTally(),
+        (into, from) => into.merge(from),
+      ),
+      details: new Timeline(
+        DETAIL_RESOLUTIONS,
+        () => new DetailTally(capacity()),
+        (into, from) => into.merge(from),
+      ),
+    };
+  }
+}
+
+export function mergeDetails(details: readonly DetailTally[]): DetailTally {
+  const merged = new DetailTally(MERGED_LIST);
+  for (const detail of details) merged.merge(detail);
+  return merged;
+}

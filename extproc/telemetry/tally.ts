@@ -1,0 +1,161 @@
+/**
+ * What is counted of queries in one cell of time.
+ */
+import { LogCollapsingLowestDenseDDSketch } from "@datadog/sketches-js";
+import type { Counts, Latency, Share } from "./questions.ts";
+import { TopList } from "./top-list.ts";
+import { UniqueCount } from "./unique-count.ts";
+
+/** A DDSketch's promise: a quantile is off by so much of itself at most. Of 1 us to 5 s that are some 160 numbers. */
+const ACCURACY = 0.05;
+const MAX_BINS = 512;
+
+type Sketch = InstanceType<typeof LogCollapsingLowestDenseDDSketch>;
+
+export class LatencySketch {
+  #sketch: Sketch | undefined;
+
+  /** Microseconds. */
+  add(microseconds: number): void {
+    this.#sketch ??= newSketch();
+    this.#sketch.accept(microseconds);
+  }
+
+  merge(other: LatencySketch): void {
+    if (other.#sketch === undefined) return;
+    this.#sketch ??= newSketch();
+    this.#sketch.merge(other.#sketch);
+  }
+
+  /** Milliseconds; null without a value. */
+  quantile(quantile: number): number | null {
+    const sketch = this.#sketch;
+    return sketch === undefined ? null : toMilliseconds(Math.min(sketch.getValueAtQuantile(quantile), sketch.max));
+  }
+
+  get latency(): { readonly latencyMs?: Latency } {
+    const sketch = this.#sketch;
+    if (sketch === undefined) return {};
+    const at = (quantile: number) => this.quantile(quantile) ?? 0;
+    return { latencyMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: toMilliseconds(sketch.max) } };
+  }
+}
+
+function newSketch(): Sketch {
+  return new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BINS });
+}
+
+function toMilliseconds(microseconds: number): number {
+  return Math.max(Math.round(microseconds), 0) / 1000;
+}
+
+/** Outcomes in the order of sync.proto, then cache results from HIT on, then audits. */
+const QUERIES = 0;
+const OUTCOMES = 1;
+const LAST_OUTCOME = 5;
+/** HIT is 1. */
+const CACHE = 6;
+const LAST_CACHE = 3;
+const WOULD_DENY = 10;
+const COUNTERS = 11;
+
+export class CountTally {
+  readonly #counts = new Float64Array(COUNTERS);
+  readonly latency = new LatencySketch();
+
+  /** `outcome` and `cache` as sync.proto numbers them. */
+  add(outcome: number, cache: number, wouldDeny: boolean, microseconds: number): void {
+    this.#increment(QUERIES);
+    if (outcome <= LAST_OUTCOME) this.#increment(OUTCOMES + outcome);
+    if (cache > 0 && cache <= LAST_CACHE) this.#increment(CACHE + cache);
+    if (wouldDeny) this.#increment(WOULD_DENY);
+    this.latency.add(microseconds);
+  }
+
+  merge(other: CountTally): void {
+    for (let i = 0; i < COUNTERS; i++) this.#counts[i] = (this.#counts[i] ?? 0) + (other.#counts[i] ?? 0);
+    this.latency.merge(other.latency);
+  }
+
+  get counts(): Counts {
+    const [queries = 0, forwarded = 0, denied = 0, rejected = 0, failed = 0, faulted = 0, answered = 0] = this.#counts;
+    const [hits = 0, misses = 0, stale = 0, wouldDeny = 0] = this.#counts.slice(CACHE + 1);
+    return { queries, forwarded, denied, rejected, failed, faulted, answered, hits, misses, stale, wouldDeny };
+  }
+
+  #increment(index: number): void {
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+  }
+}
+
+export class Shares {
+  readonly #counts = new Map<string, number>();
+
+  add(key: string, count = 1): void {
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
+  }
+
+  merge(other: Shares): void {
+    for (const [key, count] of other.#counts) this.add(key, count);
+  }
+
+  get list(): Share[] {
+    return [...this.#counts].map(([key, count]) => ({ key, count })).sort((a, b) => b.count - a.count);
+  }
+}
+
+/** Of one upstream. */
+export class UpstreamTally {
+  queries = 0;
+  failed = 0;
+  stale = 0;
+  readonly latency = new LatencySketch();
+
+  merge(other: UpstreamTally): void {
+    this.queries += other.queries;
+    this.failed += other.failed;
+    this.stale += other.stale;
+    this.latency.merge(other.latency);
+  }
+}
+
+/** What takes more room, and is kept in fewer cells: who and what, not only how much. */
+export class DetailTally {
+  readonly names: TopList;
+  readonly denied: TopList;
+  readonly audited: TopList;
+  readonly clients: TopList;
+  readonly zones: TopList;
+  readonly uniqueNames = new UniqueCount();
+  readonly uniqueClients = new UniqueCount();
+  readonly rcodes = new Shares();
+  readonly types = new Shares();
+  readonly transports = new Shares();
+  readonly upstreams = new Map<string, UpstreamTally>();
+
+  /** So many keys a list. */
+  constructor(capacity: number) {
+    this.names = new TopList(capacity);
+    this.denied = new TopList(capacity);
+    this.audited = new TopList(capacity);
+    this.clients = new TopList(capacity);
+    this.zones = new TopList(capacity);
+  }
+
+  upstream(name: string): UpstreamTally {
+    let tally = this.upstreams.get(name);
+    if (tally === undefined) {
+      tally = new UpstreamTally();
+      this.upstreams.set(name, tally);
+    }
+    return tally;
+  }
+
+  merge(other: DetailTally): void {
+    for (const list of ["names", "denied", "audited", "clients", "zones"] as const) this[list].merge(other[list]);
+    this.uniqueNames.merge(other.uniqueNames);
+    this.uniqueClients.merge(other.uniqueClients);
+    for (const shares of ["rcodes", "types", "transports"] as const) this[shares].merge(other[shares]);
+    for (const [name, tally] of other.upstreams) this.upstream(name).merge(tally);
+  }
+}
