@@ -10,6 +10,7 @@ import type { Context } from "./context.ts";
 import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
 import { runExplain } from "./explain-command.ts";
 import { runDiff, runHistory } from "./history-commands.ts";
+import { runLint } from "./lint-command.ts";
 import { runDrain, runGet, runStatus } from "./look-commands.ts";
 import { runSchema, runValidate } from "./offline-commands.ts";
 import { OUTPUTS } from "./output.ts";
@@ -169,6 +170,12 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
     .option("--against <path>", "policy files, instead of a service; may be repeated", collect)
     .addOption(output(undefined, "how to print it; junit is for CI", ["junit"]))
     .action(async (options) => finish(await runTest(context, options)));
+  add("lint", "say what of the policy deserves a second look: rules that never have a word, or cross, or match nothing")
+    .option("-f, --filename <path>", "look at these files instead of a service's policy; may be repeated", collect)
+    .option("--strict", "fail where there is a warning")
+    .option("--unmatched-days <days>", "tell rules that have matched nothing for so long, by the service", "30")
+    .addOption(output())
+    .action(async (options) => finish(await runLint(context, options)));
   add("status", "say which policy is in force, and who obeys it")
     .addOption(output())
     .addOption(new Option("--json", "as JSON").hideHelp())

@@ -119,12 +119,12 @@ function numberOf(numbers: Map<string, number>, text: string): number {
 }
 
 /** A rule that only changes what comes of others is passed by. */
-function decides({ action, fault }: Rule): boolean {
+export function decides({ action, fault }: Rule): boolean {
   return action !== "Ttl" && !(action === "Fault" && fault?.code === undefined);
 }
 
 /** Only over UDP is anything truncated. */
-function transportBits({ match, fault }: Rule): number {
+export function transportBits({ match, fault }: Rule): number {
   if (fault?.code === "Truncate") return 1 << TRANSPORTS.indexOf("UDP");
   return (match.transports ?? []).reduce((bits, transport) => bits | (1 << TRANSPORTS.indexOf(transport)), 0);
 }

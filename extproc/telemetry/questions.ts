@@ -167,6 +167,8 @@ export interface RuleHits {
 /** Since the service runs, not by window: which rules are of use. */
 export interface Rules {
   readonly since: string;
+  /** Of whose queries alone, where they are not everybody's. */
+  readonly tenant?: string;
   readonly rules: readonly RuleHits[];
 }
 

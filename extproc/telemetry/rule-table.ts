@@ -63,7 +63,8 @@ export class RuleTable {
       return { ...rule, last: new Date(last).toISOString() };
     });
     described.sort((a, b) => b.hits - a.hits || b.audited - a.audited);
-    return { since: new Date(this.#since).toISOString(), rules: described };
+    const since = new Date(this.#since).toISOString();
+    return { since, ...(tenant === undefined ? {} : { tenant }), rules: described };
   }
 
   counts(): readonly RuleCount[] {

@@ -124,6 +124,7 @@ const upstreams = z.strictObject({
 
 const rules = z.strictObject({
   since: date,
+  tenant: optional(tenant.describe("Of whose queries alone, where they are not everybody's")),
   rules: z.array(
     z.strictObject({
       policy: z.string(),
