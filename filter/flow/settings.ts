@@ -1,6 +1,9 @@
 // Every limit of the filter, its default and the reason for it. The VM's configuration overrides them by name, one
 // `name=value` a line; sizes are for the whole Envoy process and are divided by its workers here.
 
+/** Of the 1 GiB that a VM may have (maximumMemory in asconfig.json). */
+const MAX_KEPT_BYTES: u32 = 512 << 20;
+
 export class Settings {
   /** Name of this Envoy, for Sync. */
   node: string = "envoy";
@@ -78,6 +81,20 @@ export class Settings {
         this.error = "VM configuration: unknown setting '" + name + "'";
     }
     if (this.concurrency == 0) this.concurrency = 1;
+    this.checkMemory();
+  }
+
+  /**
+   * An allocation that fails ends the VM: so what is bounded in octets has to fit in the first place. Keys, tables and
+   * the allocator's gaps take up to half as much again, and connections and waiting queries need room beside it.
+   */
+  private checkMemory(): void {
+    const octets = this.share(this.answerCacheBytes) + this.share(this.verdictCacheBytes) + this.streamInputBytes;
+    if (octets > MAX_KEPT_BYTES && this.error.length == 0) {
+      const limit = MAX_KEPT_BYTES.toString();
+      const names = "answer_cache_bytes and verdict_cache_bytes for each worker, and stream_input_bytes";
+      this.error = "VM configuration: expected at most " + limit + " octets in " + names + ", got " + octets.toString();
+    }
   }
 
   private set(name: string, value: u32): bool {

@@ -122,6 +122,35 @@ describe("connections", function () {
   });
 });
 
+describe("connections that grow old", function () {
+  this.timeout(60_000);
+  let stack: Stack;
+  before(async () => {
+    const zone = "www.example.org 300 A 192.0.2.1";
+    stack = await Stack.start({ policy, upstreams: { public: { zone } }, settings: { stream_lifetime_seconds: 1 } });
+  });
+  after(() => stack.stop());
+
+  for (const transport of ["tcp", "dot"] as const) {
+    it(`are ended between two answers: ${transport}`, async () => {
+      const started = Date.now();
+      const client = await stack.ask[transport]();
+      let isOpen = true;
+      const closed = client.closed.then(() => {
+        isOpen = false;
+      });
+      let answered = 0;
+      while (isOpen && Date.now() - started < 5000) {
+        const asked = client.ask(encodeQuestion("www.example.org", { id: answered + 1 }));
+        await Promise.race([closed, asked.then(() => answered++)]).catch((error) => assert.equal(isOpen, false, error));
+      }
+      const age = Date.now() - started;
+      assert.ok(age >= 1000 && age < 3000, `expected the end after one second or little more, got ${age} ms`);
+      assert.ok(answered > 10, `expected many answers until then, got ${answered}`);
+    });
+  }
+});
+
 /** What a TLS client says first. */
 async function clientHello(): Promise<Buffer> {
   const server = createServer().listen(0, "127.0.0.1");

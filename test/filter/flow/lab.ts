@@ -119,10 +119,12 @@ export class FlowLab {
     return this.host.grpcStreams("dns_pipe");
   }
 
-  /** Answers what came by a pipe. */
-  serve(pipe: GrpcStream): void {
+  /** Answers what came by a pipe, and says how much that was. */
+  serve(pipe: GrpcStream): number {
     const zone = parseZone("*.example 300 A 192.0.2.1");
-    for (const query of pipe.takeAll()) pipe.receive(answerFrom(zone, packet.decode(Buffer.from(query))));
+    const queries = pipe.takeAll();
+    for (const query of queries) pipe.receive(answerFrom(zone, packet.decode(Buffer.from(query))));
+    return queries.length;
   }
 }
 
