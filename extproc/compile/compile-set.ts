@@ -65,6 +65,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     evidence: evidence | conditions.evidence,
     upstreams: upstreams.messages,
     clusters: upstreams.clusters,
+    events: set.settings?.resource.spec.telemetry?.events ?? "All",
     unknownClient: compileDenial(
       set.settings?.resource.spec.unknownClient?.response,
       "REFUSED",

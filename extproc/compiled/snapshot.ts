@@ -27,6 +27,8 @@ export interface CompiledTables {
   readonly upstreams: readonly UpstreamMessage[];
   readonly clusters: readonly ClusterDefinition[];
   readonly unknownClient: DenialRecord;
+  /** Of which queries workers send events. */
+  readonly events: "All" | "Logged";
   /** Roots in the trie of names and principals. */
   readonly principalRoot: number;
   /** The same for the principals that policies speak of. */

@@ -373,6 +373,12 @@ const policySpec = z
   });
 
 const settingsSpec = z.strictObject({
+  telemetry: z
+    .strictObject({
+      /** Whether workers tell of every query, or of those alone that the query log has. */
+      events: z.enum(["All", "Logged"]).default("All"),
+    })
+    .optional(),
   unknownClient: z
     .strictObject({ action: z.literal("Deny").default("Deny"), response: response.optional() })
     .optional(),

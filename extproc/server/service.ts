@@ -83,6 +83,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logger,
     registry,
     revision: () => rollout.inForce?.revision,
+    events: () => rollout.inForce?.tables.events ?? "Logged",
     onReport: (report, done) => reports.push(report, done),
   });
   const rollout: Rollout = new Rollout({
@@ -91,6 +92,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     registry,
     returnMs,
     enforce: (snapshot) => {
+      telemetry.expect(snapshot.tables.events);
       sync.broadcast(snapshot.revision);
       health.serving = true;
       logger.info({ sequence: snapshot.sequence, hash: snapshot.hash }, "a policy is in force");

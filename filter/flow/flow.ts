@@ -424,6 +424,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     for (let waiter = exchange.waiters.shift(); waiter !== null; waiter = exchange.waiters.shift()) {
       const query = changetype<Query>(waiter);
       query.setAnswer(result === null ? null : retain(result));
+      if (answer !== null) query.upstreamMicroseconds = this.now - exchange.sentAt;
       query.target = 0;
       if (query.epoch != this.subjects.epoch) this.rejudge(query);
       else this.deliver(query);
@@ -576,10 +577,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const audits = this.audits;
     const audited = audits.draw(query.verdict, query.auditedTarget);
     countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
-    if (
+    const logged =
       verdict !== null &&
-      (outcome == Outcome.Denied || outcome == Outcome.Faulted || verdict.logAll || audited != Audited.Untouched)
-    ) {
+      (outcome == Outcome.Denied || outcome == Outcome.Faulted || verdict.logAll || audited != Audited.Untouched);
+    if (logged || this.events.all) {
       const upstream = query.upstream;
       this.events.add(
         question,
@@ -593,12 +594,17 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         audits.target,
         writer.rcode,
         writer.ede,
+        query.receivedAt,
         waited,
         query.cache,
         this.sync.sequence,
         upstream === null ? 0 : upstream.name.at,
         upstream === null ? 0 : upstream.name.length,
+        query.upstreamMicroseconds,
+        outcome == Outcome.Forwarded || outcome == Outcome.Answered ? query.answer : null,
+        logged,
       );
+      if (this.events.hasFull) this.sync.sendEvents(this.now);
     }
     this.recycle(query);
   }

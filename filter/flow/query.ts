@@ -34,6 +34,8 @@ export class Query extends Waiter {
   aliasing: bool = false;
   decisions: u32 = 0;
   upstream: Upstream | null = null;
+  /** From the question that went out to the upstream's answer. */
+  upstreamMicroseconds: u64 = 0;
   /** The view that `answer` was asked for in. */
   view: u64 = 0;
   /** The answer in hand while its targets are judged, with a reference, and the target that is next. */
@@ -75,6 +77,7 @@ export class Query extends Waiter {
     this.peer = this.ownPeer;
     this.ownPeer.clearPeer();
     this.upstream = null;
+    this.upstreamMicroseconds = 0;
     this.view = 0;
     this.rejudged = 0;
     this.delayed = false;

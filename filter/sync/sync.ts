@@ -1,7 +1,7 @@
 // The worker's stream to the policy service (protos/sync.proto): it brings the revision in force, and takes reports of
 // what was answered. Whether a verdict may be used at all hangs on what was heard here last.
 
-import { GrpcStream, Headers, random16, random64, sharedRandom64, Text } from "../host/host";
+import { GrpcStream, Headers, random16, random64, sharedRandom64, Text, wallMicroseconds } from "../host/host";
 import { Events } from "../telemetry/events";
 import { writeCounters } from "../telemetry/telemetry";
 import { ProtoReader, ProtoWriter } from "../wire/protobuf";
@@ -60,6 +60,7 @@ export class Sync {
   private reportNumber: u64 = 0;
   private acknowledged: u64 = 0;
   private readonly reportOctets: StaticArray<u32> = new StaticArray<u32>(MAX_REPORTS);
+  private readonly reportEvents: StaticArray<u32> = new StaticArray<u32>(MAX_REPORTS);
   private octets: u32 = 0;
   private nextReport: u64 = 0;
   private nextEvents: u64 = 0;
@@ -95,6 +96,11 @@ export class Sync {
   private open(now: u64): void {
     this.synced = false;
     this.openedAt = now;
+    // Whether what was not acknowledged has arrived, nobody knows: it counts as lost.
+    while (this.acknowledged < this.reportNumber) {
+      this.acknowledged++;
+      this.events.dropped += unchecked(this.reportEvents[<u32>(this.acknowledged % MAX_REPORTS)]);
+    }
     this.reportNumber = 0;
     this.acknowledged = 0;
     this.octets = 0;
@@ -155,6 +161,7 @@ export class Sync {
       else if (field == 2) this.onHeartbeat(reader.bytesAt, reader.bytesLength, now);
       else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength);
       else if (field == 4) this.listener.draining();
+      else if (field == 7) this.onTelemetry(reader.bytesAt, reader.bytesLength);
     }
     if (reader.failed) this.close(now);
     return true;
@@ -197,6 +204,16 @@ export class Sync {
     if (sequence != this.sequence) this.close(now);
   }
 
+  private onTelemetry(at: usize, length: u32): void {
+    let all = false;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) all = reader.number() != 0;
+      else reader.skip();
+    }
+    if (!reader.failed) this.events.all = all;
+  }
+
   private onReportAck(at: usize, length: u32): void {
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
@@ -223,30 +240,38 @@ export class Sync {
       return;
     }
     if (!this.synced) return;
-    const eventsDue =
-      this.events.batch.length >= EVENTS_DUE || (this.events.batch.length > 0 && now >= this.nextEvents);
+    this.events.wallOffset = wallMicroseconds() - now;
+    const waiting = this.events.batch.length;
+    const eventsDue = waiting >= EVENTS_DUE || (waiting > 0 && now >= this.nextEvents);
     if (eventsDue || now >= this.nextReport) this.report(now);
+  }
+
+  /** A batch of events is full: it goes out at once where the policy service has acknowledged enough, otherwise with a tick. */
+  sendEvents(now: u64): void {
+    if (this.synced && this.stream.token != 0) this.report(now);
   }
 
   private report(now: u64): void {
     if (this.reportNumber - this.acknowledged >= MAX_REPORTS || this.octets > MAX_REPORT_OCTETS - REPORT) return;
     const events = this.events;
     const body = this.body;
+    const withCounters = now >= this.nextReport;
     body.clear();
     body.number(1, this.reportNumber + 1);
     body.number(5, events.dropped);
     body.bytes(7, events.batch.at, events.batch.length);
-    const complete = writeCounters(body);
+    const complete = !withCounters || writeCounters(body);
     if (!this.send(3)) {
       this.close(now);
       return;
     }
-    events.dropped = 0;
-    events.batch.clear();
     this.reportNumber++;
+    unchecked((this.reportEvents[<u32>(this.reportNumber % MAX_REPORTS)] = events.batchCount));
+    events.dropped = 0;
+    events.sent();
     unchecked((this.reportOctets[<u32>(this.reportNumber % MAX_REPORTS)] = body.length));
     this.octets += body.length;
     this.nextEvents = now + EVENTS_INTERVAL;
-    if (complete) this.nextReport = now + REPORT_INTERVAL;
+    if (withCounters && complete) this.nextReport = now + REPORT_INTERVAL;
   }
 }

@@ -33,6 +33,8 @@ export interface SyncDependencies {
   readonly registry: WorkerRegistry;
   /** The revision in force; undefined while there is none. */
   readonly revision: () => RevisionMessage | undefined;
+  /** Of which queries workers are to send events. */
+  readonly events: () => "All" | "Logged";
   /** Calls `done` when the report is counted. */
   readonly onReport: (report: Report__Output, done: () => void) => void;
 }
@@ -61,7 +63,11 @@ export class SyncService implements StreamOwner {
 
   /** To every worker, in this very moment. */
   broadcast(revision: RevisionMessage): void {
-    for (const stream of [...this.#members.keys()]) stream.sendRevision(revision);
+    const events = this.#dependencies.events();
+    for (const stream of [...this.#members.keys()]) {
+      stream.sendTelemetry(events);
+      stream.sendRevision(revision);
+    }
   }
 
   /** Tells the workers of a node, or of all nodes, that their Envoy will be stopped. Returns how many were told. */
@@ -91,6 +97,7 @@ export class SyncService implements StreamOwner {
     const identity = { node: hello.node, process: toHex(hello.process), worker: toHex(hello.worker) };
     this.#members.set(stream, { identity, membership: registry.join(identity, hello.concurrency) });
     logger.info(identity, "a worker has connected");
+    stream.sendTelemetry(this.#dependencies.events());
     const current = revision();
     if (current !== undefined) stream.sendRevision(current);
     if (this.#draining.get(identity.node) === identity.process) stream.sendDrain();

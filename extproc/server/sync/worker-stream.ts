@@ -69,6 +69,10 @@ export class WorkerStream {
     this.#write({ revision: revision as unknown as NonNullable<ServiceMessage["revision"]> });
   }
 
+  sendTelemetry(events: "All" | "Logged"): void {
+    this.#write({ telemetry: { all_events: events === "All" } });
+  }
+
   sendHeartbeat(sequence: number): void {
     // What waits to be read says as much.
     if (!this.#call.writableNeedDrain) this.#write({ heartbeat: { sequence } });

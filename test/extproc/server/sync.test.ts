@@ -26,7 +26,8 @@ describe("Sync", () => {
     harness = await Harness.start();
     const worker = WorkerPeer.hello(harness.client());
     await worker.waitRevision(1);
-    const revision = worker.received[0]?.revision;
+    assert.equal(worker.received[0]?.telemetry?.all_events, true);
+    const revision = worker.received.find((message) => message.revision)?.revision;
     assert.equal(revision?.upstreams[0]?.name, "public");
     assert.match(revision.upstreams[0].servers[0]?.cluster ?? "", /^up\/public\//);
     harness.clock.advance(3000);

@@ -17,6 +17,7 @@ const root = new protobuf.Root();
 root.loadSync(fileURLToPath(new URL("../../../protos/sync.proto", import.meta.url)), { keepCase: true });
 const type = (name: string) => root.lookupType(`dns.mesh.v1.${name}`);
 const [Verdict, WorkerMessage, ServiceMessage] = [type("Verdict"), type("WorkerMessage"), type("ServiceMessage")];
+const EventBatch = type("EventBatch");
 const encode = (of: protobuf.Type, message: object): Uint8Array => of.encode(of.fromObject(message)).finish();
 
 export const TCP = { name: "tcp", configuration: "role=stream\ntransport=tcp\nlistener=tcp" };
@@ -34,9 +35,24 @@ export interface VerdictParts {
   wide?: boolean;
 }
 
+/** Of QueryEvent, what tests look at. */
+export interface LabEvent {
+  time_us: number;
+  tenant: string;
+  qname: Uint8Array;
+  outcome: number;
+  rcode: number;
+  cache: number;
+  upstream: string;
+  upstream_us: number;
+  latency_us: number;
+  answers: Uint8Array;
+  logged: boolean;
+}
+
 export interface Report {
   number: number;
-  events: unknown[];
+  events: LabEvent[];
   dropped_events: number;
 }
 
@@ -86,7 +102,9 @@ export class FlowLab {
   /** Reports that came since the last time. */
   reports(): Report[] {
     const messages = this.sync.takeAll().map((bytes) => WorkerMessage.toObject(WorkerMessage.decode(bytes), LOSSY));
-    return messages.flatMap(({ report }) => (report ? [report as Report] : []));
+    return messages.flatMap(({ report }) =>
+      report ? [{ ...report, events: readBatch(report.events) } as Report] : [],
+    );
   }
 
   get decisions(): HttpCall[] {
@@ -126,6 +144,10 @@ export class FlowLab {
     for (const query of queries) pipe.receive(answerFrom(zone, packet.decode(Buffer.from(query))));
     return queries.length;
   }
+}
+
+function readBatch(octets: Uint8Array): LabEvent[] {
+  return EventBatch.toObject(EventBatch.decode(octets), { ...LOSSY, arrays: true }).events;
 }
 
 const LOSSY = { longs: Number, defaults: true, oneofs: true } as const;

@@ -2,9 +2,10 @@
  * Queries that wait: for decisions, within limits; for revisions; for upstreams. And the reports of what became of them.
  */
 import { strict as assert } from "node:assert";
-import { describeAnswer } from "../../e2e/dns.ts";
+import { describeAnswer, encodeQuestion } from "../../e2e/dns.ts";
 import type { HttpCall } from "../../host/callouts.ts";
 import type { Connection } from "../../host/connection.ts";
+import { encodeTcp } from "../../host/framing.ts";
 import { FlowLab, PIPE, TCP, type VerdictParts } from "./lab.ts";
 
 const NOT_READY = "SERVFAIL; ede 14";
@@ -247,19 +248,79 @@ describe("the flow", () => {
           lab.answers(client);
         }
       };
-      pass(40);
+      pass(100);
       const reports = lab.reports();
       assert.deepEqual(
         reports.map(({ number }) => number),
         [1, 2, 3, 4],
       );
-      lab.tell({ report_ack: { number: 4 } });
-      pass(1);
-      const [next] = lab.reports();
-      assert.equal(next?.number, 5);
-      const sent = [...reports, next].reduce((sum, report) => sum + (report?.events.length ?? 0), 0);
-      assert.ok(next && next.dropped_events > 0);
-      assert.equal(sent + next.dropped_events, 1 + 41 * 90, "every denial is told of, or counted");
+      for (let turn = 0; turn < 4; turn++) {
+        lab.tell({ report_ack: { number: reports.length } });
+        lab.tell({ heartbeat: { sequence: 1 } });
+        lab.host.advance(1000);
+        reports.push(...lab.reports());
+      }
+      assert.deepEqual(
+        reports.map(({ number }) => number),
+        reports.map((_, index) => index + 1),
+      );
+      const sent = reports.reduce((sum, { events }) => sum + events.length, 0);
+      const dropped = reports.reduce((sum, report) => sum + report.dropped_events, 0);
+      assert.ok(dropped > 0);
+      assert.equal(sent + dropped, 1 + 100 * 90, "every denial is told of, or counted");
+    });
+
+    it("what was lost with a stream that ended", async () => {
+      await open({}, { wide: true, denied: true });
+      lab.ask(client, ...names("first-", 50));
+      lab.host.advance(1000);
+      assert.equal(
+        lab.reports().reduce((sum, { events }) => sum + events.length, 0),
+        51,
+      );
+      lab.sync.close(14, "away");
+      lab.host.advance(1000);
+      lab.revise(1);
+      lab.host.advance(1000);
+      const [report] = lab.reports();
+      assert.equal(report?.dropped_events, 51);
+    });
+
+    it("every query where the service asks for it, with what came of it", async () => {
+      await open({}, { wide: true });
+      lab.tell({ telemetry: { all_events: true } });
+      lab.host.advance(100);
+      lab.reports();
+      lab.ask(client, "a.example");
+      lab.host.advance(20);
+      for (const pipe of lab.pipes) lab.serve(pipe);
+      lab.ask(client, "a.example");
+      client.send(encodeTcp(encodeQuestion("b.example", { type: "AXFR" })));
+      lab.host.advance(200);
+      const events = lab.reports().flatMap((report) => report.events);
+      assert.deepEqual(
+        events.map(({ outcome, rcode, cache, upstream, logged }) => ({ outcome, rcode, cache, upstream, logged })),
+        [
+          { outcome: 0, rcode: 0, cache: 2, upstream: "public", logged: false },
+          { outcome: 0, rcode: 0, cache: 1, upstream: "", logged: false },
+          { outcome: 2, rcode: 5, cache: 0, upstream: "", logged: false },
+        ],
+      );
+      const [asked, kept] = events;
+      assert.ok(asked && kept);
+      assert.equal(Buffer.from(asked.answers).toString("hex"), "04c0000201");
+      assert.deepEqual(kept.answers, asked.answers);
+      assert.equal(asked.upstream_us, 20_000);
+      assert.equal(asked.latency_us, 20_000);
+      assert.equal(kept.upstream_us, 0);
+      assert.equal(asked.tenant, "tenant1");
+      lab.tell({ telemetry: {} });
+      lab.ask(client, "a.example");
+      lab.host.advance(1000);
+      assert.deepEqual(
+        lab.reports().flatMap((report) => report.events),
+        [],
+      );
     });
   });
 });
