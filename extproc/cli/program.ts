@@ -14,6 +14,7 @@ import { runLint } from "./lint-command.ts";
 import { runDrain, runGet, runStatus } from "./look-commands.ts";
 import { runSchema, runValidate } from "./offline-commands.ts";
 import { OUTPUTS } from "./output.ts";
+import { runReplay } from "./replay-command.ts";
 import { serve } from "./serve.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
 import { runTest } from "./test-command.ts";
@@ -194,6 +195,15 @@ function addOfflineCommands(program: Command, context: Context, finish: (code: E
     .option("--strict", "refuse what only deserves a warning, too")
     .addOption(output())
     .action(async (options) => finish(await runValidate(context, options)));
+  program
+    .command("replay")
+    .argument("<log>", "a query log (JSON lines), also one that gzip has compressed; or -")
+    .description("say which recorded queries would end otherwise by a candidate policy; fails where there is one")
+    .requiredOption("--against <path>", "the candidate: policy files; may be repeated", collect)
+    .option("--from <path>", "compare with these policy files, not with what was recorded; may be repeated", collect)
+    .option("--limit <count>", "how many changes the table has; 0 is all of them", "100")
+    .addOption(output())
+    .action(async (log: string, options) => finish(await runReplay(context, log, options)));
   program
     .command("schema")
     .argument("[kind]", "one kind; by default all of them")

@@ -1,0 +1,81 @@
+/**
+ * A line of a query log, as it is read again.
+ */
+import { z } from "zod";
+import { parseAddress } from "../decide/address.ts";
+import { NameSyntaxError, parseName } from "../resources/name-pattern.ts";
+import { parseRecordType } from "../resources/record-type.ts";
+import { TRANSPORTS } from "./request.ts";
+
+/** What of a record is looked at; a newer release may have more. */
+const record = z.object({
+  time: z.string(),
+  tenant: z.string(),
+  client: z.string(),
+  transport: z.enum(Object.keys(TRANSPORTS) as (keyof typeof TRANSPORTS)[]),
+  qname: z.string(),
+  qtype: z.string().optional(),
+  outcome: z.string(),
+  policy: z.string().default(""),
+  rule: z.string().default(""),
+  rcode: z.string(),
+  upstream: z.string().default(""),
+});
+
+export interface RecordedQuery {
+  readonly time: number;
+  /** Empty for nobody that is known. */
+  readonly tenant: string;
+  readonly address: Uint8Array;
+  readonly client: string;
+  readonly transport: keyof typeof TRANSPORTS;
+  readonly qname: Uint8Array;
+  readonly name: string;
+  readonly qtype: number;
+  readonly type: string;
+  readonly outcome: string;
+  readonly policy: string;
+  readonly rule: string;
+  readonly rcode: string;
+  /** Empty where none was asked, or it is not known. */
+  readonly upstream: string;
+}
+
+/** The query; a text says what was expected of the line instead. Undefined for a query that no policy judges. */
+export function readRecordedQuery(line: string): RecordedQuery | string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return "expected a line of JSON";
+  }
+  const parsed = record.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return `expected a query as the query log has it, got another ${issue?.path.join(".") || "value"}`;
+  }
+  const { time, client, qname, qtype, ...rest } = parsed.data;
+  // What is no question, or one that is answered before any policy, has no type or none of data.
+  const type = qtype === undefined ? "" : parseRecordType(qtype);
+  if (typeof type === "string" || rest.outcome === "rejected") return undefined;
+  const address = parseAddress(client);
+  const moment = Date.parse(time);
+  if (address === undefined || Number.isNaN(moment))
+    return `expected a client's address and a time, got ${client} and ${time}`;
+  try {
+    const { wire } = parseName(qname);
+    return {
+      ...rest,
+      time: moment,
+      address,
+      client,
+      qname: wire,
+      name: qname.toLowerCase(),
+      qtype: type,
+      type: qtype ?? "",
+    };
+  } catch (error) {
+    if (error instanceof NameSyntaxError) return `expected ${error.message}, in ${qname}`;
+    throw error;
+  }
+}

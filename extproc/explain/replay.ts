@@ -1,0 +1,192 @@
+/**
+ * Recorded queries against a candidate set: which of them would end otherwise.
+ *
+ * A log does not have all that a client showed: of principal, server name and path, it has the tenant that came of them.
+ * So a query is that tenant's as long as the candidate could still take it for that.
+ */
+import { type Action, DenyForm, type Verdict } from "../compiled/messages.ts";
+import type { Snapshot } from "../compiled/snapshot.ts";
+import { decide } from "../decide/decide.ts";
+import type { NamePattern } from "../resources/name-pattern.ts";
+import { parseNetwork } from "../resources/network.ts";
+import type { LocatedResource } from "../resources/parse.ts";
+import type { Policy, Tenant } from "../resources/schema.ts";
+import { rcodeName } from "../telemetry/names.ts";
+import type { RecordedQuery } from "./recorded-query.ts";
+import { TRANSPORTS } from "./request.ts";
+
+export interface ReplayedSet {
+  readonly resources: readonly LocatedResource[];
+  readonly snapshot: Snapshot;
+}
+
+/** What becomes of a query, in words that can be compared. */
+export interface Ending {
+  readonly tenant: string;
+  readonly outcome: "forward" | "deny" | "fault" | "answer";
+  /** Of a denial or a fault; empty where it is not known. */
+  readonly rcode: string;
+  /** Of what is forwarded; empty where it is not known. */
+  readonly upstream: string;
+  /** policy/rule; empty where none decides. */
+  readonly rule: string;
+}
+
+export interface Replayed {
+  readonly before: Ending;
+  readonly after: Ending;
+  /** What chance makes of it instead, now and then. */
+  readonly chances: readonly Ending[];
+  /** `open`: it was denied for a name that its answer points to, which the log does not have. */
+  readonly verdict: "same" | "changed" | "open";
+}
+
+export class Replay {
+  readonly #against: Evaluated;
+  readonly #from: Evaluated | undefined;
+
+  /** `from`: what the candidate is compared with; otherwise it is what was recorded. */
+  constructor(against: ReplayedSet, from?: ReplayedSet) {
+    this.#against = new Evaluated(against);
+    this.#from = from && new Evaluated(from);
+  }
+
+  /** Policies of the candidate that ask for what a log does not have. */
+  get blindFor(): readonly string[] {
+    return this.#against.blindFor;
+  }
+
+  replay(query: RecordedQuery): Replayed {
+    const after = this.#against.endings(query);
+    const [usual, ...chances] = after;
+    if (this.#from !== undefined) {
+      const before = this.#from.endings(query);
+      const same = before.length === after.length && before.every((one, index) => sameEnding(one, after[index] ?? one));
+      return { before: before[0], after: usual, chances, verdict: same ? "same" : "changed" };
+    }
+    const before = recordedEnding(query);
+    if (after.some((one) => sameEnding(before, one))) return { before, after: usual, chances, verdict: "same" };
+    const open = before.outcome === "deny" && usual.outcome === "forward" && this.#against.stillDeniesOthers(query);
+    return { before, after: usual, chances, verdict: open ? "open" : "changed" };
+  }
+}
+
+/** Whoever does not know is of one mind with everybody. */
+function sameEnding(a: Ending, b: Ending): boolean {
+  const agree = (one: string, other: string) => one === "" || other === "" || one === other;
+  return a.tenant === b.tenant && a.outcome === b.outcome && agree(a.rcode, b.rcode) && agree(a.upstream, b.upstream);
+}
+
+const OUTCOMES: Readonly<Record<string, Ending["outcome"]>> = { denied: "deny", faulted: "fault", answered: "answer" };
+
+function recordedEnding({ tenant, outcome, rcode, upstream, policy, rule }: RecordedQuery): Ending {
+  const ended = OUTCOMES[outcome] ?? "forward";
+  const own = ended === "deny" || ended === "fault";
+  return { tenant, outcome: ended, rcode: own ? rcode : "", upstream, rule: nameRule(policy, rule) };
+}
+
+function nameRule(policy: string, rule: string): string {
+  return rule === "" ? "" : `${policy}/${rule}`;
+}
+
+/** Room for one query after the other. */
+class Evaluated {
+  readonly #snapshot: Snapshot;
+  readonly #tenants: ReadonlyMap<string, Tenant>;
+  /** Names that each rule denies, by policy/rule. */
+  readonly #denials: ReadonlyMap<string, readonly NamePattern[] | undefined>;
+  readonly blindFor: readonly string[];
+
+  constructor({ resources, snapshot }: ReplayedSet) {
+    this.#snapshot = snapshot;
+    const all = resources.map(({ resource }) => resource);
+    this.#tenants = new Map(all.filter((one) => one.kind === "Tenant").map((one) => [one.metadata.name, one]));
+    const policies = all.filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy");
+    this.#denials = new Map(policies.flatMap(denialsOf));
+    this.blindFor = policies.filter(asksForEvidence).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+  }
+
+  /** What comes of it usually, and then what chance may make of it. */
+  endings(query: RecordedQuery): readonly [Ending, ...Ending[]] {
+    const verdict = this.#decide(query);
+    const { tenant } = verdict.client;
+    const describe = (outcome: Action & { readonly policy: string; readonly rule: string }): Ending => {
+      const { policy, rule } = outcome;
+      return { tenant, ...this.#describe(outcome, query), rule: nameRule(policy, rule) };
+    };
+    return [describe(verdict), ...verdict.alternatives.map(describe)];
+  }
+
+  /** Whether the rule that denied it is there, and never spoke of this name itself. */
+  stillDeniesOthers({ policy, rule, name }: RecordedQuery): boolean {
+    const key = nameRule(policy, rule);
+    return this.#denials.has(key) && this.#denials.get(key)?.some((pattern) => covers(pattern, name)) === false;
+  }
+
+  #decide(query: RecordedQuery): Verdict {
+    const { address, qname, qtype, time, transport } = query;
+    const request = { address, listener: "replay", transport: TRANSPORTS[transport], qname, qtype, time };
+    const byAddress = decide(this.#snapshot, request);
+    if (byAddress.client.tenant === query.tenant || query.tenant === "") return byAddress;
+    const tenant = this.#tenants.get(query.tenant);
+    if (tenant === undefined || !mayHaveShown(tenant, query.client)) return byAddress;
+    return decide(this.#snapshot, { ...request, tenant: query.tenant });
+  }
+
+  #describe(action: Action, { transport }: RecordedQuery): Pick<Ending, "outcome" | "rcode" | "upstream"> {
+    if ("forward" in action) {
+      const { upstreams } = this.#snapshot.revision;
+      const upstream = upstreams.find(({ id }) => id === action.forward.upstream)?.name ?? "";
+      return { outcome: "forward", rcode: "", upstream };
+    }
+    if ("answer" in action) return { outcome: "answer", rcode: "", upstream: "" };
+    const { rcode, form } = "deny" in action ? action.deny : action.fault;
+    const outcome = "deny" in action ? "deny" : "fault";
+    if (form === DenyForm.DROP) return { outcome, rcode: "NONE", upstream: "" };
+    // Truncated over UDP, and as usual over all else.
+    const known = form !== DenyForm.TRUNCATE || transport !== "udp";
+    return { outcome, rcode: known ? rcodeName(rcode) : "", upstream: "" };
+  }
+}
+
+/** A tenant that is known by more than addresses, or by a fixed identity, may be the one that a client was. */
+function mayHaveShown({ spec }: Tenant, client: string): boolean {
+  if (spec.match.length === 0) return true;
+  const network = parseNetwork(`${client}/${client.includes(":") ? 128 : 32}`);
+  return spec.match.some((entry) => {
+    const { cidrs, unauthenticated: _, ...evidence } = entry;
+    const here = typeof network === "string" || (cidrs?.some((block) => block.overlaps(network)) ?? true);
+    return here && Object.values(evidence).some((value) => value !== undefined);
+  });
+}
+
+function denialsOf({ metadata, spec }: Policy): [rule: string, names: readonly NamePattern[] | undefined][] {
+  return spec.rules
+    .filter(({ action }) => action === "Deny")
+    .map(({ name, match }) => [nameRule(metadata.name, name), match.names]);
+}
+
+/** By anything but tenants and addresses. */
+function asksForEvidence({ spec }: Policy): boolean {
+  return [spec.subject, spec.except ?? {}].some((who) =>
+    Object.entries(who).some(([field, value]) => value !== undefined && field !== "tenants" && field !== "cidrs"),
+  );
+}
+
+function covers({ extent, text }: NamePattern, name: string): boolean {
+  const plain = name.replace(/(?<=.)\.$/, "");
+  if (extent === "every") return true;
+  return extent === "exact" ? plain === text : plain.endsWith(text.slice(1));
+}
+
+/** For people. */
+export function describeEnding({ outcome, rcode, upstream, rule, tenant }: Ending): string {
+  const words = {
+    forward: `forwarded ${upstream && `to ${upstream}`}`,
+    deny: `denied ${rcode}`,
+    fault: `faulted ${rcode}`,
+    answer: "answered",
+  };
+  const whose = tenant === "" ? ", nobody's" : "";
+  return `${words[outcome].trim()}${rule && ` by ${rule}`}${whose}`;
+}
