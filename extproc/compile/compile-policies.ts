@@ -7,10 +7,11 @@ import {
   ACTION_DENY,
   ACTION_FAULT,
   ACTION_PASS,
+  ACTION_RATE_LIMIT,
   ACTION_ROUTE,
   ACTION_TTL,
 } from "../compiled/layout.ts";
-import { DenyForm } from "../compiled/messages.ts";
+import { DenyForm, MeterKind } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
 import { EDE_CODES, type Policy, type Response, type Rule, TIERS, TRANSPORTS, tierOf } from "../resources/schema.ts";
@@ -27,6 +28,7 @@ const ACTIONS = {
   Fault: ACTION_FAULT,
   Answer: ACTION_ANSWER,
   Ttl: ACTION_TTL,
+  RateLimit: ACTION_RATE_LIMIT,
 } as const;
 
 /** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
@@ -38,6 +40,9 @@ const FAULT_RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED:
 
 /** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
 const DEFAULT_DENIAL_TTL = 30;
+
+/** Actions whose answers say which rule they come of. */
+const TELLING: ReadonlySet<string> = new Set(["Deny", "Fault", "RateLimit"]);
 
 const TYPE_A = 1;
 const TYPE_AAAA = 28;
@@ -81,14 +86,14 @@ export function compilePolicies(
         ? compileFault(rule.fault, text)
         : rule.answer
           ? compileAnswer(rule.answer)
-          : compileDenial(rule.response, defaultCode(rule), EDE_CODES.Blocked, text);
+          : compileDenial(rule.response, defaultCode(rule), defaultEde(rule), text);
       ruleRecords.push(
         strings.intern(rule.name),
         number,
         ACTIONS[rule.action],
         denial.rcode,
         denial.edeCode,
-        strings.intern(rule.action === "Deny" || rule.action === "Fault" ? denial.edeText : ""),
+        strings.intern(TELLING.has(rule.action) ? denial.edeText : ""),
         denial.ttl,
         lists.append(types),
         types.length,
@@ -104,6 +109,7 @@ export function compilePolicies(
         decides(rule) ? 1 : 0,
         rule.ttl?.min ?? 0,
         rule.ttl?.max ?? 0,
+        rule.rateLimit === undefined ? 0 : lists.append(meterOf(rule.rateLimit)) + 1,
       );
       ruleCount++;
     }
@@ -120,7 +126,7 @@ function numberOf(numbers: Map<string, number>, text: string): number {
 
 /** A rule that only changes what comes of others is passed by. */
 export function decides({ action, fault }: Rule): boolean {
-  return action !== "Ttl" && !(action === "Fault" && fault?.code === undefined);
+  return action !== "Ttl" && action !== "RateLimit" && !(action === "Fault" && fault?.code === undefined);
 }
 
 /** Only over UDP is anything truncated. */
@@ -137,8 +143,18 @@ function addPatterns(trie: TrieBuilder, root: number, patterns: readonly NamePat
   }
 }
 
+function meterOf({ queries, per, burst, by }: NonNullable<Rule["rateLimit"]>): number[] {
+  return [MeterKind.QUERIES, by === "Client" ? 1 : 0, queries, per, burst];
+}
+
+/** Above a rate, a name is not denied: it is the client that gets no answer now. */
+function defaultEde({ action }: Rule): number {
+  return action === "RateLimit" ? EDE_CODES.Prohibited : EDE_CODES.Blocked;
+}
+
 /** A denial of some types is no word on the name itself (RFC 8020). */
-function defaultCode({ match }: Rule): keyof typeof RCODES {
+function defaultCode({ action, match }: Rule): keyof typeof RCODES {
+  if (action === "RateLimit") return "REFUSED";
   return match.types ? "NODATA" : "NXDOMAIN";
 }
 

@@ -155,19 +155,21 @@ function covers(outer: PrincipalPattern, inner: PrincipalPattern): boolean {
   );
 }
 
-/** A verdict names each rule that may come up by chance. */
+/** A verdict names each rule that may come up by chance, or by what was counted. */
 function checkChances(policies: readonly LocatedPolicy[], tenants: ReadonlySet<string>, findings: Findings): void {
   const counts = new Map<string, number>();
   for (const policy of policies) {
     const { mode, rules } = policy.resource.spec;
     if (mode !== "Enforce") continue;
-    const byChance = rules.filter((rule) => rule.mode === "Enforce" && rule.match.percent !== undefined).length;
+    const byChance = rules.filter(
+      ({ mode, match, rateLimit }) => mode === "Enforce" && (match.percent !== undefined || rateLimit !== undefined),
+    ).length;
     if (byChance === 0) continue;
     for (const tenant of tenantsOf(policy.resource, tenants)) {
       const count = (counts.get(tenant) ?? 0) + byChance;
       counts.set(tenant, count);
       if (count <= MAX_ALTERNATIVES || count - byChance > MAX_ALTERNATIVES) continue;
-      const message = `expected at most ${MAX_ALTERNATIVES} rules with percent for one tenant, got ${count} for ${tenant}`;
+      const message = `expected at most ${MAX_ALTERNATIVES} rules with percent or rateLimit for one tenant, got ${count} for ${tenant}`;
       findings.error(policy, ["spec", "rules"], message);
       break;
     }

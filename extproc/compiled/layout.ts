@@ -59,7 +59,7 @@ export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 21;
+export const RULE_WORDS = 22;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -81,6 +81,7 @@ export const RULE_DELAY = 17; // milliseconds; 0: none
 export const RULE_DECIDES = 18; // 1: no rule after it has a word
 export const RULE_TTL_MIN = 19; // seconds; 0: none
 export const RULE_TTL_MAX = 20;
+export const RULE_METER = 21; // start in lists + 1, of METER_*; 0: none
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;
@@ -90,6 +91,15 @@ export const ACTION_ROUTE = 3;
 export const ACTION_FAULT = 4;
 export const ACTION_ANSWER = 5;
 export const ACTION_TTL = 6;
+export const ACTION_RATE_LIMIT = 8;
+
+/** What is counted before a rule has a word (Meter of verdict.proto): a run in lists. */
+export const METER_WORDS = 5;
+export const METER_KIND = 0;
+export const METER_BY_CLIENT = 1; // 1: each client by itself
+export const METER_COUNT = 2;
+export const METER_PER = 3; // milliseconds
+export const METER_BURST = 4;
 
 /** Clients that have one of the principals, and one of the addresses. */
 export const SELECTOR_WORDS = 8;

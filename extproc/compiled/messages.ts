@@ -64,7 +64,16 @@ export interface RecordMessage {
 }
 
 /** RuleAction of verdict.proto. */
-export const RuleAction = { ACCEPT: 0, DENY: 1, PASS: 2, ROUTE: 3, FAULT: 4, ANSWER: 5, TTL: 6 } as const;
+export const RuleAction = {
+  ACCEPT: 0,
+  DENY: 1,
+  PASS: 2,
+  ROUTE: 3,
+  FAULT: 4,
+  ANSWER: 5,
+  TTL: 6,
+  RATE_LIMIT: 8,
+} as const;
 export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
 
 export interface AuditMessage {
@@ -73,6 +82,21 @@ export interface AuditMessage {
   readonly action: RuleAction;
   /** Of 10,000; 0 is always. */
   readonly chance: number;
+  readonly meter?: MeterMessage;
+}
+
+/** Meter.Kind of verdict.proto. */
+export const MeterKind = { QUERIES: 0 } as const;
+export type MeterKind = (typeof MeterKind)[keyof typeof MeterKind];
+
+export interface MeterMessage {
+  /** fixed64, decimal. */
+  readonly id: string;
+  readonly kind: MeterKind;
+  readonly by_client: boolean;
+  readonly count: number;
+  readonly per_ms: number;
+  readonly burst: number;
 }
 
 export interface Fault {
@@ -113,8 +137,8 @@ export type Outcome = Action & {
   readonly ttl_max: number;
 };
 
-/** What comes about by chance, of 10,000. */
-export type Alternative = Outcome & { readonly chance: number };
+/** What comes about by chance, of 10,000, or where a meter has run over. */
+export type Alternative = Outcome & { readonly chance: number; readonly meter?: MeterMessage };
 
 export type Verdict = Outcome & {
   readonly revision: number;

@@ -19,6 +19,7 @@ import {
   RULE_AUDIT,
   RULE_CHANCE,
   RULE_DECIDES,
+  RULE_METER,
   RULE_SCHEDULE,
   RULE_TRANSPORTS,
   RULE_TYPES,
@@ -43,7 +44,7 @@ export interface Judgement {
   readonly match: Match | undefined;
   /** Rules in mode Audit that matched before, in order. */
   readonly audits: readonly number[];
-  /** Rules before it that decide by chance, in order. */
+  /** Rules before it that decide by chance, or where a meter has run over, in order. */
   readonly draws: readonly Draw[];
   /** Rules before it that put the answer off, in order. */
   readonly delays: readonly number[];
@@ -112,12 +113,13 @@ export function judge(
         if (audits.length < MAX_AUDITS) audits.push(match.rule);
         continue;
       }
-      if (!decides) {
+      const metered = (rules[rule + RULE_METER] ?? 0) !== 0;
+      if (!decides && !metered) {
         if (rules[rule + RULE_ACTION] === ACTION_TTL) clamps.push(match.rule);
         else if (delays.length < MAX_DELAYS) delays.push(match.rule);
         continue;
       }
-      if (chance !== 0) {
+      if (chance !== 0 || metered) {
         draws.push({ ...match, audits: audits.length, delays: delays.length, clamps: clamps.length });
         continue;
       }

@@ -6,8 +6,14 @@
  */
 import { createHash } from "node:crypto";
 import {
+  METER_BURST,
+  METER_BY_CLIENT,
+  METER_COUNT,
+  METER_KIND,
+  METER_PER,
   NO_TENANT,
   POLICY_NAME,
+  POLICY_TIER,
   POLICY_WORDS,
   RULE_ACTION,
   RULE_CHANCE,
@@ -15,6 +21,7 @@ import {
   RULE_EDE_CODE,
   RULE_EDE_TEXT,
   RULE_FORM,
+  RULE_METER,
   RULE_NAME,
   RULE_POLICY,
   RULE_RCODE,
@@ -40,6 +47,8 @@ import {
   DenyForm,
   type Fault,
   type Forward,
+  type MeterKind,
+  type MeterMessage,
   type RecordMessage,
   RuleAction,
   type Verdict,
@@ -107,7 +116,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     delays: delaying,
     clamps,
   } = judge(sections, applicable, question, request, scope);
-  const audits = audited.map((rule) => describeAudit(snapshot, rule));
+  const audits = audited.map((rule) => describeAudit(snapshot, rule, client.tenant));
   const delays = delaying.map((rule) => describeDelay(snapshot, rule));
   const places = {
     tenant: identity.tenant,
@@ -119,6 +128,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     audits: audits.slice(0, draw.audits),
     delays: [...delays.slice(0, draw.delays), ...ownDelay(snapshot, draw)],
     ...clampBy(snapshot, clamps.slice(0, draw.clamps)),
+    ...meterOf(snapshot, draw.rule, client.tenant),
   }));
   const outcome = outcomeOf(snapshot, match, places);
   delays.push(...ownDelay(snapshot, match));
@@ -179,8 +189,42 @@ function lazy<T>(find: () => T): () => T {
   };
 }
 
-function describeAudit(snapshot: Snapshot, rule: number): AuditMessage {
-  return { ...nameRule(snapshot, rule), action: actionOf(snapshot, rule), chance: chanceOf(snapshot, rule) };
+function describeAudit(snapshot: Snapshot, rule: number, tenant: string): AuditMessage {
+  const chance = chanceOf(snapshot, rule);
+  return {
+    ...nameRule(snapshot, rule),
+    action: actionOf(snapshot, rule),
+    chance,
+    ...meterOf(snapshot, rule, tenant),
+  };
+}
+
+/** What the rule counts, if anything. Its number is made of names: what was counted outlives a change of policy. */
+function meterOf(snapshot: Snapshot, rule: number, tenant: string): { readonly meter?: MeterMessage } {
+  const { rules, lists, policies } = snapshot.sections;
+  const record = rule * RULE_WORDS;
+  const start = rules[record + RULE_METER] ?? 0;
+  if (start === 0) return {};
+  const at = start - 1;
+  const kind = (lists[at + METER_KIND] ?? 0) as MeterKind;
+  const by_client = lists[at + METER_BY_CLIENT] === 1;
+  const tier = policies[(rules[record + RULE_POLICY] ?? 0) * POLICY_WORDS + POLICY_TIER] ?? 0;
+  const named = nameRule(snapshot, rule);
+  return {
+    meter: {
+      id: numberOf(`${tier} ${named.policy} ${named.rule} ${by_client ? "" : tenant}`),
+      kind,
+      by_client,
+      count: lists[at + METER_COUNT] ?? 0,
+      per_ms: lists[at + METER_PER] ?? 0,
+      burst: lists[at + METER_BURST] ?? 0,
+    },
+  };
+}
+
+/** 64 bits of a hash, decimal. */
+function numberOf(text: string): string {
+  return createHash("sha256").update(text).digest().readBigUInt64LE().toString();
 }
 
 function describeDelay(snapshot: Snapshot, rule: number): DelayMessage {
@@ -281,7 +325,7 @@ function answerByRule(snapshot: Snapshot, match: Match, tenant: number): Action 
 
 /** Answers behind an alias are no answers to the alias's own name. */
 function aliasView(view: string, alias: string, ttl: number): string {
-  return createHash("sha256").update(`${view} ${alias} ${ttl}`).digest().readBigUInt64LE().toString();
+  return numberOf(`${view} ${alias} ${ttl}`);
 }
 
 function faultByRule({ sections: { rules }, strings }: Snapshot, match: Match): Fault {

@@ -22,6 +22,7 @@ export const FATES = [
   "recorded", // mode Audit
   "by chance", // it decides some of such questions
   "puts off", // it delays the answer, and others decide
+  "limits", // it answers what is above its rate, and others decide
   "bounds TTLs", // of the answer, and others decide
   "disabled",
   "no match",
@@ -105,6 +106,7 @@ function modeOf({ policy, rule }: Candidate): Fate | undefined {
 
 function byAction({ action, match, fault }: Rule): Fate {
   if (action === "Ttl") return "bounds TTLs";
+  if (action === "RateLimit") return "limits";
   if (fault !== undefined && fault.code === undefined) return "puts off";
   if (match.percent !== undefined) return "by chance";
   return action === "Pass" ? "passes on" : "decides";

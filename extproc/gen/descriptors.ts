@@ -287,7 +287,8 @@ export const descriptors: object = {
           "REJECTED": 2,
           "FAILED": 3,
           "FAULTED": 4,
-          "ANSWERED": 5
+          "ANSWERED": 5,
+          "LIMITED": 6
          }
         },
         "CacheResult": {
@@ -582,6 +583,45 @@ export const descriptors: object = {
           "ttl_max": {
            "type": "uint32",
            "id": 14
+          },
+          "meter": {
+           "type": "Meter",
+           "id": 20
+          }
+         }
+        },
+        "Meter": {
+         "fields": {
+          "id": {
+           "type": "fixed64",
+           "id": 1
+          },
+          "kind": {
+           "type": "Kind",
+           "id": 2
+          },
+          "by_client": {
+           "type": "bool",
+           "id": 3
+          },
+          "count": {
+           "type": "uint32",
+           "id": 4
+          },
+          "per_ms": {
+           "type": "uint32",
+           "id": 5
+          },
+          "burst": {
+           "type": "uint32",
+           "id": 6
+          }
+         },
+         "nested": {
+          "Kind": {
+           "values": {
+            "QUERIES": 0
+           }
           }
          }
         },
@@ -655,6 +695,10 @@ export const descriptors: object = {
           "chance": {
            "type": "uint32",
            "id": 4
+          },
+          "meter": {
+           "type": "Meter",
+           "id": 5
           }
          }
         },
@@ -666,7 +710,8 @@ export const descriptors: object = {
           "ROUTE": 3,
           "FAULT": 4,
           "ANSWER": 5,
-          "TTL": 6
+          "TTL": 6,
+          "RATE_LIMIT": 8
          }
         },
         "Client": {

@@ -34,6 +34,19 @@ function parseSeconds(text: string): number | string {
   return UNITS.reduce((sum, [unit], index) => sum + unit * Number(match[index + 1] ?? 0), 0);
 }
 
+/** Milliseconds in which something is counted. */
+const MIN_WINDOW_MS = 100;
+const MAX_WINDOW_MS = 3_600_000;
+
+/** Whole milliseconds in which something is counted, or what was expected instead. */
+export function parseWindow(text: string): number | string {
+  const match = /^(?:(\d{1,2})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?(?:(\d{1,4})ms)?$/.exec(text);
+  if (match === null || text === "") return "a duration as 100ms, 1s or 5m";
+  const [, hours = 0, minutes = 0, seconds = 0, milliseconds = 0] = match;
+  const sum = Number(hours) * 3_600_000 + Number(minutes) * 60_000 + Number(seconds) * 1000 + Number(milliseconds);
+  return sum >= MIN_WINDOW_MS && sum <= MAX_WINDOW_MS ? sum : "100ms to 1h";
+}
+
 /** An answer that is later than the filter's patience is not sent at all. */
 const MAX_DELAY_MS = 4000;
 

@@ -2,7 +2,7 @@
  * Field types that several kinds share, each checked and turned into what it means in one step.
  */
 import { z } from "zod";
-import { parseDelay, parseInterval, parseTtl } from "./duration.ts";
+import { parseDelay, parseInterval, parseTtl, parseWindow } from "./duration.ts";
 import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
 import { parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -57,6 +57,7 @@ export const name = named((text) => {
 });
 export const record = parsed(parseRecord);
 export const delay = parsed(parseDelay);
+export const window = parsed(parseWindow);
 export const percent = z
   .number()
   .gt(0)

@@ -31,6 +31,7 @@ import {
   serverAddress,
   serverName,
   ttl,
+  window,
   zone,
 } from "./field.ts";
 import { TYPE_CNAME } from "./record.ts";
@@ -279,27 +280,52 @@ const fault = z
     if (delay === undefined && code === undefined) fail(context, [], "expected delay or code, got neither");
   });
 
-/** Fields that say more of one action. */
-const ACTIONS_OF = { response: "Deny", route: "Route", answer: "Answer", ttl: "Ttl", fault: "Fault" } as const;
-const ACTION_FIELDS = Object.keys(ACTIONS_OF) as (keyof typeof ACTIONS_OF)[];
+/** Who is counted by itself: each client, an IPv4 address or an IPv6 /64; or all clients of a tenant together. */
+const COUNTED_BY = z.enum(["Client", "Tenant"]);
+
+/** What a token bucket holds in the filter's numbers. */
+export const MAX_COUNT = 1_000_000;
+
+const count = z.int().min(1).max(MAX_COUNT);
+
+/** How many queries go on to the next rule; `response` says what those above get. */
+const rateLimit = z
+  .strictObject({
+    queries: count,
+    per: window.default(1000),
+    burst: count.optional(),
+    by: COUNTED_BY.default("Client"),
+  })
+  .transform(({ burst, ...rate }) => ({ ...rate, burst: burst ?? rate.queries }));
+
+/** Fields that say more of some actions. */
+const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
+  response: ["Deny", "RateLimit"],
+  route: ["Route"],
+  answer: ["Answer"],
+  ttl: ["Ttl"],
+  fault: ["Fault"],
+  rateLimit: ["RateLimit"],
+};
+const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit"] as const;
 
 const rule = z
   .strictObject({
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Fault"]),
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Fault", "RateLimit"]),
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
     answer: answer.optional(),
     ttl: clamp.optional(),
     fault: fault.optional(),
+    rateLimit: rateLimit.optional(),
   })
   .superRefine((rule, context) => {
     const { match, action, response } = rule;
     for (const field of ACTION_FIELDS) {
-      const own = ACTIONS_OF[field];
-      if (rule[field] && action !== own) {
+      if (rule[field] && !ACTIONS_OF[field]?.includes(action)) {
         fail(context, [field], `expected no ${field} with action ${action}, got a map`);
       }
     }
@@ -308,6 +334,8 @@ const rule = z
     if (rule.fault?.code === "Truncate" && match.transports?.some((transport) => transport !== "UDP")) {
       fail(context, ["match", "transports"], "expected UDP alone, over which answers are truncated, got others");
     }
+    if (action === "RateLimit" && !rule.rateLimit)
+      fail(context, ["rateLimit"], "expected queries with action RateLimit, got nothing");
     if (action === "Ttl" && !rule.ttl) fail(context, ["ttl"], "expected min or max with action Ttl, got nothing");
     if (match.percent !== undefined && action === "Ttl") {
       fail(context, ["match", "percent"], "expected no percent with action Ttl, got one: it decides nothing");

@@ -25,12 +25,30 @@ const EXTENDED_RCODES: Readonly<Record<number, string>> = {
 };
 
 export const TRANSPORTS: readonly string[] = ["udp", "tcp", "dot", "doh", "doh3"];
-export const OUTCOMES: readonly string[] = ["forwarded", "denied", "rejected", "failed", "faulted", "answered"];
+export const OUTCOMES: readonly string[] = [
+  "forwarded",
+  "denied",
+  "rejected",
+  "failed",
+  "faulted",
+  "answered",
+  "limited",
+];
 export const CACHE_RESULTS: readonly string[] = ["none", "hit", "miss", "stale"];
 
 export const AUDITED: readonly string[] = ["untouched", "allowed", "would_deny"];
 /** RuleAction of verdict.proto. */
-export const RULE_ACTIONS: readonly string[] = ["accept", "deny", "pass", "route", "fault", "answer", "ttl"];
+export const RULE_ACTIONS: readonly string[] = [
+  "accept",
+  "deny",
+  "pass",
+  "route",
+  "fault",
+  "answer",
+  "ttl",
+  "rewrite",
+  "rate-limit",
+];
 
 export function rcodeName(rcode: number): string {
   return RCODES[rcode] ?? EXTENDED_RCODES[rcode] ?? `RCODE${rcode}`;

@@ -15,6 +15,7 @@ import { AnswerWriter, Reason } from "../answer/write";
 import { AnswerCache, selector } from "../cache/answer-cache";
 import { WaitList } from "../cache/wait-list";
 import { random64, readLength } from "../host/host";
+import { Buckets } from "../meter/buckets";
 import { Standing, Sync, SyncListener } from "../sync/sync";
 import { Upstreams } from "../sync/upstreams";
 import { Events } from "../telemetry/events";
@@ -32,7 +33,7 @@ import { VerdictReader } from "../verdict/verdict-reader";
 import { NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
-import { AuditDraw, draw } from "./chance";
+import { Draws, drawForTarget } from "./chance";
 import { Client, Clients } from "./clients";
 import { Delays } from "./delays";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
@@ -80,7 +81,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly parking!: Parking;
   private readonly slots!: DecisionSlots;
   private readonly verdictReader: VerdictReader = new VerdictReader();
-  private readonly audits: AuditDraw = new AuditDraw();
+  private readonly draws: Draws;
   private readonly delays: Delays = new Delays();
   private readonly targetKey: NameKey = new NameKey();
   private readonly pool: Array<Query> = new Array<Query>();
@@ -98,6 +99,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.answers = new AnswerCache(settings.share(settings.answerCacheBytes));
     this.verdicts = new VerdictCache(settings.share(settings.verdictCacheBytes));
     this.subjects = new ClientTable(settings.share(CLIENT_TABLE_OCTETS));
+    this.draws = new Draws(new Buckets(settings.share(settings.meterBytes), random64()));
     this.decisions = new Decisions(settings.decisionMilliseconds);
     this.exchanges = new Exchanges(
       this,
@@ -192,7 +194,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private actBy(query: Query, verdict: Verdict): void {
     let drawn = verdict;
     if (verdict.action == Action.Chance) {
-      drawn = draw(verdict);
+      drawn = this.draws.draw(verdict, query, this.now);
       query.setVerdict(retainVerdict(drawn));
     }
     if (drawn.delayCount != 0 && !query.delayed) {
@@ -480,8 +482,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
             return;
           }
           if (verdict.action == Action.Chance) {
-            verdict = draw(verdict);
-            lasting = false;
+            if (verdict.chance != 0) lasting = false;
+            verdict = drawForTarget(verdict);
           }
           if (verdict.auditCount != 0) {
             lasting = false;
@@ -511,7 +513,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private deny(query: Query, verdict: Verdict, soaLabels: u32): void {
     if (verdict.form == Form.Drop) this.writer.nothing();
     else this.writer.denial(query.question, query.transport, verdict, soaLabels);
-    this.send(query, Outcome.Denied, verdict);
+    this.send(query, verdict.metered ? Outcome.Limited : Outcome.Denied, verdict);
   }
 
   /** Answers with the rule's records; what an alias has, and is not asked for itself, is asked for upstream. */
@@ -538,7 +540,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.ask(query, this.sync.standing(this.now), subject, key);
       return;
     }
-    if (judged.action == Action.Chance) judged = draw(judged);
+    if (judged.action == Action.Chance) judged = drawForTarget(judged);
     if (judged.auditCount != 0 && query.auditedTarget === null) query.setAuditedTarget(retainVerdict(judged));
     if (judged.action == Action.Deny) this.deny(query, judged, max(query.question.key.labels, 1) - 1);
     else this.forward(query, verdict);
@@ -574,12 +576,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const question = query.question;
     const peer = query.peer;
     const type = question.hasQuestion ? question.type : 0;
-    const audits = this.audits;
-    const audited = audits.draw(query.verdict, query.auditedTarget);
+    const draws = this.draws;
+    const audited = draws.drawAudits(query, this.now);
     countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
-    const logged =
-      verdict !== null &&
-      (outcome == Outcome.Denied || outcome == Outcome.Faulted || verdict.logAll || audited != Audited.Untouched);
+    const logged = verdict !== null && (isOfNote(outcome) || verdict.logAll || audited != Audited.Untouched);
     if (logged || this.events.all) {
       const upstream = query.upstream;
       this.events.add(
@@ -589,9 +589,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         outcome,
         verdict,
         query.verdict,
-        audits.own,
+        draws.own,
         query.auditedTarget,
-        audits.target,
+        draws.target,
         writer.rcode,
         writer.ede,
         query.receivedAt,
@@ -672,6 +672,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.slots.settled(i);
     }
   }
+}
+
+/** Whether a rule has kept the upstream's answer from the client. */
+function isOfNote(outcome: Outcome): bool {
+  return outcome == Outcome.Denied || outcome == Outcome.Faulted || outcome == Outcome.Limited;
 }
 
 /** Types that only queries have, or that no question can have (RFC 6895, section 3.1), but ANY. */

@@ -30,6 +30,8 @@ export class Query extends Waiter {
   rejudged: u32 = 0;
   /** Whether its answer has been put off. */
   delayed: bool = false;
+  /** Whether meters have counted it. */
+  metered: bool = false;
   /** Whether it waits for a decision about the name that its verdict has it asked by. */
   aliasing: bool = false;
   decisions: u32 = 0;
@@ -81,6 +83,7 @@ export class Query extends Waiter {
     this.view = 0;
     this.rejudged = 0;
     this.delayed = false;
+    this.metered = false;
     this.aliasing = false;
     this.decisions = 0;
     this.stale = false;

@@ -16,6 +16,7 @@ export const enum Outcome {
   Failed = 3,
   Faulted = 4,
   Answered = 5,
+  Limited = 6,
 }
 
 /** CacheResult of protos/sync.proto. */
@@ -269,7 +270,15 @@ function metric(kind: u64, who: u32, value: u32): u32 {
 }
 
 const TRANSPORT_NAMES: StaticArray<string> = ["udp", "tcp", "dot", "doh", "doh3"];
-const OUTCOME_NAMES: StaticArray<string> = ["forwarded", "denied", "rejected", "failed", "faulted", "answered"];
+const OUTCOME_NAMES: StaticArray<string> = [
+  "forwarded",
+  "denied",
+  "rejected",
+  "failed",
+  "faulted",
+  "answered",
+  "limited",
+];
 const AUDITED_NAMES: StaticArray<string> = ["untouched", "allowed", "would_deny"];
 const CACHE_NAMES: StaticArray<string> = ["none", "hit", "miss", "stale"];
 

@@ -1,12 +1,15 @@
 // Reads what a verdict does: the fields that a Verdict and an Alternative of protos/verdict.proto have in common, into a block.
 
+import { METER_SIZE, Meter } from "../meter/meter";
 import { copyLower, isName } from "../wire/name";
 import { ProtoReader } from "../wire/protobuf";
 import { cutText } from "../wire/text";
+import { MeterReader } from "./meter-reader";
 import {
   Action,
   AUDIT_HEAD,
   aliasAt,
+  auditMeterAt,
   auditsAt,
   CERTAIN,
   DELAY_SIZE,
@@ -14,6 +17,8 @@ import {
   edeTextAt,
   Form,
   HEAD,
+  meterOf,
+  nextAudit,
   policyAt,
   RECORD_HEAD,
   recordsAt,
@@ -53,7 +58,7 @@ export class OutcomeReader {
   private ruleLength: u32 = 0;
   private auditCount: u32 = 0;
   private auditsLength: u32 = 0;
-  private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME));
+  private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME + METER_SIZE));
   private ttlMin: u32 = 0;
   private ttlMax: u32 = 0;
   private alias: usize = 0;
@@ -63,6 +68,9 @@ export class OutcomeReader {
   private recordCount: u32 = 0;
   private recordsLength: u32 = 0;
   private readonly records: usize = heap.alloc(MAX_RECORDS * <u32>RECORD_HEAD + MAX_RECORDS_LENGTH);
+  metered: bool = false;
+  private readonly meter: MeterReader = new MeterReader();
+  private readonly auditMeter: MeterReader = new MeterReader();
   private readonly inner: ProtoReader = new ProtoReader();
   private readonly innermost: ProtoReader = new ProtoReader();
 
@@ -76,6 +84,7 @@ export class OutcomeReader {
     this.delayCount = 0;
     this.ttlMin = 0;
     this.ttlMax = 0;
+    this.metered = false;
   }
 
   /** Of two actions the last counts, and has nothing of the first. */
@@ -137,6 +146,11 @@ export class OutcomeReader {
       case 14:
         this.ttlMax = <u32>min(reader.number(), <u64>MAX_TTL);
         break;
+      case 20:
+        reader.bytes();
+        this.metered = true;
+        if (!this.meter.read(reader.bytesAt, reader.bytesLength)) this.broken = true;
+        break;
       default:
         reader.skip();
     }
@@ -152,7 +166,8 @@ export class OutcomeReader {
       this.auditsLength +
       this.recordsLength +
       this.delayCount * DELAY_SIZE +
-      this.aliasLength;
+      this.aliasLength +
+      (this.metered ? METER_SIZE : 0);
     const verdict = changetype<Verdict>(heap.alloc(size));
     memory.fill(changetype<usize>(verdict), 0, HEAD);
     verdict.references = 1;
@@ -183,6 +198,8 @@ export class OutcomeReader {
     memory.copy(recordsAt(verdict), this.records, this.recordsLength);
     memory.copy(delaysAt(verdict), this.delays, this.delayCount * DELAY_SIZE);
     copyLower(aliasAt(verdict), this.alias, this.aliasLength);
+    verdict.metered = this.metered;
+    if (this.metered) this.meter.write(meterOf(verdict));
     return verdict;
   }
 
@@ -197,6 +214,7 @@ export class OutcomeReader {
     let ruleLength: u32 = 0;
     let action: u64 = 0;
     let chance: u64 = 0;
+    let metered = false;
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
       if (reader.field == 1) {
@@ -209,7 +227,11 @@ export class OutcomeReader {
         ruleLength = cutText(rule, reader.bytesLength, MAX_NAME);
       } else if (reader.field == 3) action = reader.number();
       else if (reader.field == 4) chance = reader.number();
-      else reader.skip();
+      else if (reader.field == 5) {
+        reader.bytes();
+        metered = true;
+        if (!this.auditMeter.read(reader.bytesAt, reader.bytesLength)) this.broken = true;
+      } else reader.skip();
     }
     this.finish();
     if (action > 255 || chance > <u64>CERTAIN) this.broken = true;
@@ -219,9 +241,11 @@ export class OutcomeReader {
     store<u8>(to, <u8>policyLength, 1);
     store<u8>(to, <u8>ruleLength, 2);
     store<u16>(to, <u16>chance, 3);
+    store<u8>(to, <u8>metered, 5);
     memory.copy(to + AUDIT_HEAD, policy, policyLength);
     memory.copy(to + AUDIT_HEAD + policyLength, rule, ruleLength);
-    this.auditsLength += <u32>AUDIT_HEAD + policyLength + ruleLength;
+    if (metered) this.auditMeter.write(changetype<Meter>(auditMeterAt(to)));
+    this.auditsLength = <u32>(nextAudit(to) - this.audits);
     this.auditCount++;
   }
 

@@ -97,6 +97,7 @@ export class VerdictReader {
       at.tenant = this.tenant;
       at.logAll = this.logAll;
       size += at.size;
+      if (at !== head && !at.metered) head.chance = max(head.chance, at.chance);
       at = at.next;
     }
     head.size = size;
@@ -139,7 +140,8 @@ export class VerdictReader {
       else alternative.field(reader);
     }
     this.finish();
-    const sound = !alternative.broken && alternative.action != 0 && chance != 0 && chance <= <u64>CERTAIN;
+    const comesUp = chance != 0 || alternative.metered;
+    const sound = !alternative.broken && alternative.action != 0 && comesUp && chance <= <u64>CERTAIN;
     if (!sound || this.broken || ++this.alternatives > MAX_ALTERNATIVES) {
       this.broken = true;
       return;

@@ -1,8 +1,10 @@
 // What the policy service said: a Verdict of protos/verdict.proto as the filter keeps it. Blocks live outside the
 // garbage collector and count their references: the verdict cache holds one, and every query under way by it.
 //
-// Where chance has a word or the answer is put off, the block that is kept only heads a chain of blocks: the alternatives in the order in which
+// Where chance or a meter has a word, or the answer is put off, the block that is kept only heads a chain of blocks: the alternatives in the order in which
 // they are drawn, and at the end what holds if none comes up. Each is a verdict of its own to the query that drew it.
+
+import { METER_SIZE, Meter } from "../meter/meter";
 
 export const enum Action {
   Forward = 1,
@@ -27,7 +29,7 @@ export const enum Extent {
   AtOrBelow = 2,
 }
 
-/** Fixed head of the block; EDE text, policy, rule, audits, records, delays and alias follow. */
+/** Fixed head of the block; EDE text, policy, rule, audits, records, delays, alias and meter follow. */
 @unmanaged
 export class Verdict {
   references: u32;
@@ -61,7 +63,12 @@ export class Verdict {
   /** Bounds for the TTLs of what an upstream answers, in seconds; 0 is none. */
   ttlMin: u32;
   ttlMax: u32;
-  /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
+  /** In a chain: whether this one comes up only where its meter has run over. */
+  metered: bool;
+  /**
+   * In a chain: of 10,000, how often this one comes up; 0 is always. Of the head: 0 where chance has no word, but meters or
+   * delays. And the next one, with a reference.
+   */
   chance: u32;
   next: Verdict | null;
 }
@@ -83,9 +90,13 @@ export function ruleAt(verdict: Verdict): usize {
 
 /** RuleAction of protos/verdict.proto, as far as it is asked here. */
 export const ACTION_DENY: u32 = 1;
+export const ACTION_RATE_LIMIT: u32 = 8;
 
-/** In front of a policy's and a rule's name in `auditsAt`: action, length of the first, of the second, and chance. */
-export const AUDIT_HEAD: usize = 5;
+/**
+ * In front of a policy's and a rule's name in `auditsAt`: action, length of the first, of the second, chance, and whether a
+ * meter stands behind the names.
+ */
+export const AUDIT_HEAD: usize = 6;
 /** Chances are of so many. */
 export const CERTAIN: u32 = 10_000;
 
@@ -95,7 +106,16 @@ export function auditsAt(verdict: Verdict): usize {
 
 /** Where the audit after the one at `at` stands. */
 export function nextAudit(at: usize): usize {
-  return at + AUDIT_HEAD + load<u8>(at, 1) + load<u8>(at, 2);
+  return auditMeterAt(at) + (isMetered(at) ? METER_SIZE : 0);
+}
+
+export function isMetered(audit: usize): bool {
+  return load<u8>(audit, 5) != 0;
+}
+
+/** Where the meter of a metered audit stands. */
+export function auditMeterAt(audit: usize): usize {
+  return audit + AUDIT_HEAD + load<u8>(audit, 1) + load<u8>(audit, 2);
 }
 
 /** In front of a record's data in `recordsAt`: type, and length of the data. */
@@ -115,6 +135,11 @@ export function delaysAt(verdict: Verdict): usize {
 /** In wire format and lower case. */
 export function aliasAt(verdict: Verdict): usize {
   return delaysAt(verdict) + verdict.delayCount * DELAY_SIZE;
+}
+
+/** Of a metered one. */
+export function meterOf(verdict: Verdict): Meter {
+  return changetype<Meter>(aliasAt(verdict) + verdict.aliasLength);
 }
 
 /** Of 10,000; 0 is always. */

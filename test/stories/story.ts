@@ -73,7 +73,7 @@ const event = z.strictObject({
   tenant: z.string(),
   client: z.string().optional(),
   question: z.string(),
-  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED", "FAULTED", "ANSWERED"]),
+  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED", "FAULTED", "ANSWERED", "LIMITED"]),
   rcode: z.string().optional(),
   rule: z.string().optional(),
   ede: ede.optional(),

@@ -83,7 +83,7 @@ describe("a policy set as a whole", () => {
           Array.from({ length: 8 }, (_, index) => ({ ...byChance, name: `r${index}` })),
         ),
       ),
-      /spec.rules: expected at most 16 rules with percent for one tenant, got 17 for t/,
+      /spec.rules: expected at most 16 rules with percent or rateLimit for one tenant, got 17 for t/,
     ],
     [
       "a route to no upstream",

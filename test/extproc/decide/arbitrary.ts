@@ -144,17 +144,26 @@ const rule = fc
         ),
         fc.record({ types: some(TYPE_NAMES) }),
       ),
-      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl"),
+      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "RateLimit"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
       circumstances,
       fault,
       ttl: fc.constantFrom({ min: "5s" }, { max: "10s" }, { min: "20s", max: "1m" }, { max: "3s" }),
+      rateLimit: fc.record(
+        {
+          queries: fc.constantFrom(1, 100),
+          per: fc.constantFrom("100ms", "1m"),
+          burst: fc.constant(7),
+          by: fc.constantFrom("Client", "Tenant"),
+        },
+        { requiredKeys: ["queries"] },
+      ),
       own: fc.constantFrom("A 192.0.2.1", "CNAME a.com", "CNAME b.c"),
     },
-    { requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl"] },
+    { requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl", "rateLimit"] },
   )
-  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ttl, ...rest }) => {
+  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ttl, rateLimit, ...rest }) => {
     const { action } = rest;
     const { percent, ...others } = further as { percent?: number; transports?: unknown };
     const broken = action === "Fault" ? { fault: disturbed } : {};
@@ -164,13 +173,15 @@ const rule = fc
       ...others,
       ...(percent !== undefined && action !== "Pass" && action !== "Ttl" ? { percent } : {}),
     };
-    const fits = action === "Deny" && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
+    const denies = action === "Deny" || action === "RateLimit";
+    const fits = denies && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
     return {
       ...rest,
       match,
       ...(action === "Route" ? { route: { upstream: "u1" } } : {}),
       ...broken,
       ...(action === "Ttl" ? { ttl } : {}),
+      ...(action === "RateLimit" ? { rateLimit } : {}),
       ...(action === "Answer" ? { answer: { records: [own] } } : {}),
       ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
     };

@@ -14,6 +14,7 @@ import {
   DenyForm,
   Extent,
   type Fault,
+  type MeterMessage,
   type Transport,
   type Verdict,
   type VerdictScope,
@@ -45,7 +46,7 @@ function faultCode({ rcode, form }: Fault): string | undefined {
   return form === DenyForm.TRUNCATE ? "Truncate" : { 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN" }[rcode];
 }
 
-const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl"];
+const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "Rewrite", "RateLimit"];
 
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);
@@ -207,8 +208,12 @@ function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
     return `forward ${revision.upstreams.find(({ id }) => id === outcome.forward.upstream)?.name}`;
   };
   const wait = (delays: readonly DelayMessage[]) => delays.map((one) => `${one.milliseconds}ms ${one.chance / 100}`);
+  const rate = ({ meter }: { readonly meter?: MeterMessage }) =>
+    meter === undefined
+      ? ""
+      : ` above ${meter.count} in ${meter.per_ms}ms by ${meter.by_client ? "Client" : "Tenant"} after ${meter.burst}`;
   const tell = (audits: readonly AuditMessage[]) =>
-    audits.map((one) => `${one.policy}/${one.rule} ${ACTIONS[one.action]} ${one.chance / 100}`);
+    audits.map((one) => `${one.policy}/${one.rule} ${ACTIONS[one.action]} ${one.chance / 100}${rate(one)}`);
   return {
     client,
     policy: verdict.policy,
@@ -219,7 +224,7 @@ function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
     ttl: `${verdict.ttl_min}-${verdict.ttl_max}`,
     alternatives: verdict.alternatives.map(
       (one) =>
-        `${one.chance / 100}% ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${one.ttl_min}-${one.ttl_max}`,
+        `${one.chance / 100}%${rate(one)} ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${one.ttl_min}-${one.ttl_max}`,
     ),
   };
 }

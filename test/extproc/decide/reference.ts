@@ -69,7 +69,7 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const upstream = upstreamOf(tenant, request.labels);
   const audits = audited
     .slice(0, MAX_AUDITS)
-    .map((one) => `${nameOf(one)} ${one.rule.action} ${one.rule.match.percent ?? 0}`);
+    .map((one) => `${nameOf(one)} ${one.rule.action} ${one.rule.match.percent ?? 0}${rateOf(one.rule)}`);
   return {
     client,
     policy: decisive?.policy.metadata.name ?? "",
@@ -81,13 +81,20 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     alternatives: draws.map((draw) => {
       const before = [...delays.slice(0, putsOff(delaying.slice(0, draw.delays)).length), ...ownDelay(draw.rule)];
       const action = actionOf(draw.rule, upstream, tenant);
-      return `${draw.rule.match.percent}% ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
+      return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
     }),
   };
 }
 
 function nameOf({ policy, rule }: Decisive): string {
   return `${policy.metadata.name}/${rule.name}`;
+}
+
+/** Of a rule that has a word only above a rate. */
+function rateOf({ rateLimit }: Rule): string {
+  if (rateLimit === undefined) return "";
+  const { queries, per, burst, by } = rateLimit;
+  return ` above ${queries} in ${per}ms by ${by} after ${burst}`;
 }
 
 function actionOf(rule: Rule | undefined, upstream: string | undefined, tenant: Tenant): string {
@@ -100,10 +107,11 @@ function actionOf(rule: Rule | undefined, upstream: string | undefined, tenant: 
   }
   if (rule?.action === "Fault") return `fault ${rule.fault?.code}`;
   if (rule?.action === "Route") return `forward ${rule.route?.upstream}`;
-  if (rule?.action !== "Deny") return upstream === undefined ? "deny 5" : `forward ${upstream}`;
+  if (rule?.action !== "Deny" && rule?.action !== "RateLimit")
+    return upstream === undefined ? "deny 5" : `forward ${upstream}`;
   const { code, addresses } = rule.response ?? {};
   if (addresses !== undefined) return `deny 0 addresses ${addresses.map((octets) => octets.length).join(" ")}`;
-  const usual = rule.match.types ? 0 : 3;
+  const usual = rule.action === "RateLimit" ? 5 : rule.match.types ? 0 : 3;
   if (code === undefined) return `deny ${usual}`;
   if (code === "Drop" || code === "Truncate") return `deny ${usual} ${code}`;
   return `deny ${{ NODATA: 0, NXDOMAIN: 3, REFUSED: 5 }[code]}`;
@@ -167,13 +175,14 @@ function decidingRuleOf(
       if (rule.mode === "Disabled" || !matches(rule, request)) continue;
       const percent = rule.match.percent;
       // A rule that only puts the answer off, or bounds its TTLs, decides nothing.
-      const decides = rule.action !== "Ttl" && (rule.action !== "Fault" || rule.fault?.code !== undefined);
+      const limits = rule.action === "RateLimit";
+      const decides = !limits && rule.action !== "Ttl" && (rule.action !== "Fault" || rule.fault?.code !== undefined);
       if (policy.spec.mode === "Audit" || rule.mode === "Audit") {
         if (!ended) audited.push({ policy, rule });
         ended ||= percent === undefined && decides;
-      } else if (!decides) {
+      } else if (!decides && !limits) {
         delaying.push(rule);
-      } else if (percent === undefined) {
+      } else if (percent === undefined && !limits) {
         return { policy, rule };
       } else {
         draws.push({ policy, rule, audits: audited.length, delays: delaying.length });

@@ -6,6 +6,7 @@ import type { Fault as _dns_mesh_v1_Fault, Fault__Output as _dns_mesh_v1_Fault__
 import type { Answer as _dns_mesh_v1_Answer, Answer__Output as _dns_mesh_v1_Answer__Output } from '../../../dns/mesh/v1/Answer.ts';
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
+import type { Meter as _dns_mesh_v1_Meter, Meter__Output as _dns_mesh_v1_Meter__Output } from '../../../dns/mesh/v1/Meter.ts';
 
 export interface Alternative {
   'chance'?: (number);
@@ -19,6 +20,7 @@ export interface Alternative {
   'delays'?: (_dns_mesh_v1_Delay)[];
   'ttl_min'?: (number);
   'ttl_max'?: (number);
+  'meter'?: (_dns_mesh_v1_Meter | null);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
 
@@ -34,5 +36,6 @@ export interface Alternative__Output {
   'delays': (_dns_mesh_v1_Delay__Output)[];
   'ttl_min': (number);
   'ttl_max': (number);
+  'meter': (_dns_mesh_v1_Meter__Output | null);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }

@@ -7,6 +7,7 @@ export const Outcome = {
   FAILED: 3,
   FAULTED: 4,
   ANSWERED: 5,
+  LIMITED: 6,
 } as const;
 
 export type Outcome =
@@ -22,5 +23,7 @@ export type Outcome =
   | 4
   | 'ANSWERED'
   | 5
+  | 'LIMITED'
+  | 6
 
 export type Outcome__Output = typeof Outcome[keyof typeof Outcome]

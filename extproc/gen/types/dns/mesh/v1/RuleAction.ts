@@ -8,6 +8,7 @@ export const RuleAction = {
   FAULT: 4,
   ANSWER: 5,
   TTL: 6,
+  RATE_LIMIT: 8,
 } as const;
 
 export type RuleAction =
@@ -25,5 +26,7 @@ export type RuleAction =
   | 5
   | 'TTL'
   | 6
+  | 'RATE_LIMIT'
+  | 8
 
 export type RuleAction__Output = typeof RuleAction[keyof typeof RuleAction]
