@@ -47,7 +47,7 @@ export const RULE_ACTIONS: readonly string[] = [
   "answer",
   "ttl",
   "rewrite",
-  "rate-limit",
+  "rate_limit",
 ];
 
 export function rcodeName(rcode: number): string {

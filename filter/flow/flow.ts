@@ -482,7 +482,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
             return;
           }
           if (verdict.action == Action.Chance) {
-            if (verdict.chance != 0) lasting = false;
+            if (verdict.byChance) lasting = false;
             verdict = drawForTarget(verdict);
           }
           if (verdict.auditCount != 0) {

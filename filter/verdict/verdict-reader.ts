@@ -97,7 +97,7 @@ export class VerdictReader {
       at.tenant = this.tenant;
       at.logAll = this.logAll;
       size += at.size;
-      if (at !== head && !at.metered) head.chance = max(head.chance, at.chance);
+      if (at.chance != 0 && !at.metered) head.byChance = true;
       at = at.next;
     }
     head.size = size;

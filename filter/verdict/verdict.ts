@@ -65,10 +65,9 @@ export class Verdict {
   ttlMax: u32;
   /** In a chain: whether this one comes up only where its meter has run over. */
   metered: bool;
-  /**
-   * In a chain: of 10,000, how often this one comes up; 0 is always. Of the head: 0 where chance has no word, but meters or
-   * delays. And the next one, with a reference.
-   */
+  /** Of a head: whether chance has a word, besides meters and delays. */
+  byChance: bool;
+  /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
   chance: u32;
   next: Verdict | null;
 }

@@ -64,8 +64,8 @@ describe("verdicts", () => {
         const [action = 0, policy = 0, rule = 0] = octets.subarray(at);
         const text = (from: number, length: number) => octets.subarray(from, from + length).toString();
         const chance = octets.readUInt16LE(at + 3);
-        told.push(`${text(at + 5, policy)}/${text(at + 5 + policy, rule)} ${action}${chance ? ` ${chance}` : ""}`);
-        at += 5 + policy + rule;
+        told.push(`${text(at + 6, policy)}/${text(at + 6 + policy, rule)} ${action}${chance ? ` ${chance}` : ""}`);
+        at += 6 + policy + rule;
       }
       return told;
     };
@@ -112,6 +112,33 @@ describe("verdicts", () => {
     assert.ok(lab.read(encode({ ...sound, alternatives: Array(16).fill(one) })));
     assert.ok(!lab.read(encode({ ...sound, alternatives: Array(17).fill(one) })));
     assert.ok(!lab.read(encode({ ...sound, alternatives: [one], forward: undefined })), "the last has no action");
+    assert.equal(lab.room.memorySize, memory);
+  });
+
+  it("with a meter come up without chance, and are read within bounds", () => {
+    const meter = { id: "18446744073709551615", count: 100, per_ms: 1000, burst: 200, by_client: true };
+    const limited = (changes: object) => ({ deny: { rcode: 5 }, rule: "rate", meter: { ...meter, ...changes } });
+    const memory = lab.room.memorySize;
+    for (let times = 0; times < 1000; times++) {
+      assert.ok(lab.read(encode({ ...sound, alternatives: [limited({}), { ...limited({}), chance: 5 }] })));
+    }
+    assert.equal(lab.room.call("chained", 1), 2);
+    for (const changes of [
+      { count: 0 },
+      { count: 10_000_001 },
+      { per_ms: 0 },
+      { per_ms: 3_600_001 },
+      { burst: 0 },
+      { burst: 2 ** 31 },
+      { kind: 99 },
+    ]) {
+      assert.ok(!lab.read(encode({ ...sound, alternatives: [limited(changes)] })), JSON.stringify(changes));
+      const audit = { policy: "p", rule: "r", action: 8, meter: { ...meter, ...changes } };
+      assert.ok(!lab.read(encode({ ...sound, audits: [audit] })), JSON.stringify(changes));
+    }
+    const text = "p".repeat(250);
+    const audits = Array(8).fill({ policy: text, rule: text, action: 8, meter });
+    for (let times = 0; times < 1000; times++) assert.ok(lab.read(encode({ ...sound, audits })));
     assert.equal(lab.room.memorySize, memory);
   });
 
@@ -250,6 +277,9 @@ describe("verdicts", () => {
     seeds.push(
       encode({ ...sound, delays: [{ chance: 5, milliseconds: 9 }], alternatives: [{ chance: 9, fault: {} }] }),
     );
+    const meter = { id: "1", count: 1, per_ms: 1, burst: 1 };
+    const audits = [{ policy: "p", rule: "s", action: 8, meter }];
+    seeds.push(encode({ ...sound, audits, alternatives: [{ deny, meter, audits }] }));
     const alias = Buffer.from("\x03www\x00");
     seeds.push(encode({ ...sound, forward: undefined, answer: { alias, records: [{ type: 1, data }], forward: {} } }));
     const started = performance.now();
