@@ -18,7 +18,7 @@ export interface Span {
   readonly to: string;
 }
 
-/** Queries by what became of them: `forwarded` to `answered` add up to `queries`, and so do cache results and `uncached`. */
+/** Queries by what became of them: `forwarded` to `limited` add up to `queries`, and so do cache results and `uncached`. */
 export interface Counts {
   readonly queries: number;
   readonly forwarded: number;
@@ -27,6 +27,7 @@ export interface Counts {
   readonly failed: number;
   readonly faulted: number;
   readonly answered: number;
+  readonly limited: number;
   readonly hits: number;
   readonly misses: number;
   readonly stale: number;

@@ -52,12 +52,12 @@ function toMilliseconds(microseconds: number): number {
 /** Outcomes in the order of sync.proto, then cache results from HIT on, then audits. */
 const QUERIES = 0;
 const OUTCOMES = 1;
-const LAST_OUTCOME = 5;
+const LAST_OUTCOME = 6;
 /** HIT is 1. */
-const CACHE = 6;
+const CACHE = 7;
 const LAST_CACHE = 3;
-const WOULD_DENY = 10;
-const COUNTERS = 11;
+const WOULD_DENY = 11;
+const COUNTERS = 12;
 
 export class CountTally {
   readonly #counts = new Float64Array(COUNTERS);
@@ -78,9 +78,10 @@ export class CountTally {
   }
 
   get counts(): Counts {
-    const [queries = 0, forwarded = 0, denied = 0, rejected = 0, failed = 0, faulted = 0, answered = 0] = this.#counts;
+    const [queries = 0, forwarded = 0, denied = 0, rejected = 0, failed = 0] = this.#counts;
+    const [faulted = 0, answered = 0, limited = 0] = this.#counts.slice(OUTCOMES + 4);
     const [hits = 0, misses = 0, stale = 0, wouldDeny = 0] = this.#counts.slice(CACHE + 1);
-    return { queries, forwarded, denied, rejected, failed, faulted, answered, hits, misses, stale, wouldDeny };
+    return { queries, forwarded, denied, rejected, failed, faulted, answered, limited, hits, misses, stale, wouldDeny };
   }
 
   #increment(index: number): void {

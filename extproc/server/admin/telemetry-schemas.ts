@@ -38,6 +38,7 @@ const summaryFields = {
   failed: count,
   faulted: count,
   answered: count,
+  limited: count.describe("Above a rate that a rule, a guard or the tenant's limits set"),
   hits: count.describe("Answered from the cache"),
   misses: count,
   stale: count,
