@@ -8,6 +8,7 @@ import type { Compiler } from "../compile/compiler.ts";
 import { startCompiler } from "../compile/compiler.ts";
 import { decide } from "../decide/decide.ts";
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
+import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
 import { formatProblem } from "../resources/problem.ts";
 import { formatEndpoint } from "../server/endpoint.ts";
 import type { Logger } from "../server/logger.ts";
@@ -33,12 +34,14 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   const compiler = startCompiler();
   let source: PolicyStore | WatchedDirectory | undefined;
   let mesh: MeshSource | undefined;
+  let virtualAddresses: VirtualAddresses | undefined;
   let audit: AuditFile | undefined;
   try {
     const opened = await openSource(options, compiler, context, logger);
     source = opened.source;
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
     mesh = opened.mesh;
+    virtualAddresses = opened.virtualAddresses;
     const queryLog = openQueryLog(options.queryLog, context, logger);
     audit = await openAuditLog(options.auditLog, logger);
     context.onReopen(() => {
@@ -61,6 +64,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       processMetrics: true,
       source,
       mesh,
+      virtualAddresses,
       decide,
       queryLog,
       audit,
@@ -79,6 +83,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   } finally {
     await source?.close();
     await mesh?.close();
+    await virtualAddresses?.close();
     await audit?.close();
     await compiler.close();
   }
@@ -87,6 +92,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
 interface OpenedSource {
   readonly source: PolicyStore | WatchedDirectory;
   readonly mesh: MeshSource;
+  readonly virtualAddresses: VirtualAddresses;
   /** Nobody obeys a policy of it yet. */
   readonly isNew: boolean;
 }
@@ -108,7 +114,8 @@ async function openSource(
       mesh,
       onRefused: (problems) => onRefused([...problems]),
     });
-    return { source, mesh, isNew: false };
+    const virtualAddresses = await VirtualAddresses.open(() => context.clock.now());
+    return { source, mesh, virtualAddresses, isNew: false };
   }
   // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
   const firstSequence = Math.floor(context.clock.now());
@@ -116,8 +123,12 @@ async function openSource(
     path: join(directory, "mesh", "objects.jsonl"),
     read: (sources) => compiler.readObjects(sources),
   });
+  const virtualAddresses = await VirtualAddresses.open(
+    () => context.clock.now(),
+    join(directory, "mesh", "virtual-addresses.jsonl"),
+  );
   const source = await openStore({ directory, compiler, now: () => context.clock.now(), firstSequence });
-  return { source, mesh, isNew: source.current().sequence === firstSequence };
+  return { source, mesh, virtualAddresses, isNew: source.current().sequence === firstSequence };
 }
 
 async function openAuditLog(path: string | undefined, logger: Logger): Promise<AuditFile | undefined> {

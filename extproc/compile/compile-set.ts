@@ -7,6 +7,7 @@ import { EDE_CODES, type Policy, type Tenant, TIERS, tierOf, type Upstream } fro
 import { shortHash } from "./canonical.ts";
 import { compileClients } from "./compile-clients.ts";
 import { ConditionCompiler } from "./compile-conditions.ts";
+import { compileMesh } from "./compile-mesh.ts";
 import { compileDenial, compilePolicies } from "./compile-policies.ts";
 import { ScheduleCompiler } from "./compile-schedules.ts";
 import { Intervals } from "./network-builder.ts";
@@ -72,6 +73,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       EDE_CODES.Prohibited,
       "unknown client",
     ),
+    mesh: compileMesh(tenants, set.settings?.resource),
     principalRoot,
     subjectRoot: conditions.root,
     subjectStride: Math.max(MIN_STRIDE, 2 ** Math.ceil(Math.log2(SUBJECT_FIRST_TENANT + tenants.length))),

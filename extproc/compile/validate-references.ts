@@ -1,8 +1,10 @@
 /**
  * What tenants and upstreams say of each other: references, zones, servers.
  */
+import type { Tenant } from "../resources/schema.ts";
 import { canonical } from "./canonical.ts";
-import type { Findings, PolicySet } from "./policy-set.ts";
+import { ownNamespaces } from "./compile-mesh.ts";
+import type { Findings, Located, PolicySet } from "./policy-set.ts";
 
 export function validateReferences(set: PolicySet, findings: Findings): void {
   checkUpstreams(set, findings);
@@ -30,6 +32,7 @@ function checkTenants({ tenants, upstreams }: PolicySet, findings: Findings): vo
   const known = new Set(upstreams.map(({ resource }) => resource.metadata.name));
   for (const tenant of tenants) {
     const { upstream, forward } = tenant.resource.spec;
+    checkIsolation(tenant, tenants, findings);
     if (upstream !== undefined && !known.has(upstream)) {
       findings.error(tenant, ["spec", "upstream"], expectedOne("Upstream", upstream, known));
     }
@@ -51,6 +54,25 @@ function checkTenants({ tenants, upstreams }: PolicySet, findings: Findings): vo
     if (upstream === undefined && !zones.has(".")) {
       findings.warn(tenant, ["spec"], "expected an upstream, got none: names of no forward zone are refused");
     }
+  }
+}
+
+/** Namespaces are what names of the mesh belong to: a tenant without any has no own ones, and none to share. */
+function checkIsolation(tenant: Located<Tenant>, tenants: readonly Located<Tenant>[], findings: Findings): void {
+  const { isolation } = tenant.resource.spec;
+  if (isolation === undefined) return;
+  const byName = new Map(tenants.map((one) => [one.resource.metadata.name, one.resource]));
+  for (const [index, name] of (isolation.from ?? []).entries()) {
+    const other = byName.get(name);
+    const path = ["spec", "isolation", "from", index];
+    if (other === undefined) findings.error(tenant, path, expectedOne("Tenant", name, new Set(byName.keys())));
+    else if (ownNamespaces(other).length === 0) {
+      findings.warn(tenant, path, `expected a tenant with namespaces, got ${name}, which has none: it shares no name`);
+    }
+  }
+  if (isolation.discover === "Own" && isolation.from === undefined && ownNamespaces(tenant.resource).length === 0) {
+    const expected = "expected namespaces, or principals of one, beside it";
+    findings.warn(tenant, ["spec", "isolation"], `${expected}, got none: no name of the mesh is this tenant's own`);
   }
 }
 

@@ -132,6 +132,8 @@ export type Outcome = Action & {
   readonly rule: string;
   readonly audits: readonly AuditMessage[];
   readonly delays: readonly DelayMessage[];
+  /** The names of the mesh that come first: fixed64, decimal; absent where there are none. */
+  readonly mesh_view?: string;
   /** Seconds; 0 is none. */
   readonly ttl_min: number;
   readonly ttl_max: number;

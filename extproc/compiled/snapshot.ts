@@ -19,6 +19,31 @@ export interface DenialRecord {
   readonly records: readonly RecordMessage[];
 }
 
+/** What names of the mesh there are, and which a tenant has. */
+export interface MeshTables {
+  readonly clusterDomain: string;
+  /** Seconds. */
+  readonly ttl: number;
+  /** As CIDRs; undefined: nobody is given one. */
+  readonly virtualAddresses: { readonly ipv4: string; readonly ipv6: string } | undefined;
+  readonly views: readonly MeshView[];
+  /** By the number of the tenant: fixed64, decimal; empty for one without names of the mesh. */
+  readonly viewOf: readonly string[];
+}
+
+/** The names of the mesh that one tenant has. */
+export interface MeshView {
+  /** fixed64, decimal: of the tenant's name, so that it is the same after a restart. */
+  readonly id: string;
+  readonly tenant: string;
+  /** Its own namespaces. */
+  readonly own: readonly string[];
+  /** All that it may discover; undefined: every one. */
+  readonly namespaces: readonly string[] | undefined;
+  /** In presentation format. */
+  readonly searchDomains: readonly string[];
+}
+
 export interface CompiledTables {
   /** 64 bits of SHA-256 over the canonical policy set, as 16 hex digits. */
   readonly hash: string;
@@ -35,6 +60,7 @@ export interface CompiledTables {
   readonly subjectRoot: number;
   /** A power of two above every subject that is a whole tenant. */
   readonly subjectStride: number;
+  readonly mesh: MeshTables;
   readonly tenantCount: number;
   readonly policyCount: number;
   readonly ruleCount: number;

@@ -121,6 +121,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   const places = {
     tenant: identity.tenant,
     usual: lazy(() => findForward(sections, identity.tenant, question, scope)),
+    meshView: snapshot.tables.mesh.viewOf[identity.tenant] ?? "",
   };
   const alternatives = draws.map((draw) => ({
     chance: chanceOf(snapshot, draw.rule),
@@ -148,6 +149,8 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
 interface Places {
   readonly tenant: number;
   readonly usual: () => Forward | undefined;
+  /** The names of the mesh that come before; empty for none. */
+  readonly meshView: string;
 }
 
 /** What a rule has done, or what is done where none decides. */
@@ -155,7 +158,7 @@ function outcomeOf(
   snapshot: Snapshot,
   match: Match | undefined,
   places: Places,
-): Action & { readonly policy: string; readonly rule: string } {
+): Action & Pick<Verdict, "mesh_view" | "policy" | "rule"> {
   if (match === undefined) return { ...actUsually(places), ...BY_NOBODY };
   const { sections } = snapshot;
   const named = nameRule(snapshot, match.rule);
@@ -175,9 +178,11 @@ function outcomeOf(
   }
 }
 
-function actUsually({ usual }: Places): Action {
+/** A name of the mesh is answered by the filter; every other goes to the tenant's upstream. */
+function actUsually({ usual, meshView }: Places): Action & Pick<Verdict, "mesh_view"> {
   const place = usual();
-  return place === undefined ? { deny: NO_UPSTREAM } : { forward: place };
+  const action = place === undefined ? { deny: NO_UPSTREAM } : { forward: place };
+  return meshView === "" ? action : { ...action, mesh_view: meshView };
 }
 
 /** Where names go is looked up once, and only if it matters: the look-up narrows the scope. */

@@ -24,7 +24,8 @@ export const descriptors: object = {
            "oneof": [
             "hello",
             "ack",
-            "report"
+            "report",
+            "mesh_interest"
            ]
           }
          },
@@ -40,6 +41,10 @@ export const descriptors: object = {
           "report": {
            "type": "Report",
            "id": 3
+          },
+          "mesh_interest": {
+           "type": "MeshInterest",
+           "id": 5
           }
          }
         },
@@ -51,7 +56,8 @@ export const descriptors: object = {
             "heartbeat",
             "report_ack",
             "drain",
-            "telemetry"
+            "telemetry",
+            "mesh_update"
            ]
           }
          },
@@ -75,6 +81,10 @@ export const descriptors: object = {
           "telemetry": {
            "type": "Telemetry",
            "id": 7
+          },
+          "mesh_update": {
+           "type": "MeshUpdate",
+           "id": 5
           }
          }
         },
@@ -107,6 +117,88 @@ export const descriptors: object = {
           "sequence": {
            "type": "uint64",
            "id": 1
+          }
+         }
+        },
+        "MeshInterest": {
+         "fields": {
+          "views": {
+           "rule": "repeated",
+           "type": "fixed64",
+           "id": 1
+          }
+         }
+        },
+        "MeshUpdate": {
+         "fields": {
+          "reset": {
+           "type": "bool",
+           "id": 1
+          },
+          "zones": {
+           "rule": "repeated",
+           "type": "bytes",
+           "id": 2
+          },
+          "names": {
+           "rule": "repeated",
+           "type": "MeshName",
+           "id": 3
+          },
+          "views": {
+           "rule": "repeated",
+           "type": "MeshView",
+           "id": 4
+          },
+          "complete": {
+           "type": "bool",
+           "id": 5
+          }
+         }
+        },
+        "MeshView": {
+         "fields": {
+          "id": {
+           "type": "fixed64",
+           "id": 1
+          },
+          "groups": {
+           "rule": "repeated",
+           "type": "uint32",
+           "id": 2
+          },
+          "search_domains": {
+           "rule": "repeated",
+           "type": "bytes",
+           "id": 3
+          }
+         }
+        },
+        "MeshName": {
+         "fields": {
+          "name": {
+           "type": "bytes",
+           "id": 1
+          },
+          "group": {
+           "type": "uint32",
+           "id": 2
+          },
+          "wildcard": {
+           "type": "bool",
+           "id": 3
+          },
+          "gone": {
+           "type": "bool",
+           "id": 4
+          },
+          "ttl": {
+           "type": "uint32",
+           "id": 5
+          },
+          "records": {
+           "type": "bytes",
+           "id": 6
           }
          }
         },
@@ -519,6 +611,10 @@ export const descriptors: object = {
            "type": "uint32",
            "id": 14
           },
+          "mesh_view": {
+           "type": "fixed64",
+           "id": 26
+          },
           "alternatives": {
            "rule": "repeated",
            "type": "Alternative",
@@ -587,6 +683,10 @@ export const descriptors: object = {
           "meter": {
            "type": "Meter",
            "id": 20
+          },
+          "mesh_view": {
+           "type": "fixed64",
+           "id": 26
           }
          }
         },

@@ -117,6 +117,13 @@ export const resourceName = checked((text) =>
     : "1 to 63 lower-case letters, digits, dashes and dots, first and last a letter or digit",
 );
 
+/** A namespace of Kubernetes. */
+export const namespaceName = checked((text) =>
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)
+    ? undefined
+    : "1 to 63 lower-case letters, digits and dashes, first and last a letter or digit",
+);
+
 export const ruleName = checked((text) =>
   /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(text)
     ? undefined

@@ -17,6 +17,7 @@ import {
   interval,
   metadata,
   name,
+  namespaceName,
   network,
   parsed,
   pattern,
@@ -100,6 +101,18 @@ const matchEntry = z
     }
   });
 
+/** resolv.conf(5): glibc takes more, musl cuts the line at 256 octets. */
+const MAX_SEARCH_DOMAINS = 16;
+
+/** Which names of the mesh a tenant has: those of its own namespaces, and what else. */
+const isolation = z
+  .strictObject({ discover: z.enum(["Own", "All", "None"]).default("Own"), from: list(resourceName).optional() })
+  .superRefine(({ discover, from }, context) => {
+    if (from && discover !== "Own") {
+      fail(context, ["from"], `expected no from with discover ${discover}, got a list`);
+    }
+  });
+
 const tenantSpec = z
   .strictObject({
     match: list(matchEntry).default([]),
@@ -107,6 +120,9 @@ const tenantSpec = z
     upstream: resourceName.optional(),
     forward: z.array(z.strictObject({ zones: list(zone), upstream: resourceName })).default([]),
     cache: z.enum(["Shared", "Own"]).default("Shared"),
+    namespaces: list(namespaceName).optional(),
+    isolation: isolation.optional(),
+    searchDomains: list(zone).max(MAX_SEARCH_DOMAINS).optional(),
     telemetry: z.strictObject({ log: z.enum(["Denials", "All"]).default("Denials") }).default({ log: "Denials" }),
   })
   .superRefine((spec, context) => {
@@ -116,6 +132,9 @@ const tenantSpec = z
         ["requires"],
         "expected an entry of spec.match with principals, got none: nobody could be this tenant",
       );
+    }
+    if (spec.searchDomains && !spec.isolation) {
+      fail(context, ["searchDomains"], "expected isolation beside it, without which a tenant has no names of the mesh");
     }
   });
 
@@ -400,6 +419,27 @@ const policySpec = z
     }
   });
 
+const MIN_VIRTUAL = { ipv4: 30, ipv6: 112 } as const;
+
+/** Ranges are those of Istio by default. */
+const virtualRange = (family: 4 | 6, usual: string) =>
+  network.prefault(usual).superRefine((range, context) => {
+    const longest = family === 4 ? MIN_VIRTUAL.ipv4 : MIN_VIRTUAL.ipv6;
+    if (range.family === family && range.length <= longest) return;
+    context.addIssue({
+      code: "custom",
+      message: `expected an IPv${family} block of at most /${longest}, got ${range.text}`,
+    });
+  });
+
+const mesh = z.strictObject({
+  clusterDomain: zone.optional(),
+  ttl: ttl.optional(),
+  virtualAddresses: z
+    .strictObject({ ipv4: virtualRange(4, "240.240.0.0/16"), ipv6: virtualRange(6, "2001:2::/48") })
+    .optional(),
+});
+
 const settingsSpec = z.strictObject({
   telemetry: z
     .strictObject({
@@ -407,6 +447,7 @@ const settingsSpec = z.strictObject({
       events: z.enum(["All", "Logged"]).default("All"),
     })
     .optional(),
+  mesh: mesh.optional(),
   unknownClient: z
     .strictObject({ action: z.literal("Deny").default("Deny"), response: response.optional() })
     .optional(),

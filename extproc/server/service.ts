@@ -1,7 +1,9 @@
 /**
  * The policy service, put together: what main.ts starts, and tests too.
  */
+import { Mesh } from "../mesh/mesh.ts";
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
+import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
 import type { PolicySource } from "../store/policy-source.ts";
 import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
@@ -41,6 +43,8 @@ export interface ServiceOptions {
   readonly source: PolicySource;
   /** Objects of the mesh; by default none, until they are pushed. */
   readonly mesh?: MeshSource;
+  /** Of hosts that have no other; by default, none are kept. */
+  readonly virtualAddresses?: VirtualAddresses;
   readonly decide: Decide;
   readonly queryLog: QueryLog;
   /** By default on this thread. */
@@ -69,7 +73,14 @@ const SERVICES = [
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { source, clock, logger, queryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
-  const mesh = options.mesh ?? MeshSource.inMemory();
+  const objects = options.mesh ?? MeshSource.inMemory();
+  const virtualAddresses = options.virtualAddresses ?? (await VirtualAddresses.open(() => clock.now()));
+  const mesh = new Mesh({
+    objects: objects.objects,
+    virtualAddresses,
+    after: (milliseconds, task) => void clock.after(milliseconds, task),
+    onError: (error) => logger.error({ err: error }, "virtual addresses cannot be written down: changes are not told"),
+  });
   const token = options.token === undefined ? undefined : new Token(options.token);
   const metrics = createMetrics({ process: options.processMetrics ?? false });
   const health = new Health(SERVICES);
@@ -84,6 +95,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     registry,
     revision: () => rollout.inForce?.revision,
     events: () => rollout.inForce?.tables.events ?? "Logged",
+    mesh,
     onReport: (report, done) => reports.push(report, done),
   });
   const rollout: Rollout = new Rollout({
@@ -93,6 +105,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     returnMs,
     enforce: (snapshot) => {
       telemetry.expect(snapshot.tables.events);
+      // A name that is not a tenant's any more is gone before anything goes by the new policy.
+      mesh.configure(snapshot.tables.mesh);
       sync.broadcast(snapshot.revision);
       health.serving = true;
       logger.info({ sequence: snapshot.sequence, hash: snapshot.hash }, "a policy is in force");
@@ -119,7 +133,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clusters,
     health,
     metrics,
-    mesh,
+    mesh: objects,
     telemetry,
     logger,
   });
@@ -130,6 +144,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stopSync = (): void => {
     stopListening();
     sync.close();
+    mesh.close();
   };
   const services = [decisions, sync.grpc, clusters.grpc, health.grpc];
   const grpc = await startGrpcServer(options.listen, services, clock, options.tls).catch((error) => {

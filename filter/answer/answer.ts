@@ -20,7 +20,7 @@ export class Answer {
   /** Least TTL, in seconds. */
   ttl: u32;
   bodyLength: u32;
-  /** AD bit of the upstream. */
+  /** AD bit of the upstream; AA of an answer that is made here. */
   flags: u32;
   rcode: u32;
   answerCount: u16;

@@ -118,7 +118,8 @@ export class AnswerWriter {
   ): void {
     // RFC 6840, section 5.8: AD is for who asks for it, by AD or DO.
     const wantsAd = question.dnssec || (question.flags & Flag.AD) != 0;
-    this.begin(question, transport, answer.rcode, Flag.RA | (wantsAd ? answer.flags & Flag.AD : 0));
+    const flags = (answer.flags & Flag.AA) | (wantsAd ? answer.flags & Flag.AD : 0);
+    this.begin(question, transport, answer.rcode, Flag.RA | flags);
     this.setCounts(answer.answerCount, answer.authorityCount);
     const body = this.writer.at + this.writer.length;
     this.writer.octets(bodyAt(answer), answer.bodyLength);

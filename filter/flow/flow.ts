@@ -15,6 +15,8 @@ import { AnswerWriter, Reason } from "../answer/write";
 import { AnswerCache, selector } from "../cache/answer-cache";
 import { WaitList } from "../cache/wait-list";
 import { random64, readLength } from "../host/host";
+import { Found, MeshAnswers } from "../mesh/answers";
+import { Mesh } from "../mesh/mesh";
 import { Buckets } from "../meter/buckets";
 import { Standing, Sync, SyncListener } from "../sync/sync";
 import { Upstreams } from "../sync/upstreams";
@@ -30,7 +32,7 @@ import { Decisions } from "../verdict/decisions";
 import { Action, aliasAt, Form, releaseVerdict, retainVerdict, Verdict } from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
 import { VerdictReader } from "../verdict/verdict-reader";
-import { NameKey, seedNameHashes } from "../wire/name";
+import { mix, NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
 import { Draws, drawForTarget } from "./chance";
@@ -50,6 +52,7 @@ const NO_TYPE = new Reason(Ede.NotSupported, "not a type that can be asked for")
 const NOT_READY = new Reason(Ede.NotReady, "policy service is away");
 const TOO_MANY = new Reason(Ede.Other, "too many queries wait");
 const CHANGING = new Reason(Ede.NotReady, "policy changes too fast");
+const NO_NAMES = new Reason(Ede.NotReady, "not all names of the mesh are known here");
 const NO_UPSTREAM = new Reason(Ede.NoReachableAuthority, "no upstream server answered");
 
 /** A query is judged again this often at most. */
@@ -88,6 +91,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** Queries that wait for a revision. */
   private readonly held: WaitList = new WaitList();
   private readonly unheld: WaitList = new WaitList();
+  readonly mesh!: Mesh;
+  private readonly meshAnswers: MeshAnswers = new MeshAnswers();
+  /** Queries that wait for the names of their view. */
+  private readonly unnamed: WaitList = new WaitList();
 
   constructor(private readonly settings: Settings) {
     super();
@@ -98,6 +105,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     limits.stale = settings.staleSeconds;
     this.answers = new AnswerCache(settings.share(settings.answerCacheBytes));
     this.verdicts = new VerdictCache(settings.share(settings.verdictCacheBytes));
+    this.mesh = new Mesh(settings.share(settings.meshTableBytes));
     this.subjects = new ClientTable(settings.share(CLIENT_TABLE_OCTETS));
     this.draws = new Draws(new Buckets(settings.share(settings.meterBytes), random64()));
     this.decisions = new Decisions(settings.decisionMilliseconds);
@@ -185,6 +193,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   private act(query: Query, verdict: Verdict): void {
+    if (verdict.meshView != 0 && this.answerByMesh(query, verdict)) return;
     if (verdict.action == Action.Forward) this.forward(query, verdict);
     else if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
     else this.actBy(query, verdict);
@@ -205,6 +214,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
+    if (drawn.meshView != 0 && this.answerByMesh(query, drawn)) return;
     if (drawn.action == Action.Forward) this.forward(query, drawn);
     else if (drawn.action == Action.Deny) this.deny(query, drawn, drawn.soaLabels);
     else if (drawn.action == Action.Answer) this.answer(query, drawn);
@@ -316,9 +326,133 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private rejudge(query: Query): void {
     query.target = 0;
     query.aliasing = false;
+    query.own = false;
+    query.searched = false;
     query.setAuditedTarget(null);
     if (++query.rejudged > MAX_REJUDGED) this.fail(query, CHANGING);
     else this.judge(query);
+  }
+
+  // ---- names of the mesh -------------------------------------------------------------------------------------------
+
+  /** Answers by the names of the mesh that the verdict says are the client's; false where they have no word. */
+  private answerByMesh(query: Query, verdict: Verdict): bool {
+    const names = this.meshAnswers;
+    const view = this.mesh.view(verdict.meshView);
+    if (view === null) {
+      if (this.mesh.want(verdict.meshView)) this.sync.sendInterest(this.mesh.views);
+      if (this.sync.standing(this.now) != Standing.Current) this.fail(query, NOT_READY);
+      else if (this.park(query) !== null) this.unnamed.push(query);
+      return true;
+    }
+    const found = names.find(this.mesh.table, view, query.question, this.now);
+    if (found == Found.Nothing) return false;
+    if (found == Found.Answer) this.deliverOwn(query);
+    else if (found == Found.Alias) this.followOut(query);
+    else this.fail(query, NO_NAMES);
+    return true;
+  }
+
+  /** Delivers what the name table has answered, if the client may know every name in it. */
+  private deliverOwn(query: Query): void {
+    const names = this.meshAnswers;
+    const answer = names.answer;
+    query.setAnswer(answer);
+    query.own = true;
+    query.searched = names.searched;
+    query.target = 0;
+    query.view = 0;
+    if (query.question.type == Type.ANY && answer !== null && answer.rcode == Rcode.NOERROR) {
+      this.writer.any(query.question, query.transport);
+      this.send(query, Outcome.Answered, query.verdict);
+    } else this.judgeTargets(query);
+  }
+
+  /** What a client's search list leads to, and it may not know, is not there: it goes on with its list. */
+  private missOwn(query: Query): void {
+    this.meshAnswers.missing(query.question, this.mesh.table, this.now);
+    this.meshAnswers.searched = false;
+    this.deliverOwn(query);
+  }
+
+  /** A name of the mesh that is an alias of one outside: that is judged, and asked for, as if the client had asked. */
+  private followOut(query: Query): void {
+    const names = this.meshAnswers;
+    const key = this.targetKey;
+    key.copy(names.alias);
+    const question = query.question;
+    const subject = query.peer.subject;
+    let judged = this.verdicts.find(subject, key, question.type, query.transport, this.now);
+    if (judged === null) {
+      query.aliasing = true;
+      this.ask(query, this.sync.standing(this.now), subject, key);
+      return;
+    }
+    if (judged.action == Action.Chance) judged = drawForTarget(judged);
+    if (judged.auditCount != 0 && query.auditedTarget === null) query.setAuditedTarget(retainVerdict(judged));
+    if (judged.action == Action.Forward) this.exchangeAlias(query, judged);
+    else if (names.searched) this.missOwn(query);
+    else if (judged.action == Action.Deny) this.deny(query, judged, max(question.key.labels, 1) - 1);
+    else this.fail(query, NO_UPSTREAM);
+  }
+
+  private exchangeAlias(query: Query, judged: Verdict): void {
+    const names = this.meshAnswers;
+    const question = query.question;
+    const alias = names.alias;
+    // An answer behind an alias is none to the alias's own name.
+    const view = mix(mix(judged.view, alias.hash), names.aliasTtl);
+    const selected = selector(question.type, question.dnssec, question.checkingDisabled);
+    query.view = view;
+    query.own = false;
+    const known = this.answers.find(view, question.key, selected);
+    if (known !== null && this.now < known.expiresAt) {
+      query.cache = CacheResult.Hit;
+      query.setAnswer(retain(known));
+      this.judgeTargets(query);
+      return;
+    }
+    query.cache = CacheResult.Miss;
+    query.setAnswer(null);
+    const upstream = this.upstreams.find(judged.upstream);
+    if (upstream === null) {
+      this.fail(query, NO_UPSTREAM);
+      return;
+    }
+    query.upstream = upstream;
+    if (this.park(query) === null) return;
+    const underWay = this.exchanges.underWay(view, question.key, selected);
+    if (underWay !== null) {
+      underWay.waiters.push(query);
+      return;
+    }
+    const exchange = this.exchanges.prepare(
+      upstream,
+      view,
+      question.key,
+      selected,
+      question.type,
+      question.dnssec,
+      question.checkingDisabled,
+    );
+    this.exchanges.alias(exchange, alias.at, alias.length, names.aliasTtl);
+    exchange.waiters.push(query);
+    this.exchanges.start(exchange, this.now);
+  }
+
+  meshBegins(): Array<u64> {
+    this.mesh.begin();
+    return this.mesh.views;
+  }
+
+  meshUpdated(update: usize, length: u32): bool {
+    if (!this.mesh.update(update, length)) return false;
+    if (!this.mesh.completed) return true;
+    this.unnamed.takeAll(this.unheld);
+    for (let waiter = this.unheld.shift(); waiter !== null; waiter = this.unheld.shift()) {
+      this.judge(changetype<Query>(waiter));
+    }
+    return true;
   }
 
   // ---- forward -----------------------------------------------------------------------------------------------------
@@ -489,6 +623,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
             lasting = false;
             if (query.auditedTarget === null) query.setAuditedTarget(retainVerdict(verdict));
           }
+          if (verdict.action == Action.Deny && query.searched) {
+            this.missOwn(query);
+            return;
+          }
           if (verdict.action == Action.Deny) {
             // The SOA of the target's zone says nothing of this name: it is the parent's.
             this.deny(query, verdict, max(query.question.key.labels, 1) - 1);
@@ -504,6 +642,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       }
     }
     const by = query.verdict;
+    if (query.own) {
+      this.writer.answer(query.question, query.transport, answer, this.now, false, null);
+      this.send(query, Outcome.Answered, by);
+      return;
+    }
     this.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
     this.send(query, by !== null && by.action == Action.Answer ? Outcome.Answered : Outcome.Forwarded, by);
   }
@@ -628,6 +771,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   // ---- revisions and time ------------------------------------------------------------------------------------------
 
   revised(evidence: u32, revision: usize, length: u32): void {
+    this.mesh.revised();
     this.subjects.forget(evidence);
     this.verdicts.clear();
     this.upstreams.read(revision, length);
@@ -655,6 +799,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     for (let query = this.delays.next(now); query !== null; query = this.delays.next(now)) this.goOn(query);
     const holdEnds = now > HOLD ? now - HOLD : 0;
     for (let query = takeOlder(this.held, holdEnds); query !== null; query = takeOlder(this.held, holdEnds)) {
+      this.fail(query, NOT_READY);
+    }
+    for (let query = takeOlder(this.unnamed, holdEnds); query !== null; query = takeOlder(this.unnamed, holdEnds)) {
       this.fail(query, NOT_READY);
     }
     const limit = <u64>this.settings.upstreamMilliseconds * 1000;

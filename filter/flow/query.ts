@@ -43,6 +43,9 @@ export class Query extends Waiter {
   /** The answer in hand while its targets are judged, with a reference, and the target that is next. */
   answer: Answer | null = null;
   stale: bool = false;
+  /** Whether `answer` is made of names of the mesh, and whether by way of the client's search list. */
+  own: bool = false;
+  searched: bool = false;
   target: u32 = 0;
   /** The verdict on a target that rules in mode Audit have met, with a reference: of several the first. */
   auditedTarget: Verdict | null = null;
@@ -87,6 +90,8 @@ export class Query extends Waiter {
     this.aliasing = false;
     this.decisions = 0;
     this.stale = false;
+    this.own = false;
+    this.searched = false;
     this.target = 0;
     this.cache = CacheResult.None;
   }

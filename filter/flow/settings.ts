@@ -17,6 +17,8 @@ export class Settings {
   verdictCacheBytes: u32 = 8 << 20;
   /** Octets of rates that are counted: some 20,000 to the megabyte. */
   meterBytes: u32 = 4 << 20;
+  /** Octets of names of the mesh; 100,000 services take some 40 MB. While a table is told anew, it takes twice as much. */
+  meshTableBytes: u32 = 128 << 20;
   /** Seconds: a day, since TTLs above it are mistakes more often than not (RFC 8767, section 4: at most a week). */
   maxTtl: u32 = 86400;
   /** Seconds: RFC 2308, section 5 advises one to three hours. */
@@ -104,6 +106,7 @@ export class Settings {
     else if (name == "answer_cache_bytes") this.answerCacheBytes = value;
     else if (name == "verdict_cache_bytes") this.verdictCacheBytes = value;
     else if (name == "meter_bytes") this.meterBytes = value;
+    else if (name == "mesh_table_bytes") this.meshTableBytes = value;
     else if (name == "max_ttl") this.maxTtl = value;
     else if (name == "max_negative_ttl") this.maxNegativeTtl = value;
     else if (name == "stale_seconds") this.staleSeconds = value;

@@ -23,6 +23,10 @@ export interface SyncListener {
   /** `evidence`: Revision.evidence; `revision`: the whole message, to read the upstreams from. */
   revised(evidence: u32, revision: usize, length: u32): void;
   draining(): void;
+  /** Takes over a MeshUpdate; false where it is none. */
+  meshUpdated(update: usize, length: u32): bool;
+  /** Views that are to be asked for with a new stream. */
+  meshBegins(): Array<u64>;
 }
 
 const CLUSTER = new Text("policy_service");
@@ -116,6 +120,15 @@ export class Sync {
     body.number(4, this.concurrency);
     body.bytes(5, changetype<usize>(this.secret), this.secret.byteLength);
     this.send(1);
+    this.sendInterest(this.listener.meshBegins());
+  }
+
+  /** Says which views this worker answers by: all of them. */
+  sendInterest(views: Array<u64>): void {
+    if (this.stream.token == 0 || views.length == 0) return;
+    this.body.clear();
+    this.body.bytes(1, views.dataStart, (<u32>views.length) << 3);
+    this.send(5);
   }
 
   private close(now: u64): void {
@@ -162,6 +175,10 @@ export class Sync {
       else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength);
       else if (field == 4) this.listener.draining();
       else if (field == 7) this.onTelemetry(reader.bytesAt, reader.bytesLength);
+      else if (field == 5 && !this.listener.meshUpdated(reader.bytesAt, reader.bytesLength)) {
+        this.close(now);
+        return true;
+      }
     }
     if (reader.failed) this.close(now);
     return true;

@@ -59,6 +59,7 @@ export class OutcomeReader {
   private auditCount: u32 = 0;
   private auditsLength: u32 = 0;
   private readonly audits: usize = heap.alloc(MAX_AUDITS * (AUDIT_HEAD + 2 * MAX_NAME + METER_SIZE));
+  private meshView: u64 = 0;
   private ttlMin: u32 = 0;
   private ttlMax: u32 = 0;
   private alias: usize = 0;
@@ -82,6 +83,7 @@ export class OutcomeReader {
     this.auditCount = 0;
     this.auditsLength = 0;
     this.delayCount = 0;
+    this.meshView = 0;
     this.ttlMin = 0;
     this.ttlMax = 0;
     this.metered = false;
@@ -151,6 +153,9 @@ export class OutcomeReader {
         this.metered = true;
         if (!this.meter.read(reader.bytesAt, reader.bytesLength)) this.broken = true;
         break;
+      case 26:
+        this.meshView = reader.fixed64();
+        break;
       default:
         reader.skip();
     }
@@ -175,6 +180,7 @@ export class OutcomeReader {
     verdict.action = <Action>this.action;
     verdict.upstream = this.upstream;
     verdict.view = this.view;
+    verdict.meshView = this.meshView;
     verdict.rcode = this.rcode;
     verdict.edeCode = this.edeCode;
     verdict.ttl = this.ttl;

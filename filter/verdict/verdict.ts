@@ -41,6 +41,8 @@ export class Verdict {
   /** Forward: number of the upstream in the revision, and the answers that may be shared. */
   upstream: u32;
   view: u64;
+  /** Names of the mesh that come before the action; 0 is none. */
+  meshView: u64;
   /** Deny. */
   rcode: u32;
   edeCode: u32;

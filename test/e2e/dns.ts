@@ -119,5 +119,14 @@ function textOf(data: unknown): string {
   if (Buffer.isBuffer(data)) return data.toString("hex");
   if (Array.isArray(data))
     return data.map((each) => (Buffer.isBuffer(each) ? each.toString() : String(each))).join(" ");
+  if (typeof data === "object" && data !== null && "target" in data) {
+    const { priority, weight, port, target } = data as {
+      priority: number;
+      weight: number;
+      port: number;
+      target: string;
+    };
+    return `${priority} ${weight} ${port} ${target}`;
+  }
   return JSON.stringify(data);
 }

@@ -9,6 +9,10 @@ import { type Compiler, startCompiler } from "../../extproc/compile/compiler.ts"
 import { loadSnapshot, type Snapshot } from "../../extproc/compiled/snapshot.ts";
 import { parseAddress } from "../../extproc/decide/address.ts";
 import { type DecisionRequest, decide } from "../../extproc/decide/decide.ts";
+import { Mesh, type MeshMember } from "../../extproc/mesh/mesh.ts";
+import { ObjectStore } from "../../extproc/mesh/sources/object-store.ts";
+import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
+import { VirtualAddresses } from "../../extproc/mesh/virtual-addresses.ts";
 import type { GrpcStream, HttpCall } from "../host/callouts.ts";
 import type { StoryEvent } from "./world.ts";
 
@@ -58,6 +62,9 @@ export class FakePolicy {
   /** What a stopped process finds when it goes on. */
   readonly #backlog: [stream: GrpcStream, message: Uint8Array][] = [];
   #snapshot: Snapshot | undefined;
+  readonly #objects = new ObjectStore();
+  #mesh: Mesh | undefined;
+  readonly #members = new Map<GrpcStream, MeshMember>();
   #nextHeartbeatMs = 0;
   /** The highest sequence number that a worker acknowledged. */
   acknowledged = 0;
@@ -76,7 +83,24 @@ export class FakePolicy {
     const compiled = await this.#compiler.compile([], { upsert: [{ name: "story", text }], prune: true });
     if (!compiled.ok) throw new Error(`the policy is refused: ${JSON.stringify(compiled.problems)}`);
     this.#snapshot = loadSnapshot(compiled.policy, this.sequence + 1);
+    const { objects, problems } = parseObjects([{ name: "story", text }]);
+    if (problems.length > 0) throw new Error(`the objects are refused: ${JSON.stringify(problems)}`);
+    const mesh = await this.#meshOf();
+    this.#objects.apply({ set: objects, replace: true });
+    mesh.configure(this.#snapshot.tables.mesh);
     for (const stream of this.#streams) this.#sendRevision(stream);
+  }
+
+  async #meshOf(): Promise<Mesh> {
+    this.#mesh ??= new Mesh({
+      objects: this.#objects,
+      virtualAddresses: await VirtualAddresses.open(() => 0),
+      after: (_, task) => task(),
+      onError: (error) => {
+        throw error;
+      },
+    });
+    return this.#mesh;
   }
 
   /** Name of the upstream that a cluster's server belongs to. */
@@ -120,8 +144,16 @@ export class FakePolicy {
       arrays: true,
       oneofs: true,
     });
-    if (read.message === "hello") this.#sendRevision(stream);
-    else if (read.message === "ack") this.acknowledged = Math.max(this.acknowledged, read.ack.sequence);
+    if (read.message === "hello") {
+      const send = (update: object) => this.#send(stream, { mesh_update: update });
+      const member = this.#mesh?.join({ isCongested: false, send, whenFree: () => {} });
+      if (member) this.#members.set(stream, member);
+      this.#sendRevision(stream);
+    } else if (read.message === "mesh_interest") {
+      const { views } = type.toObject(type.decode(message), { longs: String }).mesh_interest;
+      this.#members.get(stream)?.interested(views);
+    }
+    if (read.message === "ack") this.acknowledged = Math.max(this.acknowledged, read.ack.sequence);
     else if (read.message === "report") {
       this.#events.push(
         ...this.#readBatch(read.report.events as Uint8Array)
@@ -152,6 +184,8 @@ export class FakePolicy {
     const backlog = this.#backlog.splice(0);
     if (state === "running") for (const [stream, message] of backlog) if (stream.open) this.receive(stream, message);
     if (state !== "killed") return;
+    for (const member of this.#members.values()) member.leave();
+    this.#members.clear();
     this.#streams.clear();
     for (const stream of open) stream.close(14, "connection reset");
   }

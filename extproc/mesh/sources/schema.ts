@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { parseTtl } from "../../resources/duration.ts";
 import { NameSyntaxError, parseName, parsePattern } from "../../resources/name-pattern.ts";
 import { parseAddress } from "../../resources/network.ts";
 import { describe } from "../../resources/problem.ts";
@@ -106,7 +107,10 @@ const endpointAddress = checked((text) => {
 /** Annotations that mean something to us. */
 const annotations = z
   .object({
-    "dns.mesh/ttl": z.string().optional(),
+    "dns.mesh/ttl": checked((text) => {
+      const ttl = parseTtl(text);
+      return typeof ttl === "string" ? ttl : undefined;
+    }).optional(),
     "networking.istio.io/exportTo": z.string().optional(),
   })
   .nullish()

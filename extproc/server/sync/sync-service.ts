@@ -7,6 +7,7 @@ import type { Hello__Output } from "../../gen/types/dns/mesh/v1/Hello.ts";
 import type { Report__Output } from "../../gen/types/dns/mesh/v1/Report.ts";
 import type { ServiceMessage, ServiceMessage__Output } from "../../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import type { WorkerMessage, WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
+import type { Mesh, MeshMember } from "../../mesh/mesh.ts";
 import { toHex } from "../../messages/long.ts";
 import { method } from "../../messages/protos.ts";
 import type { Clock } from "../clock.ts";
@@ -35,6 +36,7 @@ export interface SyncDependencies {
   readonly revision: () => RevisionMessage | undefined;
   /** Of which queries workers are to send events. */
   readonly events: () => "All" | "Logged";
+  readonly mesh: Mesh;
   /** Calls `done` when the report is counted. */
   readonly onReport: (report: Report__Output, done: () => void) => void;
 }
@@ -42,6 +44,7 @@ export interface SyncDependencies {
 interface Member {
   readonly identity: WorkerIdentity;
   readonly membership: Membership;
+  readonly mesh: MeshMember;
 }
 
 export class SyncService implements StreamOwner {
@@ -93,9 +96,19 @@ export class SyncService implements StreamOwner {
   }
 
   joined(stream: WorkerStream, hello: Hello__Output): void {
-    const { registry, revision, logger } = this.#dependencies;
+    const { registry, revision, mesh, logger } = this.#dependencies;
     const identity = { node: hello.node, process: toHex(hello.process), worker: toHex(hello.worker) };
-    this.#members.set(stream, { identity, membership: registry.join(identity, hello.concurrency) });
+    this.#members.set(stream, {
+      identity,
+      membership: registry.join(identity, hello.concurrency),
+      mesh: mesh.join({
+        get isCongested() {
+          return stream.isCongested;
+        },
+        send: (update) => stream.sendMeshUpdate(update),
+        whenFree: (task) => stream.whenFree(task),
+      }),
+    });
     logger.info(identity, "a worker has connected");
     stream.sendTelemetry(this.#dependencies.events());
     const current = revision();
@@ -118,12 +131,17 @@ export class SyncService implements StreamOwner {
     this.#dependencies.onReport(report, done);
   }
 
+  interested(stream: WorkerStream, views: readonly string[]): void {
+    this.#members.get(stream)?.mesh.interested(views);
+  }
+
   left(stream: WorkerStream): void {
     this.#streams.delete(stream);
     const member = this.#members.get(stream);
     if (member === undefined) return;
     this.#members.delete(stream);
     member.membership.leave();
+    member.mesh.leave();
     this.#dependencies.logger.info(member.identity, "a worker has gone");
   }
 

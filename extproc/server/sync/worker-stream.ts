@@ -8,6 +8,7 @@ import type { Hello__Output } from "../../gen/types/dns/mesh/v1/Hello.ts";
 import type { Report__Output } from "../../gen/types/dns/mesh/v1/Report.ts";
 import type { ServiceMessage } from "../../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import type { WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
+import type { MeshUpdateMessage } from "../../mesh/feed.ts";
 import { toNumber } from "../../messages/long.ts";
 
 export type SyncCall = ServerDuplexStream<WorkerMessage__Output, ServiceMessage>;
@@ -22,6 +23,8 @@ export interface StreamOwner {
   acknowledged(stream: WorkerStream, sequence: number): void;
   /** Calls `done` when the report is counted. */
   reported(stream: WorkerStream, report: Report__Output, done: () => void): void;
+  /** The views (fixed64, decimal) that it answers by. */
+  interested(stream: WorkerStream, views: readonly string[]): void;
   left(stream: WorkerStream): void;
 }
 
@@ -82,6 +85,18 @@ export class WorkerStream {
     this.#write({ drain: {} });
   }
 
+  get isCongested(): boolean {
+    return this.#call.writableNeedDrain;
+  }
+
+  whenFree(task: () => void): void {
+    this.#call.once("drain", task);
+  }
+
+  sendMeshUpdate(update: MeshUpdateMessage): void {
+    this.#write({ mesh_update: update as unknown as NonNullable<ServiceMessage["mesh_update"]> });
+  }
+
   #write(message: ServiceMessage): void {
     if (this.#state !== "joined") return;
     if (this.#call.writableLength >= MAX_BACKLOG) {
@@ -91,7 +106,7 @@ export class WorkerStream {
     this.#call.write(message);
   }
 
-  #read({ hello, ack, report }: WorkerMessage__Output): void {
+  #read({ hello, ack, report, mesh_interest: interest }: WorkerMessage__Output): void {
     if (this.#state === "ended") return;
     if (this.#state === "joined") this.#owner.heard(this);
     if (this.#state === "new") {
@@ -99,6 +114,7 @@ export class WorkerStream {
       else this.refuse(status.INVALID_ARGUMENT, "expected Hello first, got another message");
     } else if (ack) this.#owner.acknowledged(this, toNumber(ack.sequence));
     else if (report) this.#report(report);
+    else if (interest) this.#owner.interested(this, interest.views.map(String));
     else if (hello) this.refuse(status.INVALID_ARGUMENT, "expected one Hello, got another");
   }
 

@@ -205,6 +205,7 @@ const tenantSpec = fc
         .uniqueArray(name, { maxLength: 3 })
         .map((zones) => zones.map((zone, index) => ({ zones: [zone], upstream: UPSTREAMS[index % 2] }))),
       cache: fc.constantFrom("Own", "Shared"),
+      isolation: fc.constantFrom({}, { discover: "All" }, { discover: "None" }),
     },
     { requiredKeys: ["match"] },
   )

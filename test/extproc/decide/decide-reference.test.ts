@@ -193,10 +193,15 @@ function toRequest({ address, labels, transport, ...rest }: PlainRequest): Decis
   return { ...rest, address: octetsOf(address), listener: "test", transport: transport as Transport, qname };
 }
 
-function plain({ revision }: Snapshot, verdict: Verdict): PlainVerdict {
+function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
   const { subject, tenant } = verdict.client;
   const client = tenant !== "" ? `tenant ${tenant}` : subject === 1 ? "unknown" : "unidentified";
-  const actionOf = (outcome: Action) => {
+  const actionOf = (outcome: Action & Pick<Verdict, "mesh_view">) => {
+    if (outcome.mesh_view === undefined) return bareActionOf(outcome);
+    const view = tables.mesh.views.find(({ id }) => id === outcome.mesh_view);
+    return `names of ${view?.tenant}, ${bareActionOf(outcome)}`;
+  };
+  const bareActionOf = (outcome: Action) => {
     if ("deny" in outcome) return `deny ${outcome.deny.rcode}${FORMS[outcome.deny.form](outcome.deny)}`;
     if ("answer" in outcome) {
       const { alias, forward, records } = outcome.answer;

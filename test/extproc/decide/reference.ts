@@ -107,8 +107,9 @@ function actionOf(rule: Rule | undefined, upstream: string | undefined, tenant: 
   }
   if (rule?.action === "Fault") return `fault ${rule.fault?.code}`;
   if (rule?.action === "Route") return `forward ${rule.route?.upstream}`;
+  const names = tenant.spec.isolation === undefined ? "" : `names of ${tenant.metadata.name}, `;
   if (rule?.action !== "Deny" && rule?.action !== "RateLimit")
-    return upstream === undefined ? "deny 5" : `forward ${upstream}`;
+    return `${names}${upstream === undefined ? "deny 5" : `forward ${upstream}`}`;
   const { code, addresses } = rule.response ?? {};
   if (addresses !== undefined) return `deny 0 addresses ${addresses.map((octets) => octets.length).join(" ")}`;
   const usual = rule.action === "RateLimit" ? 5 : rule.match.types ? 0 : 3;

@@ -48,8 +48,8 @@ spec:
   const refused: readonly (readonly [name: string, text: string, reason: RegExp])[] = [
     [
       "a foreign apiVersion",
-      "apiVersion: v1\nkind: Pod\n",
-      /line 1, apiVersion: expected dns.mesh\/v1alpha1, got "v1"/,
+      "apiVersion: v2\nkind: Pod\n",
+      /line 1, apiVersion: expected dns.mesh\/v1alpha1, got "v2"/,
     ],
     [
       "an unknown kind",

@@ -7,6 +7,7 @@ import type { Answer as _dns_mesh_v1_Answer, Answer__Output as _dns_mesh_v1_Answ
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
 import type { Meter as _dns_mesh_v1_Meter, Meter__Output as _dns_mesh_v1_Meter__Output } from '../../../dns/mesh/v1/Meter.ts';
+import type { Long } from '@grpc/proto-loader';
 
 export interface Alternative {
   'chance'?: (number);
@@ -21,6 +22,7 @@ export interface Alternative {
   'ttl_min'?: (number);
   'ttl_max'?: (number);
   'meter'?: (_dns_mesh_v1_Meter | null);
+  'mesh_view'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
 
@@ -37,5 +39,6 @@ export interface Alternative__Output {
   'ttl_min': (number);
   'ttl_max': (number);
   'meter': (_dns_mesh_v1_Meter__Output | null);
+  'mesh_view': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }

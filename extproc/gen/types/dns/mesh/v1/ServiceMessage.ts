@@ -4,6 +4,7 @@ import type { Revision as _dns_mesh_v1_Revision, Revision__Output as _dns_mesh_v
 import type { Heartbeat as _dns_mesh_v1_Heartbeat, Heartbeat__Output as _dns_mesh_v1_Heartbeat__Output } from '../../../dns/mesh/v1/Heartbeat.ts';
 import type { ReportAck as _dns_mesh_v1_ReportAck, ReportAck__Output as _dns_mesh_v1_ReportAck__Output } from '../../../dns/mesh/v1/ReportAck.ts';
 import type { Drain as _dns_mesh_v1_Drain, Drain__Output as _dns_mesh_v1_Drain__Output } from '../../../dns/mesh/v1/Drain.ts';
+import type { MeshUpdate as _dns_mesh_v1_MeshUpdate, MeshUpdate__Output as _dns_mesh_v1_MeshUpdate__Output } from '../../../dns/mesh/v1/MeshUpdate.ts';
 import type { Telemetry as _dns_mesh_v1_Telemetry, Telemetry__Output as _dns_mesh_v1_Telemetry__Output } from '../../../dns/mesh/v1/Telemetry.ts';
 
 export interface ServiceMessage {
@@ -11,8 +12,9 @@ export interface ServiceMessage {
   'heartbeat'?: (_dns_mesh_v1_Heartbeat | null);
   'report_ack'?: (_dns_mesh_v1_ReportAck | null);
   'drain'?: (_dns_mesh_v1_Drain | null);
+  'mesh_update'?: (_dns_mesh_v1_MeshUpdate | null);
   'telemetry'?: (_dns_mesh_v1_Telemetry | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry";
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry"|"mesh_update";
 }
 
 export interface ServiceMessage__Output {
@@ -20,6 +22,7 @@ export interface ServiceMessage__Output {
   'heartbeat'?: (_dns_mesh_v1_Heartbeat__Output | null);
   'report_ack'?: (_dns_mesh_v1_ReportAck__Output | null);
   'drain'?: (_dns_mesh_v1_Drain__Output | null);
+  'mesh_update'?: (_dns_mesh_v1_MeshUpdate__Output | null);
   'telemetry'?: (_dns_mesh_v1_Telemetry__Output | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry";
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry"|"mesh_update";
 }

@@ -26,6 +26,7 @@ export interface Verdict {
   'delays'?: (_dns_mesh_v1_Delay)[];
   'ttl_min'?: (number);
   'ttl_max'?: (number);
+  'mesh_view'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
 
@@ -44,5 +45,6 @@ export interface Verdict__Output {
   'delays': (_dns_mesh_v1_Delay__Output)[];
   'ttl_min': (number);
   'ttl_max': (number);
+  'mesh_view': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }

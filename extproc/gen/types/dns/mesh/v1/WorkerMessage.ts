@@ -3,17 +3,20 @@
 import type { Hello as _dns_mesh_v1_Hello, Hello__Output as _dns_mesh_v1_Hello__Output } from '../../../dns/mesh/v1/Hello.ts';
 import type { Ack as _dns_mesh_v1_Ack, Ack__Output as _dns_mesh_v1_Ack__Output } from '../../../dns/mesh/v1/Ack.ts';
 import type { Report as _dns_mesh_v1_Report, Report__Output as _dns_mesh_v1_Report__Output } from '../../../dns/mesh/v1/Report.ts';
+import type { MeshInterest as _dns_mesh_v1_MeshInterest, MeshInterest__Output as _dns_mesh_v1_MeshInterest__Output } from '../../../dns/mesh/v1/MeshInterest.ts';
 
 export interface WorkerMessage {
   'hello'?: (_dns_mesh_v1_Hello | null);
   'ack'?: (_dns_mesh_v1_Ack | null);
   'report'?: (_dns_mesh_v1_Report | null);
-  'message'?: "hello"|"ack"|"report";
+  'mesh_interest'?: (_dns_mesh_v1_MeshInterest | null);
+  'message'?: "hello"|"ack"|"report"|"mesh_interest";
 }
 
 export interface WorkerMessage__Output {
   'hello'?: (_dns_mesh_v1_Hello__Output | null);
   'ack'?: (_dns_mesh_v1_Ack__Output | null);
   'report'?: (_dns_mesh_v1_Report__Output | null);
-  'message'?: "hello"|"ack"|"report";
+  'mesh_interest'?: (_dns_mesh_v1_MeshInterest__Output | null);
+  'message'?: "hello"|"ack"|"report"|"mesh_interest";
 }

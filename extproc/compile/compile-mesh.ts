@@ -1,0 +1,54 @@
+/**
+ * Which names of the mesh a tenant has. A tenant without `isolation` has none: its names go where they always went.
+ */
+import { createHash } from "node:crypto";
+import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
+import type { Settings, Tenant } from "../resources/schema.ts";
+
+const CLUSTER_DOMAIN = "cluster.local";
+/** Seconds: those of CoreDNS. Who asks again soon hears of changes soon. */
+const TTL = 5;
+
+export function compileMesh(tenants: readonly Tenant[], settings: Settings | undefined): MeshTables {
+  const { clusterDomain, ttl = TTL, virtualAddresses } = settings?.spec.mesh ?? {};
+  const byName = new Map(tenants.map((tenant) => [tenant.metadata.name, tenant]));
+  const views = tenants.map((tenant) => viewOf(tenant, byName));
+  return {
+    clusterDomain: clusterDomain?.text ?? CLUSTER_DOMAIN,
+    ttl,
+    virtualAddresses: virtualAddresses && {
+      ipv4: virtualAddresses.ipv4.text,
+      ipv6: virtualAddresses.ipv6.text,
+    },
+    views: views.filter((view) => view !== undefined),
+    viewOf: views.map((view) => view?.id ?? ""),
+  };
+}
+
+function viewOf(tenant: Tenant, byName: ReadonlyMap<string, Tenant>): MeshView | undefined {
+  const { metadata, spec } = tenant;
+  const { isolation, searchDomains = [] } = spec;
+  if (isolation === undefined) return undefined;
+  const own = ownNamespaces(tenant);
+  const others = (isolation.from ?? []).flatMap((name) => {
+    const other = byName.get(name);
+    return other === undefined ? [] : ownNamespaces(other);
+  });
+  const namespaces = { Own: [...new Set([...own, ...others])].sort(), None: [], All: undefined }[isolation.discover];
+  return {
+    id: createHash("sha256").update(`mesh ${metadata.name}`).digest().readBigUInt64LE().toString(),
+    tenant: metadata.name,
+    own,
+    namespaces,
+    searchDomains: searchDomains.map(({ text }) => text),
+  };
+}
+
+/** Those that it says; if it says none, those that it is known by: of principals `/ns/NAME/`, as Istio writes them. */
+export function ownNamespaces({ spec }: Tenant): readonly string[] {
+  if (spec.namespaces !== undefined) return [...new Set(spec.namespaces)].sort();
+  const named = spec.match.flatMap(({ principals = [] }) =>
+    principals.flatMap(({ segments }) => (segments[1] === "ns" && segments[2] !== "*" ? [segments[2] ?? ""] : [])),
+  );
+  return [...new Set(named)].filter((name) => name !== "").sort();
+}

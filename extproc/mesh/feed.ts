@@ -1,0 +1,208 @@
+/**
+ * What one worker knows of the mesh, and is still to be told: the names of the views that it answers by.
+ *
+ * Not messages wait here but names, so that a worker that is slow is told once of what has changed many times. A view is
+ * told when all names of its groups were; one that loses groups is told at once.
+ */
+import type { MeshView } from "../compiled/snapshot.ts";
+import { contentOf, type Entry, type NamedGroup, type NameTable } from "./names/name-table.ts";
+import { groupsOf } from "./names/views.ts";
+import { type Octets, wireOf } from "./names/wire.ts";
+
+/** MeshUpdate of sync.proto, as protobufjs takes it. */
+export interface MeshUpdateMessage {
+  readonly reset?: boolean;
+  readonly zones?: readonly string[];
+  readonly names?: readonly MeshNameMessage[];
+  readonly views?: readonly MeshViewMessage[];
+  readonly complete?: boolean;
+}
+
+export interface MeshNameMessage {
+  /** Octets are base64. */
+  readonly name: string;
+  readonly group: number;
+  readonly wildcard?: boolean;
+  readonly gone?: boolean;
+  readonly ttl?: number;
+  readonly records?: string;
+}
+
+export interface MeshViewMessage {
+  /** fixed64, decimal. */
+  readonly id: string;
+  readonly groups: readonly number[];
+  readonly search_domains: readonly string[];
+}
+
+/** The way to the worker. */
+export interface MeshChannel {
+  /** Whether more would only wait there. */
+  readonly isCongested: boolean;
+  send(update: MeshUpdateMessage): void;
+  /** Calls once, when it is not congested any more. */
+  whenFree(task: () => void): void;
+}
+
+/** What there is to tell. */
+export interface MeshWorld {
+  readonly table: NameTable;
+  /** Of zones in which what is not there does not exist. */
+  readonly zones: readonly Octets[];
+  /** Undefined for a tenant that is none, or has no names of the mesh. */
+  view(id: string): MeshView | undefined;
+}
+
+/** Octets of a message, about: Envoy hands it to the worker as one, and a worker does nothing else meanwhile. */
+const MESSAGE_OCTETS = 48 * 1024;
+
+export class MeshFeed {
+  readonly #channel: MeshChannel;
+  readonly #world: () => MeshWorld | undefined;
+  #table: NameTable | undefined;
+  #interest: readonly string[] = [];
+  readonly #groups = new Set<NamedGroup>();
+  readonly #names = new Map<string, Entry>();
+  /** What the worker was told of each view. */
+  readonly #told = new Map<string, string>();
+  #complete = false;
+  /** Views may be other than what was told. */
+  #viewsDue = false;
+  #waits = false;
+
+  constructor(channel: MeshChannel, world: () => MeshWorld | undefined) {
+    this.#channel = channel;
+    this.#world = world;
+  }
+
+  /** All views that the worker answers by. */
+  interested(views: readonly string[]): void {
+    this.#interest = [...new Set(views)];
+    this.#complete = false;
+    this.viewsChanged();
+  }
+
+  /** Groups came or went, or the policy is another. */
+  viewsChanged(): void {
+    const world = this.#world();
+    if (this.#interest.length === 0 || world === undefined) return;
+    this.#viewsDue = true;
+    if (this.#table !== world.table) this.#begin(world);
+    else this.#narrow();
+    for (const id of this.#interest) {
+      for (const group of this.#groupsOf(id)) this.#addGroup(group);
+    }
+    this.#pump();
+  }
+
+  changed(entries: Iterable<Entry>): void {
+    if (this.#table === undefined) return;
+    for (const entry of entries) if (this.#groups.has(entry.group)) this.#names.set(entry.key, entry);
+    this.#pump();
+  }
+
+  #begin({ table, zones }: MeshWorld): void {
+    this.#table = table;
+    this.#groups.clear();
+    this.#names.clear();
+    this.#told.clear();
+    this.#complete = false;
+    this.#channel.send({ reset: true, zones: zones.map(toBase64) });
+  }
+
+  /** A view that has lost groups is told of it before anything else, however much waits. */
+  #narrow(): void {
+    const views = [...this.#told].flatMap(([id, told]) => {
+      const now = this.#message(id, (group) => this.#groups.has(group));
+      const groups = new Set(now.groups);
+      return (JSON.parse(told) as MeshViewMessage).groups.every((group) => groups.has(group)) ? [] : [now];
+    });
+    if (views.length === 0) return;
+    for (const view of views) this.#told.set(view.id, JSON.stringify(view));
+    this.#channel.send({ views });
+  }
+
+  #addGroup(group: NamedGroup): void {
+    if (this.#groups.has(group)) return;
+    this.#groups.add(group);
+    for (const entry of group.entries) this.#names.set(entry.key, entry);
+  }
+
+  #pump(): void {
+    while (!this.#channel.isCongested) {
+      const names = this.#takeNames();
+      const views = this.#names.size > 0 ? [] : this.#newViews();
+      const complete = this.#names.size === 0 && !this.#complete;
+      if (names.length === 0 && views.length === 0 && !complete) return;
+      if (complete) this.#complete = true;
+      this.#channel.send({ names, views, complete });
+    }
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#channel.whenFree(() => {
+      this.#waits = false;
+      this.#pump();
+    });
+  }
+
+  #takeNames(): MeshNameMessage[] {
+    const names: MeshNameMessage[] = [];
+    let octets = 0;
+    for (const [key, entry] of this.#names) {
+      this.#names.delete(key);
+      const message = toMessage(entry);
+      names.push(message);
+      octets += (message.name.length + (message.records?.length ?? 0)) * 0.75 + 16;
+      if (octets >= MESSAGE_OCTETS) break;
+    }
+    return names;
+  }
+
+  #newViews(): MeshViewMessage[] {
+    if (!this.#viewsDue) return [];
+    this.#viewsDue = false;
+    return this.#interest.flatMap((id) => {
+      const message = this.#message(id, () => true);
+      const text = JSON.stringify(message);
+      if (this.#told.get(id) === text) return [];
+      this.#told.set(id, text);
+      return [message];
+    });
+  }
+
+  #message(id: string, isKnown: (group: NamedGroup) => boolean): MeshViewMessage {
+    const groups = this.#groupsOf(id).filter(isKnown);
+    const searchDomains = this.#world()?.view(id)?.searchDomains ?? [];
+    return {
+      id,
+      groups: groups.map((group) => group.id),
+      search_domains: searchDomains.map((name) => toBase64(wireOf(name))),
+    };
+  }
+
+  #groupsOf(id: string): readonly NamedGroup[] {
+    const world = this.#world();
+    const view = world?.view(id);
+    return world === undefined || view === undefined ? [] : groupsOf(view, world.table.groups());
+  }
+}
+
+function toMessage(entry: Entry): MeshNameMessage {
+  const { name, wildcard, group, contributions } = entry;
+  const key = { name: toBase64(name), group: group.id, wildcard };
+  if (contributions.size === 0) return { ...key, gone: true };
+  const { ttl, records } = contentOf(entry);
+  return {
+    ...key,
+    ttl,
+    records: toBase64(records.map(({ type, data }) => uint16(type) + uint16(data.length) + data).join("")),
+  };
+}
+
+function uint16(value: number): Octets {
+  return String.fromCharCode(value >> 8, value & 255);
+}
+
+function toBase64(octets: Octets): string {
+  return Buffer.from(octets, "latin1").toString("base64");
+}

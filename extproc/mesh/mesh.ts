@@ -1,0 +1,172 @@
+/**
+ * The mesh, put together: objects make names, the policy says whose they are, workers are told.
+ */
+import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
+import { parseNetwork } from "../resources/network.ts";
+import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
+import { type Entry, NameTable } from "./names/name-table.ts";
+import { type Octets, reverseZone } from "./names/wire.ts";
+import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
+import type { VirtualAddresses } from "./virtual-addresses.ts";
+
+export interface MeshDependencies {
+  readonly objects: MeshObjects;
+  readonly virtualAddresses: VirtualAddresses;
+  /** Runs the task after so many milliseconds. */
+  readonly after: (milliseconds: number, task: () => void) => void;
+  /** What was given cannot be written down; nobody is told of it. */
+  readonly onError: (error: Error) => void;
+}
+
+/** A worker's place. */
+export interface MeshMember {
+  /** All views that it answers by. */
+  interested(views: readonly string[]): void;
+  leave(): void;
+}
+
+/** Changes of so many milliseconds are told at once. */
+const BATCH_MS = 10;
+
+export class Mesh {
+  readonly #dependencies: MeshDependencies;
+  #tables: MeshTables | undefined;
+  #views: ReadonlyMap<string, MeshView> = new Map();
+  #table: NameTable | undefined;
+  #zones: readonly Octets[] = [];
+  readonly #feeds = new Set<MeshFeed>();
+  #changed = new Map<string, Entry>();
+  #due = false;
+  /** Whether all addresses of the table are on disk. */
+  #saved = true;
+  /** Of the table, when views were told last. */
+  #groupCount = 0;
+  readonly #stop: () => void;
+
+  constructor(dependencies: MeshDependencies) {
+    this.#dependencies = dependencies;
+    this.#stop = dependencies.objects.onChange((changes) => this.#take(changes));
+  }
+
+  get table(): NameTable | undefined {
+    return this.#table;
+  }
+
+  /** The policy that is about to be in force: a view that loses names by it has lost them when this returns. */
+  configure(tables: MeshTables): void {
+    const before = this.#tables;
+    this.#tables = tables;
+    this.#views = new Map(tables.views.map((view) => [view.id, view]));
+    // Where no tenant has names of the mesh, there is nothing to derive.
+    const isNew = this.#table === undefined ? tables.views.length > 0 : !sameOptions(before, tables);
+    if (isNew) this.#rebuild(tables);
+    for (const feed of this.#feeds) feed.viewsChanged();
+  }
+
+  /** A worker has come. Returns how to tell what it asks for, and how to let it go. */
+  join(channel: MeshChannel): MeshMember {
+    const feed = new MeshFeed(channel, () => this.#world());
+    this.#feeds.add(feed);
+    return {
+      interested: (views) => feed.interested(views),
+      leave: () => void this.#feeds.delete(feed),
+    };
+  }
+
+  close(): void {
+    this.#stop();
+    this.#feeds.clear();
+  }
+
+  /** Undefined while there is no name that anybody could have. */
+  #world(): MeshWorld | undefined {
+    if (this.#table === undefined && this.#tables !== undefined) this.#rebuild(this.#tables);
+    return this.#table && this.#saved
+      ? { table: this.#table, zones: this.#zones, view: (id) => this.#views.get(id) }
+      : undefined;
+  }
+
+  #rebuild(tables: MeshTables): void {
+    const { objects, virtualAddresses } = this.#dependencies;
+    virtualAddresses.setRanges(tables.virtualAddresses);
+    this.#table = new NameTable(objects, {
+      clusterDomain: tables.clusterDomain,
+      ttl: tables.ttl,
+      addressesOf: (entry, host) => virtualAddresses.give(`${entry}/${host}`),
+    });
+    this.#zones = [this.#table.zone.apex, ...reverseZones(tables)];
+    // What had an address when this last ran, and is not there any more.
+    for (const host of [...virtualAddresses.hosts()]) if (!this.#exists(host)) virtualAddresses.release(host);
+    this.#changed.clear();
+    this.#groupCount = this.#table.groupCount;
+    this.#saved = false;
+    this.#tellSaved();
+  }
+
+  /** `NAMESPACE/NAME/HOST` */
+  #exists(host: string): boolean {
+    const [namespace = "", name = "", ...rest] = host.split("/");
+    const entry = this.#dependencies.objects.get("ServiceEntry", namespace, name);
+    return entry?.value.spec.hosts.includes(rest.join("/")) ?? false;
+  }
+
+  #take(changes: readonly ObjectChange[]): void {
+    const table = this.#table;
+    if (table === undefined) return;
+    for (const entry of table.change(changes)) this.#changed.set(entry.key, entry);
+    for (const { key, before } of changes) {
+      if (before?.kind !== "ServiceEntry") continue;
+      for (const host of before.value.spec.hosts) {
+        const path = `${key.namespace}/${key.name}/${host}`;
+        if (!this.#exists(path)) this.#dependencies.virtualAddresses.release(path);
+      }
+    }
+    if (this.#due || this.#changed.size === 0) return;
+    this.#due = true;
+    this.#dependencies.after(BATCH_MS, () => this.#tellSaved());
+  }
+
+  /** An address that is told must not be another's after a crash: so it is on disk before. */
+  #tellSaved(): void {
+    const { virtualAddresses, onError } = this.#dependencies;
+    if (virtualAddresses.isSaved) this.#tell();
+    else virtualAddresses.saved().then(() => this.#tellSaved(), onError);
+  }
+
+  #tell(): void {
+    this.#due = false;
+    const changed = this.#changed;
+    this.#changed = new Map();
+    const isNew = !this.#saved || this.#table?.groupCount !== this.#groupCount;
+    this.#saved = true;
+    this.#groupCount = this.#table?.groupCount ?? 0;
+    for (const feed of this.#feeds) {
+      feed.changed(changed.values());
+      if (isNew) feed.viewsChanged();
+    }
+  }
+}
+
+function sameOptions(a: MeshTables | undefined, b: MeshTables): boolean {
+  const of = (tables: MeshTables) => JSON.stringify([tables.clusterDomain, tables.ttl, tables.virtualAddresses]);
+  return a !== undefined && of(a) === of(b);
+}
+
+/** Whole octets of IPv4, whole nibbles of IPv6: a range that ends between them has several zones. */
+function reverseZones({ virtualAddresses }: MeshTables): Octets[] {
+  if (virtualAddresses === undefined) return [];
+  return [virtualAddresses.ipv4, virtualAddresses.ipv6].flatMap((text) => {
+    const network = parseNetwork(text);
+    if (typeof network === "string") return [];
+    const step = network.family === 4 ? 8 : 4;
+    const length = Math.ceil(network.length / step) * step;
+    return Array.from({ length: 2 ** (length - network.length) }, (_, index) => {
+      const octets = [...network.octets];
+      const at = Math.ceil(length / 8) - 1;
+      // Of IPv6, the last nibble is the upper half of an octet where it is an odd one.
+      const shift = length % 8 === 0 ? 0 : 4;
+      octets[at] = (octets[at] ?? 0) | (index << shift);
+      return reverseZone(octets, length);
+    });
+  });
+}

@@ -1,0 +1,245 @@
+/**
+ * Every name of the mesh with its records, derived from objects; when objects change, exactly what they say of names is
+ * derived anew, and what is different then is told.
+ *
+ * An entry is a name as one group of objects has it: several groups may have a name each of its own, and which one a
+ * tenant gets is for its view to say.
+ */
+import type { MeshObject, ObjectOf } from "../sources/object.ts";
+import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
+import { type Contribution, type Group, groupKey } from "./contribution.ts";
+import { namespaceNames, podNames, serviceNames, type Zone, zoneNames, zoneOf } from "./kubernetes-names.ts";
+
+import { serviceEntryNames } from "./service-entry-names.ts";
+import type { Octets, RecordData } from "./wire.ts";
+
+export interface NamedGroup extends Group {
+  readonly id: number;
+  readonly key: string;
+  /** Its entries. */
+  readonly entries: Set<Entry>;
+}
+
+export interface Entry {
+  /** An entry that comes again after it was gone has the same. */
+  readonly key: string;
+  readonly name: Octets;
+  readonly wildcard: boolean;
+  readonly group: NamedGroup;
+  /** Of each owner that has a word. */
+  readonly contributions: Map<string, Contribution>;
+}
+
+export interface NameTableOptions {
+  readonly clusterDomain: string;
+  /** Seconds, where an object says nothing else. */
+  readonly ttl: number;
+  /** Addresses for a host of a ServiceEntry (`NAMESPACE/NAME`) that has none. */
+  readonly addressesOf: (entry: string, host: string) => readonly string[];
+}
+
+export class NameTable {
+  readonly #objects: MeshObjects;
+  readonly #options: NameTableOptions;
+  readonly zone: Zone;
+  readonly #entries = new Map<string, Entry>();
+  readonly #groups = new Map<string, NamedGroup>();
+  #lastGroup = 0;
+  /** What each object says. */
+  readonly #owners = new Map<string, readonly Contribution[]>();
+  readonly #slices = new Map<string, Set<string>>();
+  /** ServiceEntries that choose workloads, by namespace. */
+  readonly #selecting = new Map<string, Set<string>>();
+
+  constructor(objects: MeshObjects, options: NameTableOptions) {
+    this.#objects = objects;
+    this.#options = options;
+    this.zone = zoneOf(options.clusterDomain, options.ttl);
+    const changed = new Set<Entry>();
+    this.#say("zone", zoneNames(this.zone), changed);
+    for (const slice of objects.list("EndpointSlice")) this.#index(slice, true);
+    for (const entry of objects.list("ServiceEntry")) this.#index(entry, true);
+    for (const kind of ["Namespace", "Pod", "Service", "ServiceEntry"] as const) {
+      for (const { namespace, name } of objects.list(kind)) this.#derive(`${kind}/${namespace}/${name}`, changed);
+    }
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Groups only come: a table that has as many as before has the same. */
+  get groupCount(): number {
+    return this.#lastGroup;
+  }
+
+  groups(): Iterable<NamedGroup> {
+    return this.#groups.values();
+  }
+
+  /** Of one name, of every group; for the name alone, not for wildcards above it. */
+  *entriesAt(name: Octets, wildcard: boolean): Generator<Entry> {
+    for (const group of this.#groups.values()) {
+      const entry = this.#entries.get(entryKey(name, wildcard, group.key));
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  /** Entries that are other than they were; those without contributions are gone. */
+  change(changes: readonly ObjectChange[]): ReadonlySet<Entry> {
+    const owners = new Set<string>();
+    for (const { before, after } of changes) {
+      if (before !== undefined) this.#index(before, false);
+      if (after !== undefined) this.#index(after, true);
+      for (const object of [before, after]) if (object !== undefined) this.#addOwners(object, owners);
+    }
+    const changed = new Set<Entry>();
+    for (const owner of owners) this.#derive(owner, changed);
+    return changed;
+  }
+
+  #addOwners(object: MeshObject, owners: Set<string>): void {
+    const { kind, namespace, name } = object;
+    if (kind === "EndpointSlice") owners.add(`Service/${serviceOf(object)}`);
+    else if (kind !== "WorkloadEntry" && kind !== "Node") owners.add(`${kind}/${namespace}/${name}`);
+    if (kind !== "WorkloadEntry" && kind !== "Pod") return;
+    for (const entry of this.#selecting.get(namespace) ?? []) owners.add(`ServiceEntry/${namespace}/${entry}`);
+  }
+
+  #index(object: MeshObject, present: boolean): void {
+    const update = (index: Map<string, Set<string>>, key: string, value: string): void => {
+      const members = index.get(key) ?? new Set();
+      if (present) index.set(key, members.add(value));
+      else if (members.delete(value) && members.size === 0) index.delete(key);
+    };
+    if (object.kind === "EndpointSlice") update(this.#slices, serviceOf(object), object.name);
+    if (object.kind === "ServiceEntry" && object.value.spec.workloadSelector !== undefined) {
+      update(this.#selecting, object.namespace, object.name);
+    }
+  }
+
+  #derive(owner: string, changed: Set<Entry>): void {
+    const [kind, namespace = "", name = ""] = owner.split("/");
+    this.#say(owner, this.#namesOf(kind, namespace, name), changed);
+  }
+
+  #namesOf(kind: string | undefined, namespace: string, name: string): readonly Contribution[] {
+    const { zone } = this;
+    switch (kind) {
+      case "Namespace": {
+        const object = this.#objects.get("Namespace", "", name);
+        return object === undefined ? [] : namespaceNames(object, zone);
+      }
+      case "Pod": {
+        const object = this.#objects.get("Pod", namespace, name);
+        return object === undefined ? [] : podNames(object, zone);
+      }
+      case "Service": {
+        const object = this.#objects.get("Service", namespace, name);
+        return object === undefined ? [] : serviceNames(object, this.#slicesOf(namespace, name), zone);
+      }
+      default: {
+        const object = this.#objects.get("ServiceEntry", namespace, name);
+        return object === undefined ? [] : this.#entryNames(object);
+      }
+    }
+  }
+
+  #entryNames(entry: ObjectOf<"ServiceEntry">): readonly Contribution[] {
+    const { namespace, name, value } = entry;
+    const chooses = value.spec.workloadSelector !== undefined;
+    const isWithin = (object: MeshObject) => chooses && object.namespace === namespace;
+    return serviceEntryNames(entry, {
+      ttl: this.zone.ttl,
+      pods: [...this.#objects.list("Pod")].filter(isWithin),
+      workloadEntries: [...this.#objects.list("WorkloadEntry")].filter(isWithin),
+      virtualAddresses: (host) => this.#options.addressesOf(`${namespace}/${name}`, host),
+    });
+  }
+
+  /** In the order of their names, so that the order of addresses is not that of arrival. */
+  *#slicesOf(namespace: string, service: string): Generator<ObjectOf<"EndpointSlice">> {
+    for (const name of [...(this.#slices.get(`${namespace}/${service}`) ?? [])].sort()) {
+      const slice = this.#objects.get("EndpointSlice", namespace, name);
+      if (slice !== undefined) yield slice;
+    }
+  }
+
+  #say(owner: string, contributions: readonly Contribution[], changed: Set<Entry>): void {
+    const before = this.#owners.get(owner) ?? [];
+    const kept = new Set<Entry>();
+    for (const contribution of contributions) {
+      const entry = this.#entryOf(contribution);
+      kept.add(entry);
+      const old = entry.contributions.get(owner);
+      if (old !== undefined && sameContribution(old, contribution)) continue;
+      // That a name is there is no news where others have said so.
+      const said = old === undefined && contribution.records.length === 0 && entry.contributions.size > 0;
+      entry.contributions.set(owner, contribution);
+      if (!said) changed.add(entry);
+    }
+    for (const contribution of before) {
+      const key = entryKey(contribution.name, contribution.wildcard, groupKey(contribution.group));
+      const entry = this.#entries.get(key);
+      if (entry === undefined || kept.has(entry) || !entry.contributions.delete(owner)) continue;
+      if (entry.contributions.size === 0 || contribution.records.length > 0) changed.add(entry);
+      if (entry.contributions.size > 0) continue;
+      this.#entries.delete(key);
+      entry.group.entries.delete(entry);
+    }
+    if (contributions.length > 0) this.#owners.set(owner, contributions);
+    else this.#owners.delete(owner);
+  }
+
+  #entryOf({ name, wildcard, group }: Contribution): Entry {
+    const named = this.#groupOf(group);
+    const key = entryKey(name, wildcard, named.key);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = { key, name, wildcard, group: named, contributions: new Map() };
+      this.#entries.set(key, entry);
+      named.entries.add(entry);
+    }
+    return entry;
+  }
+
+  #groupOf(group: Group): NamedGroup {
+    const key = groupKey(group);
+    let named = this.#groups.get(key);
+    if (named === undefined) {
+      named = { ...group, id: ++this.#lastGroup, key, entries: new Set() };
+      this.#groups.set(key, named);
+    }
+    return named;
+  }
+}
+
+/** Records of an entry, each once, whoever says it; and its TTL, the least. */
+export function contentOf({ contributions }: Entry): { readonly ttl: number; readonly records: readonly RecordData[] } {
+  const [first, ...others] = contributions.values();
+  if (first === undefined) return { ttl: 0, records: [] };
+  if (others.length === 0) return first;
+  const records = new Map<string, RecordData>();
+  let { ttl } = first;
+  for (const contribution of contributions.values()) {
+    ttl = Math.min(ttl, contribution.ttl);
+    for (const record of contribution.records) records.set(`${record.type} ${record.data}`, record);
+  }
+  return { ttl, records: [...records.values()] };
+}
+
+function serviceOf({ namespace, value }: ObjectOf<"EndpointSlice">): string {
+  return `${namespace}/${value.metadata.labels["kubernetes.io/service-name"] ?? ""}`;
+}
+
+function entryKey(name: Octets, wildcard: boolean, group: string): string {
+  return `${name}${wildcard ? "*" : "."}${group}`;
+}
+
+function sameContribution(a: Contribution, b: Contribution): boolean {
+  if (a.ttl !== b.ttl || a.records.length !== b.records.length) return false;
+  return a.records.every((record, index) => {
+    const other = b.records[index];
+    return record.type === other?.type && record.data === other.data;
+  });
+}

@@ -1,0 +1,26 @@
+/**
+ * Which groups of names a tenant has, and whose come first.
+ */
+import type { MeshView } from "../../compiled/snapshot.ts";
+import type { NamedGroup } from "./name-table.ts";
+
+/**
+ * Its own namespaces' first, then the others' by name: of several that have one name, the first counts, and it is the
+ * same one for ever.
+ */
+export function groupsOf(view: MeshView, groups: Iterable<NamedGroup>): readonly NamedGroup[] {
+  const own = new Set(view.own);
+  const visible = [...groups].filter((group) => mayKnow(view, own, group));
+  return visible.sort((a, b) => rankOf(a, own) - rankOf(b, own) || (a.key < b.key ? -1 : 1));
+}
+
+function mayKnow({ namespaces }: MeshView, own: ReadonlySet<string>, { namespace, exportTo }: NamedGroup): boolean {
+  if (namespace === "") return true;
+  if (namespaces !== undefined && !namespaces.includes(namespace)) return false;
+  // Istio's exportTo is about the namespace of who asks; what is its own is its own all the same.
+  return exportTo === undefined || exportTo.some((target) => own.has(target));
+}
+
+function rankOf({ namespace }: NamedGroup, own: ReadonlySet<string>): number {
+  return own.has(namespace) ? 0 : 1;
+}

@@ -1,0 +1,100 @@
+/**
+ * Names and record data of the mesh, in wire format (RFC 1035, section 3.1) as strings of one character an octet: keys
+ * that can be compared, and turned into octets without a look at what they are.
+ */
+import ipaddr from "ipaddr.js";
+import { parseName } from "../../resources/name-pattern.ts";
+import { toOctets } from "../sources/schema.ts";
+
+/** Octets, one a character. */
+export type Octets = string;
+
+export const TYPE_A = 1;
+export const TYPE_CNAME = 5;
+export const TYPE_PTR = 12;
+export const TYPE_TXT = 16;
+export const TYPE_AAAA = 28;
+export const TYPE_SRV = 33;
+
+export interface RecordData {
+  readonly type: number;
+  readonly data: Octets;
+}
+
+/** Longest name, and longest label. */
+const MAX_NAME = 255;
+const MAX_LABEL = 63;
+
+export function toText(octets: Uint8Array): Octets {
+  return Buffer.from(octets).toString("latin1");
+}
+
+/** Of a name that was checked when it was read; in lower case. */
+export function wireOf(name: string): Octets {
+  return toText(parseName(name).wire);
+}
+
+/** Labels put before a name; undefined where that is no name any more. */
+export function prepend(labels: readonly string[], name: Octets): Octets | undefined {
+  let text = "";
+  for (const label of labels) {
+    if (label.length === 0 || label.length > MAX_LABEL) return undefined;
+    text += String.fromCharCode(label.length) + label.toLowerCase();
+  }
+  return text.length + name.length > MAX_NAME ? undefined : text + name;
+}
+
+/** Without its first label; undefined for the root. */
+export function parentOf(name: Octets): Octets | undefined {
+  const length = name.charCodeAt(0);
+  return length === 0 ? undefined : name.slice(length + 1);
+}
+
+export function addressRecord(address: string): RecordData {
+  const octets = toOctets(address);
+  return { type: octets.length === 4 ? TYPE_A : TYPE_AAAA, data: toText(octets) };
+}
+
+export function aliasRecord(target: Octets): RecordData {
+  return { type: TYPE_CNAME, data: target };
+}
+
+export function pointerRecord(target: Octets): RecordData {
+  return { type: TYPE_PTR, data: target };
+}
+
+/** RFC 2782; weights as CoreDNS gives them. */
+export function serviceRecord(port: number, target: Octets): RecordData {
+  return { type: TYPE_SRV, data: uint16(0) + uint16(100) + uint16(port) + target };
+}
+
+export function textRecord(text: string): RecordData {
+  return { type: TYPE_TXT, data: String.fromCharCode(text.length) + text };
+}
+
+/** The name in in-addr.arpa or ip6.arpa (RFC 1035, section 3.5; RFC 3596, section 2.5). */
+export function reverseOf(address: string): Octets {
+  return reverseZone([...toOctets(address)], 128);
+}
+
+/** The zone of the first `bits` of an address: whole octets of IPv4, whole nibbles of IPv6. */
+export function reverseZone(octets: readonly number[], bits: number): Octets {
+  const labels =
+    octets.length === 4
+      ? octets.slice(0, Math.floor(Math.min(bits, 32) / 8)).map(String)
+      : octets
+          .flatMap((octet) => [octet >> 4, octet & 15])
+          .slice(0, Math.floor(bits / 4))
+          .map((nibble) => nibble.toString(16));
+  const root = wireOf(octets.length === 4 ? "in-addr.arpa" : "ip6.arpa");
+  return prepend(labels.reverse(), root) ?? root;
+}
+
+/** An address as a label: 10-0-0-1, or fd00--7. */
+export function addressLabel(address: string): string {
+  return ipaddr.parse(address).toString().replaceAll(/[.:]/g, "-");
+}
+
+function uint16(value: number): Octets {
+  return String.fromCharCode(value >> 8, value & 255);
+}

@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import ipaddr from "ipaddr.js";
+import { contentOf, type Entry, NameTable } from "../../../extproc/mesh/names/name-table.ts";
+import { type Octets, type RecordData, wireOf } from "../../../extproc/mesh/names/wire.ts";
+import { type ObjectChange, ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
+import { presentName } from "../../../extproc/telemetry/names.ts";
+import { objectsOf } from "./objects.ts";
+
+const TYPES: Record<number, string> = { 1: "A", 5: "CNAME", 12: "PTR", 16: "TXT", 28: "AAAA", 33: "SRV" };
+
+function present({ type, data }: RecordData): string {
+  const octets = Buffer.from(data, "latin1");
+  const name = (at: number) => presentName(octets.subarray(at)).slice(0, -1);
+  if (type === 1 || type === 28) return `${TYPES[type]} ${ipaddr.fromByteArray([...octets]).toString()}`;
+  if (type === 33) return `SRV ${[0, 2, 4].map((at) => octets.readUInt16BE(at)).join(" ")} ${name(6)}`;
+  return `${TYPES[type]} ${type === 16 ? octets.subarray(1).toString() : name(0)}`;
+}
+
+class World {
+  readonly store = new ObjectStore();
+  readonly changes: ObjectChange[][] = [];
+  readonly table: NameTable;
+
+  constructor(text: string, addresses: readonly string[] = []) {
+    this.store.apply({ set: objectsOf(text) });
+    this.table = new NameTable(this.store, { clusterDomain: "cluster.local", ttl: 5, addressesOf: () => addresses });
+    this.store.onChange((changes) => this.changes.push([...changes]));
+  }
+
+  /** Of all groups; undefined for a name that is not there. */
+  at(name: string, wildcard = false): string[] | undefined {
+    const entries = [...this.table.entriesAt(wireOf(name), wildcard)];
+    return entries.length === 0 ? undefined : entries.flatMap((entry) => contentOf(entry).records.map(present));
+  }
+
+  /** Names that are other than before. */
+  change(text: string): string[] {
+    this.store.apply({ set: objectsOf(text) });
+    return this.#told();
+  }
+
+  remove(kind: "Service" | "EndpointSlice", namespace: string, name: string): string[] {
+    this.store.apply({ delete: [{ kind, namespace, name }] });
+    return this.#told();
+  }
+
+  #told(): string[] {
+    const changed = this.table.change(this.changes.splice(0).flat());
+    return [...changed].map((entry: Entry) => nameOf(entry.name)).sort();
+  }
+}
+
+function nameOf(name: Octets): string {
+  return presentName(Buffer.from(name, "latin1")).slice(0, -1);
+}
+
+function service(name: string, spec: string, annotations = "{}"): string {
+  return `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: prod, annotations: ${annotations} }\nspec: ${spec}\n---\n`;
+}
+
+function slice(name: string, of: string, endpoints: string, type = "IPv4"): string {
+  return `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: ${name}, namespace: prod, labels: { kubernetes.io/service-name: ${of} } }
+addressType: ${type}
+ports: [{ name: sql, port: 5432 }, { port: 9 }]
+endpoints: [${endpoints}]
+---
+`;
+}
+
+function entry(spec: string, more = ""): string {
+  return `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: partner, namespace: prod }\nspec: ${spec}\n${more}---\n`;
+}
+
+describe("names of the mesh", () => {
+  it("has the schema version, and the zones themselves", () => {
+    const world = new World("apiVersion: v1\nkind: Namespace\nmetadata: { name: prod }\n");
+    assert.deepEqual(world.at("dns-version.cluster.local"), ["TXT 1.1.0"]);
+    for (const name of ["cluster.local", "svc.cluster.local", "pod.cluster.local", "prod.svc.cluster.local"]) {
+      assert.deepEqual(world.at(name), [], name);
+    }
+    assert.equal(world.at("test.svc.cluster.local"), undefined);
+  });
+
+  it("gives a service with cluster addresses A, AAAA, SRV and PTR", () => {
+    const ports = "[{ name: http, port: 80 }, { name: dns, port: 53, protocol: UDP }, { port: 9 }]";
+    const world = new World(
+      service("web", `{ clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1, "FD00::0:1"], ports: ${ports} }`),
+    );
+    assert.deepEqual(world.at("web.prod.svc.cluster.local"), ["A 10.0.0.1", "AAAA fd00::1"]);
+    assert.deepEqual(world.at("_http._tcp.web.prod.svc.cluster.local"), ["SRV 0 100 80 web.prod.svc.cluster.local"]);
+    assert.deepEqual(world.at("_dns._udp.web.prod.svc.cluster.local"), ["SRV 0 100 53 web.prod.svc.cluster.local"]);
+    assert.deepEqual(world.at("_tcp.web.prod.svc.cluster.local"), []);
+    assert.deepEqual(world.at("1.0.0.10.in-addr.arpa"), ["PTR web.prod.svc.cluster.local"]);
+    const nibbles = `1.${"0.".repeat(27)}0.0.d.f.ip6.arpa`;
+    assert.deepEqual(world.at(nibbles), ["PTR web.prod.svc.cluster.local"]);
+  });
+
+  it("gives a headless service its ready endpoints, by hostname and by address", () => {
+    const endpoints = `{ addresses: [10.1.0.1], hostname: db-0 }, { addresses: [10.1.0.2], conditions: { ready: true } },
+      { addresses: [10.1.0.3], hostname: db-2, conditions: { ready: false } }`;
+    const text = service("db", "{ clusterIP: None }") + slice("db-1", "db", endpoints);
+    const world = new World(text + slice("db-2", "db", "{ addresses: ['fd00::5'], hostname: db-0 }", "IPv6"));
+    assert.deepEqual(world.at("db.prod.svc.cluster.local"), ["A 10.1.0.1", "A 10.1.0.2", "AAAA fd00::5"]);
+    assert.deepEqual(world.at("db-0.db.prod.svc.cluster.local"), ["A 10.1.0.1", "AAAA fd00::5"]);
+    assert.deepEqual(world.at("10-1-0-2.db.prod.svc.cluster.local"), ["A 10.1.0.2"]);
+    assert.equal(world.at("db-2.db.prod.svc.cluster.local"), undefined);
+    assert.deepEqual(world.at("_sql._tcp.db.prod.svc.cluster.local"), [
+      "SRV 0 100 5432 db-0.db.prod.svc.cluster.local",
+      "SRV 0 100 5432 10-1-0-2.db.prod.svc.cluster.local",
+    ]);
+    assert.deepEqual(world.at("1.0.1.10.in-addr.arpa"), ["PTR db-0.db.prod.svc.cluster.local"]);
+    // Who publishes those that are not ready has them all.
+    world.change(service("db", "{ clusterIP: None, publishNotReadyAddresses: true }"));
+    assert.deepEqual(world.at("db-2.db.prod.svc.cluster.local"), ["A 10.1.0.3"]);
+    // Without an endpoint it has no name.
+    world.change(service("db", "{ clusterIP: None }") + slice("db-1", "db", "").replace("[]", "[]"));
+    world.remove("EndpointSlice", "prod", "db-2");
+    assert.equal(world.at("db.prod.svc.cluster.local"), undefined);
+  });
+
+  it("gives an ExternalName its alias, and a service without an address no name yet", () => {
+    const world = new World(
+      service("out", "{ type: ExternalName, externalName: WWW.example.com }") + service("new", "{ clusterIP: '' }"),
+    );
+    assert.deepEqual(world.at("out.prod.svc.cluster.local"), ["CNAME www.example.com"]);
+    assert.equal(world.at("new.prod.svc.cluster.local"), undefined);
+  });
+
+  it("gives pods names by their addresses", () => {
+    const world = new World(
+      "apiVersion: v1\nkind: Pod\nmetadata: { name: a, namespace: prod }\nstatus: { podIPs: [{ ip: 10.2.0.1 }, { ip: 'fd00::7' }] }\n",
+    );
+    assert.deepEqual(world.at("10-2-0-1.prod.pod.cluster.local"), ["A 10.2.0.1"]);
+    assert.deepEqual(world.at("fd00--7.prod.pod.cluster.local"), ["AAAA fd00::7"]);
+  });
+
+  it("gives hosts of a ServiceEntry the first of its addresses, its status', its endpoints', or virtual ones", () => {
+    const ports = "ports: [{ number: 443, name: https, protocol: TLS }]";
+    const hosts = "hosts: [api.partner.example]";
+    const virtual = ["240.240.0.5", "2001:2::5"];
+    const at = (spec: string, more = "", name = "api.partner.example") =>
+      new World(entry(spec, more), virtual).at(name);
+    assert.deepEqual(at(`{ ${hosts}, addresses: [192.0.2.1, 198.51.100.0/24], resolution: DNS }`), ["A 192.0.2.1"]);
+    const status = "status: { addresses: [{ value: 240.240.9.9, host: api.partner.example }] }\n";
+    assert.deepEqual(at(`{ ${hosts}, resolution: DNS }`, status), ["A 240.240.9.9"]);
+    const endpoints = "endpoints: [{ address: 10.9.0.1 }, { address: unix:///x }, { address: b.example }]";
+    assert.deepEqual(at(`{ ${hosts}, resolution: STATIC, ${endpoints} }`), ["A 10.9.0.1"]);
+    assert.deepEqual(at(`{ ${hosts}, resolution: DNS, ${ports} }`), ["A 240.240.0.5", "AAAA 2001:2::5"]);
+    const srv = at(`{ ${hosts}, resolution: DNS, ${ports} }`, "", "_https._tcp.api.partner.example");
+    assert.deepEqual(srv, ["SRV 0 100 443 api.partner.example"]);
+    assert.deepEqual(at(`{ ${hosts}, resolution: DNS }`, "", "5.0.240.240.in-addr.arpa"), ["PTR api.partner.example"]);
+    // What has no address, and may have none of ours, is no name of the mesh.
+    assert.equal(at(`{ ${hosts} }`), undefined);
+    assert.equal(at(`{ hosts: ["*.partner.example"], resolution: DNS }`), undefined);
+    const opted = entry(`{ ${hosts}, resolution: DNS }`).replace(
+      "prod }",
+      'prod, labels: { networking.istio.io/enable-autoallocate-ip: "false" } }',
+    );
+    assert.equal(new World(opted, virtual).at("api.partner.example"), undefined);
+  });
+
+  it("lets a ServiceEntry choose workloads, and follows them", () => {
+    const chosen = (address: string, app = "vm") =>
+      `apiVersion: networking.istio.io/v1beta1\nkind: WorkloadEntry\nmetadata: { name: vm-1, namespace: prod }\nspec: { address: ${address}, labels: { app: ${app} } }\n---\n`;
+    const spec = "{ hosts: [vm.example], resolution: STATIC, workloadSelector: { labels: { app: vm } } }";
+    const world = new World(entry(spec) + chosen("10.7.0.1"));
+    assert.deepEqual(world.at("vm.example"), ["A 10.7.0.1"]);
+    assert.deepEqual(world.change(chosen("10.7.0.2")), ["vm.example"]);
+    assert.deepEqual(world.at("vm.example"), ["A 10.7.0.2"]);
+    world.change(chosen("10.7.0.2", "other"));
+    assert.equal(world.at("vm.example"), undefined);
+  });
+
+  it("keeps a wildcard apart from the name below which it holds", () => {
+    const world = new World(
+      entry(`{ hosts: ["*.wild.example", wild.example], addresses: [192.0.2.1], resolution: STATIC }`),
+    );
+    assert.deepEqual(world.at("wild.example", true), ["A 192.0.2.1"]);
+    assert.deepEqual(world.at("wild.example"), ["A 192.0.2.1"]);
+  });
+
+  it("tells exactly the names that an object's change makes other", () => {
+    const world = new World(
+      service("db", "{ clusterIP: None }") +
+        slice("db-1", "db", "{ addresses: [10.1.0.1], hostname: db-0 }, { addresses: [10.1.0.2], hostname: db-1 }") +
+        service("web", "{ clusterIP: 10.0.0.1 }"),
+    );
+    assert.deepEqual(world.change(service("web", "{ clusterIP: 10.0.0.1, externalName: ignored.example }")), []);
+    assert.deepEqual(
+      world.change(
+        slice("db-1", "db", "{ addresses: [10.1.0.1], hostname: db-0 }, { addresses: [10.1.0.3], hostname: db-1 }"),
+      ),
+      ["2.0.1.10.in-addr.arpa", "3.0.1.10.in-addr.arpa", "db-1.db.prod.svc.cluster.local", "db.prod.svc.cluster.local"],
+    );
+    assert.deepEqual(world.remove("Service", "prod", "web"), ["1.0.0.10.in-addr.arpa", "web.prod.svc.cluster.local"]);
+    // The namespace is still there by the other service.
+    assert.deepEqual(world.at("prod.svc.cluster.local"), []);
+    world.remove("Service", "prod", "db");
+    assert.equal(world.at("prod.svc.cluster.local"), undefined);
+  });
+
+  it("says the same, whether it was there from the start or came change by change", () => {
+    const parts = [
+      service("db", "{ clusterIP: None }"),
+      slice("db-1", "db", "{ addresses: [10.1.0.1], hostname: db-0 }"),
+      slice("db-2", "db", "{ addresses: [10.1.0.2] }"),
+      service("web", "{ clusterIP: 10.0.0.1 }", '{ dns.mesh/ttl: 1m, networking.istio.io/exportTo: "." }'),
+      entry("{ hosts: [api.partner.example], addresses: [192.0.2.1], resolution: STATIC }"),
+    ];
+    const dump = ({ table }: World) =>
+      [...table.groups()]
+        .flatMap(({ key, entries }) =>
+          [...entries].map((one) => `${key} ${nameOf(one.name)} ${JSON.stringify(contentOf(one))}`),
+        )
+        .sort();
+    const whole = dump(new World(parts.join("")));
+    assert.equal(whole.filter((line) => line.startsWith("prod|prod ")).length, 3);
+    for (const order of [parts, [...parts].reverse()]) {
+      const world = new World("");
+      for (const part of order) world.change(part);
+      assert.deepEqual(dump(world), whole);
+    }
+  });
+});
