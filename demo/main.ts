@@ -75,7 +75,7 @@ function lines({ files }: Demo, ports: Ports): string {
   const tls = `+tls-ca=${files.ca} +tls-hostname=localhost`;
   const dig = `@127.0.0.1 -p ${ports.udp} www.example.com`;
   return `
-DNS is answered. Five lines to try, in another terminal:
+DNS is answered. Eight lines to try, in another terminal:
 
   dig -b 127.0.1.1 ${dig}
       frontend: denied by policy, NXDOMAIN with EDE 15 (Blocked)
@@ -85,6 +85,12 @@ DNS is answered. Five lines to try, in another terminal:
       the same over DoT
   kdig -b 127.0.3.1 @127.0.0.1 -p ${ports.doh} +https ${tls} git.corp.example
       platform, over DoH: a name that is forwarded over DoH to another upstream
+  dig -b 127.0.1.1 @127.0.0.1 -p ${ports.udp} db.data.svc.cluster.local
+      frontend, which may know the backend's names: the ready endpoints of a headless service
+  dig -b 127.0.2.1 @127.0.0.1 -p ${ports.udp} shop.web.svc.cluster.local
+      backend, which may not know the frontend's: NXDOMAIN, as of a name that is not there
+  dig -b 127.0.2.1 @127.0.0.1 -p ${ports.udp} api.partner.example
+      a host outside that has no address: one of 240.240.0.0/16 that it keeps
   curl -s http://127.0.0.1:${ports.api}/metrics
       what happened, per tenant (demo only: elsewhere this is a Unix socket)
 

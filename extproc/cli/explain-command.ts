@@ -54,8 +54,15 @@ function describe(explanation: Explanation): string {
 }
 
 /** What comes of the question, and by which rule: lines for people. */
-export function describeOutcome({ policy, rule, ...explanation }: Explanation): string[] {
-  return [describeAction(explanation), rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`];
+export function describeOutcome({ policy, rule, meshNamespaces, ...explanation }: Explanation): string[] {
+  const by = rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`;
+  return [describeAction(explanation), by, ...(meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)])];
+}
+
+function describeMesh(namespaces: readonly string[]): string {
+  if (namespaces.includes("*")) return "but names of the mesh are answered first";
+  if (namespaces.length === 0) return "but of the mesh it knows no name";
+  return `but names of the mesh are answered first, those of ${namespaces.join(", ")}`;
 }
 
 function describeAction({

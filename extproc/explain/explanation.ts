@@ -10,7 +10,7 @@ import {
   type Verdict,
   type VerdictScope,
 } from "../compiled/messages.ts";
-import type { Snapshot } from "../compiled/snapshot.ts";
+import type { CompiledTables, Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { TYPE_CNAME } from "../resources/record.ts";
 import { EDE_CODES } from "../resources/schema.ts";
@@ -34,6 +34,8 @@ export interface Explanation {
   readonly policy: string;
   readonly rule: string;
   readonly upstream?: { readonly name: string; readonly protocol: string };
+  /** Names of the mesh that are answered before that: those of these namespaces, `*` for all. */
+  readonly meshNamespaces?: readonly string[];
   readonly denial?: {
     readonly rcode: string;
     /** Where it is no answer of this rcode, or not over UDP. */
@@ -64,7 +66,7 @@ const PROTOCOLS = {
 } as const;
 
 export function describeVerdict(
-  { revision }: Snapshot,
+  { revision, tables }: Snapshot,
   request: DecisionRequest,
   verdict: Verdict,
   rules: readonly ConsideredRule[],
@@ -87,6 +89,7 @@ export function describeVerdict(
     rule,
     scope: { names: describeNames(scope, request.qname), types: describeTypes(scope), ...describeWhen(scope) },
     rules,
+    ...describeMesh(tables, verdict.mesh_view),
   };
   if ("deny" in verdict) {
     const { rcode, form, ede_code, ede_text, ttl, records } = verdict.deny;
@@ -102,6 +105,11 @@ export function describeVerdict(
   const upstream = revision.upstreams.find(({ id }) => id === verdict.forward.upstream);
   const { name = "", protocol = Protocol.DOT } = upstream ?? {};
   return { ...about, outcome: "forward", upstream: { name, protocol: PROTOCOLS[protocol] } };
+}
+
+function describeMesh({ mesh }: CompiledTables, id: string | undefined): Pick<Explanation, "meshNamespaces"> {
+  const view = mesh.views.find((one) => one.id === id);
+  return view === undefined ? {} : { meshNamespaces: view.namespaces ?? ["*"] };
 }
 
 const FORMS = { [DenyForm.DROP]: "Drop", [DenyForm.TRUNCATE]: "Truncate" } as const;

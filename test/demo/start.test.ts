@@ -47,7 +47,7 @@ describe("npm start", function () {
   before(async () => {
     ports = await freePorts();
     program = demo(ports);
-    await eventually(90_000, "five lines to try", async () => {
+    await eventually(90_000, "lines to try", async () => {
       if (!program.running) throw new Error(`the demo ended: ${program.output}`);
       return program.output.includes("Ctrl-C stops everything");
     });
@@ -61,13 +61,16 @@ describe("npm start", function () {
     return (await run("/bin/sh", ["-c", line ?? "exit 1"])).stdout;
   }
 
-  it("prints five lines that do what they say", async () => {
-    assert.equal(commands.length, 5);
-    const [denied, answered, dot, doh, metrics] = commands;
+  it("prints lines that do what they say", async () => {
+    assert.equal(commands.length, 8);
+    const [denied, answered, dot, doh, headless, hidden, virtual, metrics] = commands;
     assert.match(await say(denied), /status: NXDOMAIN[\s\S]*EDE: 15/);
     assert.match(await say(answered), /status: NOERROR[\s\S]*\b192\.0\.2\.80\b/);
     assert.match(await say(dot), /\b198\.51\.100\.80\b/);
     assert.match(await say(doh), /\b10\.20\.0\.10\b/);
+    assert.match(await say(headless), /status: NOERROR[\s\S]*\b10\.244\.0\.5\b/);
+    assert.match(await say(hidden), /status: NXDOMAIN[\s\S]*\bcluster\.local\.\s+5\s+IN\s+SOA\b/);
+    assert.match(await say(virtual), /api\.partner\.example\.\s+5\s+IN\s+A\s+240\.240\./);
     await eventually(10_000, "metrics of both tenants", async () => {
       const text = await say(metrics);
       return /tenant="frontend"/.test(text) && /tenant="backend"/.test(text);

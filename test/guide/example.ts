@@ -4,6 +4,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CompileJobs } from "../../extproc/compile/job.ts";
+import { toListed } from "../../extproc/mesh/sources/mesh-source.ts";
+import { keyOf } from "../../extproc/mesh/sources/object.ts";
+import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
 import { formatProblem } from "../../extproc/resources/problem.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -79,7 +82,10 @@ export function onTopOfDemo(yaml: string): { readonly text: string } | { readonl
   const upsert = yaml === "" ? [] : [{ name: "example.yaml", text: yaml }];
   const result = new CompileJobs().run([{ name: "demo.yaml", text: demo }], { upsert });
   if (!result.ok) return { problems: result.problems.map(formatProblem) };
-  return { text: Buffer.from(result.text).toString("utf8") };
+  // Objects of the mesh are no part of the policy, and are applied with it all the same.
+  const objects = parseObjects([{ name: "demo.yaml", text: demo }]).objects.concat(parseObjects(upsert).objects);
+  const listed = new Map(objects.map((object) => [keyOf(object), toListed(object).text]));
+  return { text: [Buffer.from(result.text).toString("utf8"), ...listed.values()].join("---\n") };
 }
 
 /** Undefined where the output has all of them in order; else the first that is not there. */

@@ -143,6 +143,9 @@ const explanation = z.strictObject({
   policy: z.string().describe("Empty where no rule has decided"),
   rule: z.string(),
   upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
+  meshNamespaces: optional(
+    z.array(z.string()).describe("Names of the mesh are answered before; * is of every namespace"),
+  ),
   denial: optional(
     z.strictObject({
       rcode: z.string(),
