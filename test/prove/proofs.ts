@@ -6,6 +6,9 @@ import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 import { mainJob } from "./main-job.ts";
 import { memory } from "./memory.ts";
+import { meshTable } from "./mesh/mesh-table.ts";
+import { outage } from "./mesh/outage.ts";
+import { vips } from "./mesh/vips.ts";
 import type { Proof } from "./proof.ts";
 import { push } from "./push.ts";
 import { rollback } from "./rollback.ts";
@@ -26,4 +29,7 @@ export const proofs: Proof[] = [
   hostile,
   starving,
   memory,
+  meshTable,
+  outage,
+  vips,
 ];

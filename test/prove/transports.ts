@@ -128,7 +128,7 @@ async function compareAll(target: Target, report: Report): Promise<void> {
   report.figure("answers", answers);
 }
 
-async function openWays(
+export async function openWays(
   asker: Asker,
   client: Client,
 ): Promise<{ ways: Map<(typeof WAYS)[number], Ask>; close: () => Promise<void> }> {
@@ -161,7 +161,7 @@ async function openWays(
 }
 
 /** Everything that must be equal: all but ids, TTLs, and what depends on the transport. */
-function inFull(answer: Answer): string {
+export function inFull(answer: Answer): string {
   const records = (list: Answer["answers"]) =>
     list
       .map(({ name, type, data }) => `${name.toLowerCase()} ${type} ${data}`)

@@ -1,0 +1,99 @@
+/**
+ * The policy service away: every name of the mesh that a worker was told of goes on answering, asked before or not; and
+ * when the service is back, what has changed is answered soon, and nothing wrong in between.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { encodeQuestion } from "../../e2e/dns.ts";
+import type { Stack } from "../../e2e/stack.ts";
+import { Load } from "../load.ts";
+import { type Proof, type Report, scaled } from "../proof.ts";
+import { startMeshStack } from "./mesh-table.ts";
+
+const SECONDS = 600;
+const RATE = 2000;
+/** Names that nobody asks for before the service is gone. */
+const COLD = 500;
+const BACK_MS = 2000;
+/** Silence of 3 s is "down". */
+const NOTICED_MS = 3500;
+const WARM = ["shop.web.svc.cluster.local", "db.data.svc.cluster.local", "vm.example", "api.partner.example"];
+
+export const outage: Proof = {
+  name: "outage",
+  what: "service killed: every name of the mesh is answered; back: what has changed is answered within 2 s",
+  async run(scale, report) {
+    const stack = await startMeshStack(2);
+    try {
+      await prove(stack, scaled(SECONDS * 1000, scale, 3000), scaled(COLD, scale, 50), report);
+    } finally {
+      await stack.stop();
+    }
+  },
+};
+
+async function prove(stack: Stack, awayMs: number, cold: number, report: Report): Promise<void> {
+  const services = Array.from({ length: cold }, (_, index) => service(`cold-${index}`, index));
+  await push(stack, services.join("---\n"));
+  let [wrong, missing] = [0, 0];
+  const load = await Load.start({
+    server: stack.ask.at("udp"),
+    from: stack.ask.from("frontend"),
+    rate: RATE,
+    names: WARM,
+    onAnswer: (_name, rcode) => {
+      if (rcode !== 0) missing++;
+    },
+  });
+  // Both workers answer by then, and so have been told.
+  await pause(2000);
+  await stack.service.kill();
+  await pause(NOTICED_MS);
+  const end = Date.now() + awayMs;
+  for (let index = 0; index < cold || Date.now() < end; index++) {
+    const number = index % cold;
+    const answer = await stack.ask.udp(encodeQuestion(`cold-${number}.web.svc.cluster.local`), "frontend");
+    if (answer.answers[0]?.data !== addressOf(number)) wrong++;
+    // What is not there, is not there.
+    const none = await stack.ask.udp(encodeQuestion(`none-${index}.web.svc.cluster.local`), "frontend");
+    if (none.rcode !== "NXDOMAIN") wrong++;
+    if (index >= cold) await pause(50);
+  }
+  await stack.service.restart();
+  const restarted = Date.now();
+  await push(stack, service("cold-0", 200));
+  const applied = Date.now();
+  let changed = Number.POSITIVE_INFINITY;
+  let old = 0;
+  for (const deadline = Date.now() + 5 * BACK_MS; Date.now() < deadline; await pause(5)) {
+    const answer = await stack.ask.udp(encodeQuestion("cold-0.web.svc.cluster.local"), "frontend");
+    const data = answer.answers[0]?.data;
+    if (data === addressOf(200)) {
+      changed = Math.min(changed, Date.now() - restarted);
+      if (Date.now() - restarted > BACK_MS) break;
+    } else if (data === addressOf(0)) old = Date.now() - applied;
+    else wrong++;
+  }
+  const result = await load.stop();
+  report.figure("seconds away", awayMs / 1000);
+  report.figure("queries of names of the mesh", result.sent);
+  report.atMost("not answered, or failed", result.sent - result.answered + result.failed, 0);
+  report.atMost("names that were not there any more", missing, 0);
+  report.atMost("wrong answers", wrong, 0);
+  report.atMost("ms after that was accepted, in which some worker answered as before", old, BACK_MS);
+  report.atMost("ms from the service's return to an answer by what was pushed then", changed, BACK_MS);
+}
+
+function addressOf(number: number): string {
+  return `10.97.${Math.floor(number / 250)}.${(number % 250) + 1}`;
+}
+
+function service(name: string, number: number): string {
+  return `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: web }\nspec: { clusterIP: ${addressOf(number)} }\n`;
+}
+
+/** Beside what is there. */
+async function push(stack: Stack, text: string): Promise<void> {
+  const headers = { "content-type": "application/yaml" };
+  const { status, body } = await stack.service.request("PUT", "/v1/resources", text, headers);
+  if (status !== 200) throw new Error(`the policy service answered ${status}: ${body}`);
+}
