@@ -75,11 +75,21 @@ function statusLines(status: StatusDescription): string[] {
     `${count(workers.connected, "worker")} connected`,
     ...workers.nodes.map(describeNode),
     ...workers.behind.map((worker) => `behind: ${describeBehind(worker)}`),
+    ...describeMesh(status.mesh),
     `${count(envoys.length, "Envoy")} connected`,
     ...envoys
       .filter(({ rejected }) => rejected !== "")
       .map(({ node, rejected }) => `Envoy ${node} rejected: ${rejected}`),
   ];
+}
+
+function describeMesh({ objects, names, virtualAddresses }: StatusDescription["mesh"]): string[] {
+  if (objects === 0) return [];
+  const { size, used, quarantined, without } = virtualAddresses;
+  const lines = [`mesh: ${count(objects, "object")}, ${count(names, "name")}`];
+  if (size > 0) lines.push(`virtual addresses: ${used} of ${size} in use, ${quarantined} in quarantine`);
+  if (without > 0) lines.push(`virtual addresses: ${count(without, "host")} without one`);
+  return lines;
 }
 
 function describePending({ kind, name, generation, message }: PendingResource): string {

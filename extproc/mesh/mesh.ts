@@ -7,15 +7,24 @@ import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
 import { type Entry, NameTable } from "./names/name-table.ts";
 import { type Octets, reverseZone } from "./names/wire.ts";
 import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
-import type { VirtualAddresses } from "./virtual-addresses.ts";
+import type { VirtualAddresses, VirtualAddressStatus } from "./virtual-addresses.ts";
 
 export interface MeshDependencies {
   readonly objects: MeshObjects;
   readonly virtualAddresses: VirtualAddresses;
   /** Runs the task after so many milliseconds. */
   readonly after: (milliseconds: number, task: () => void) => void;
+  /** So many hosts want a virtual address, and there is none left. */
+  readonly onExhausted: (hosts: number) => void;
   /** What was given cannot be written down; nobody is told of it. */
   readonly onError: (error: Error) => void;
+}
+
+export interface MeshStatus {
+  readonly objects: number;
+  /** A name counts once for each group that has it. */
+  readonly names: number;
+  readonly virtualAddresses: VirtualAddressStatus;
 }
 
 /** A worker's place. */
@@ -37,6 +46,8 @@ export class Mesh {
   readonly #feeds = new Set<MeshFeed>();
   #changed = new Map<string, Entry>();
   #due = false;
+  /** Hosts without an address, when that was told last. */
+  #without = 0;
   /** Whether all addresses of the table are on disk. */
   #saved = true;
   /** Of the table, when views were told last. */
@@ -71,6 +82,11 @@ export class Mesh {
       interested: (views) => feed.interested(views),
       leave: () => void this.#feeds.delete(feed),
     };
+  }
+
+  status(): MeshStatus {
+    const { objects, virtualAddresses } = this.#dependencies;
+    return { objects: objects.size, names: this.#table?.size ?? 0, virtualAddresses: virtualAddresses.status() };
   }
 
   close(): void {
@@ -135,6 +151,9 @@ export class Mesh {
 
   #tell(): void {
     this.#due = false;
+    const { without } = this.#dependencies.virtualAddresses;
+    if (without > this.#without) this.#dependencies.onExhausted(without);
+    this.#without = without;
     const changed = this.#changed;
     this.#changed = new Map();
     const isNew = !this.#saved || this.#table?.groupCount !== this.#groupCount;

@@ -25,6 +25,14 @@ interface Line {
   readonly released?: number;
 }
 
+/** How many there are, in use, and in quarantine; and hosts that got none. */
+export interface VirtualAddressStatus {
+  readonly size: number;
+  readonly used: number;
+  readonly quarantined: number;
+  readonly without: number;
+}
+
 interface Lease {
   readonly offset: number;
   released: number | undefined;
@@ -70,11 +78,15 @@ export class VirtualAddresses {
     this.#without.clear();
   }
 
-  /** How many are in use, in quarantine, and free; and hosts that got none. */
-  status(): { readonly used: number; readonly quarantined: number; readonly size: number; readonly without: number } {
+  /** Hosts that got none. */
+  get without(): number {
+    return this.#without.size;
+  }
+
+  status(): VirtualAddressStatus {
     const leases = [...this.#leases.values()];
     const used = leases.filter(({ released }) => released === undefined).length;
-    return { used, quarantined: leases.length - used, size: this.#size, without: this.#without.size };
+    return { size: this.#size, used, quarantined: leases.length - used, without: this.without };
   }
 
   /** An IPv4 and an IPv6 address; none where all are given. `host` is `NAMESPACE/NAME/HOST`. */

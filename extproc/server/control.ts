@@ -4,6 +4,7 @@
 import type { Change } from "../compile/change.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
+import type { Mesh, MeshStatus } from "../mesh/mesh.ts";
 import { type ListedObject, type MeshSource, toListed } from "../mesh/sources/mesh-source.ts";
 import { parsePath } from "../mesh/sources/object.ts";
 import type { ForeignKindName } from "../resources/foreign-kinds.ts";
@@ -45,6 +46,7 @@ export interface ServiceStatus extends SourceStatus {
     readonly all: readonly WorkerStatus[];
   };
   readonly envoys: readonly EnvoyStatus[];
+  readonly mesh: MeshStatus;
   readonly resources: readonly ObservedResource[];
 }
 
@@ -59,6 +61,7 @@ export interface ControlDependencies {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly mesh: MeshSource;
+  readonly names: Mesh;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
 }
@@ -164,9 +167,9 @@ export class Control {
   }
 
   status(): ServiceStatus {
-    const { source, registry, clusters } = this.#dependencies;
+    const { source, registry, clusters, names } = this.#dependencies;
     const workers = { connected: registry.connected, behind: registry.behind(this.sequence), all: registry.list() };
-    return { ...source.status(), workers, envoys: clusters.envoys, resources: this.resources() };
+    return { ...source.status(), workers, envoys: clusters.envoys, mesh: names.status(), resources: this.resources() };
   }
 
   workers(): readonly WorkerStatus[] {
@@ -243,6 +246,10 @@ export class Control {
     metrics.envoys.set(clusters.envoys.length);
     metrics.envoysRejecting.set(clusters.envoys.filter(({ rejected }) => rejected !== "").length);
     metrics.revision.set(this.sequence);
+    const { objects, names, virtualAddresses } = this.#dependencies.names.status();
+    metrics.meshObjects.set(objects);
+    metrics.meshNames.set(names);
+    for (const [state, value] of Object.entries(virtualAddresses)) metrics.virtualAddresses.set({ state }, value);
     return { type: metrics.registry.contentType, text: await metrics.registry.metrics() };
   }
 }

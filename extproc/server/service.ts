@@ -79,6 +79,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     objects: objects.objects,
     virtualAddresses,
     after: (milliseconds, task) => void clock.after(milliseconds, task),
+    onExhausted: (hosts) => logger.warn({ hosts }, "hosts of ServiceEntries have no virtual address: all are given"),
     onError: (error) => logger.error({ err: error }, "virtual addresses cannot be written down: changes are not told"),
   });
   const token = options.token === undefined ? undefined : new Token(options.token);
@@ -134,6 +135,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     health,
     metrics,
     mesh: objects,
+    names: mesh,
     telemetry,
     logger,
   });

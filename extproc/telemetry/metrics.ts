@@ -130,6 +130,14 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       registers,
     }),
     envoys: new Gauge({ name: "dns_envoys_connected", help: "Envoys with an open cluster stream.", registers }),
+    meshObjects: new Gauge({ name: "dns_mesh_objects", help: "Objects of the mesh.", registers }),
+    meshNames: new Gauge({ name: "dns_mesh_names", help: "Names that are made of them.", registers }),
+    virtualAddresses: new Gauge({
+      name: "dns_mesh_virtual_addresses",
+      help: "Virtual addresses that there are (size), in use, in quarantine; and hosts without one.",
+      labelNames: ["state"] as const,
+      registers,
+    }),
     envoysRejecting: new Gauge({
       name: "dns_envoys_rejecting",
       help: "Envoys that have rejected their newest clusters.",

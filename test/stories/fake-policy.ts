@@ -10,7 +10,7 @@ import { loadSnapshot, type Snapshot } from "../../extproc/compiled/snapshot.ts"
 import { parseAddress } from "../../extproc/decide/address.ts";
 import { type DecisionRequest, decide } from "../../extproc/decide/decide.ts";
 import { Mesh, type MeshMember } from "../../extproc/mesh/mesh.ts";
-import { ObjectStore } from "../../extproc/mesh/sources/object-store.ts";
+import { type ObjectDelta, ObjectStore } from "../../extproc/mesh/sources/object-store.ts";
 import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
 import { VirtualAddresses } from "../../extproc/mesh/virtual-addresses.ts";
 import type { GrpcStream, HttpCall } from "../host/callouts.ts";
@@ -91,11 +91,17 @@ export class FakePolicy {
     for (const stream of this.#streams) this.#sendRevision(stream);
   }
 
+  /** Objects of the mesh change, and nothing else. */
+  changeObjects(delta: ObjectDelta): void {
+    this.#objects.apply(delta);
+  }
+
   async #meshOf(): Promise<Mesh> {
     this.#mesh ??= new Mesh({
       objects: this.#objects,
       virtualAddresses: await VirtualAddresses.open(() => 0),
       after: (_, task) => task(),
+      onExhausted: () => {},
       onError: (error) => {
         throw error;
       },

@@ -39,12 +39,13 @@ export class FakeWorld implements World {
   #tunnel: Tunnel | undefined;
   #nextPort = 20_000;
 
-  static async open(wasm: string, story: Story): Promise<FakeWorld> {
+  /** `settings`: of the VM, a line each. */
+  static async open(wasm: string, story: Story, settings = ""): Promise<FakeWorld> {
     const policy = new FakePolicy();
     const work: (() => void)[] = [];
     let world: FakeWorld | undefined;
     const host = await Host.load(wasm, {
-      vmConfiguration: "node=story\nconcurrency=1",
+      vmConfiguration: `node=story\nconcurrency=1\n${settings}`,
       plugins: PLUGINS,
       onHttpCall: (call) => work.push(() => world?.answerCall(call)),
       onGrpcStream: (stream) => {

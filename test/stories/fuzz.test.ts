@@ -12,6 +12,7 @@ import { encodeCapsule, encodeField, encodeFrame, FrameType, Tunnel } from "../h
 import { filterWasm } from "../host/wasm.ts";
 import { Mutator } from "../prove/mutate.ts";
 import { FakeWorld } from "./fake-world.ts";
+import { mutateBytes } from "./fuzz-bytes.ts";
 import type { Story } from "./story.ts";
 
 const story: Story = {
@@ -178,17 +179,4 @@ function brokenFrame(random: SeededRandom): Uint8Array {
 function mutateAnswer(random: SeededRandom, answer: Buffer): Buffer {
   const at = random.below(4) === 0 ? 0 : 12;
   return Buffer.concat([answer.subarray(0, at), mutateBytes(random, answer.subarray(at))]);
-}
-
-function mutateBytes(random: SeededRandom, bytes: Uint8Array): Buffer {
-  let out: Buffer = Buffer.from(bytes);
-  for (let times = random.below(5); times > 0 && out.length > 0; times--) {
-    const at = random.below(out.length);
-    const kind = random.below(4);
-    if (kind === 0) out[at] = random.below(256);
-    else if (kind === 1) out[at] = random.pick([0, 0xc0, 0xff, 0x3f, 0x80]);
-    else if (kind === 2) out = out.subarray(0, at);
-    else out = Buffer.concat([out.subarray(0, at), random.bytes(random.below(6)), out.subarray(at)]);
-  }
-  return out;
 }

@@ -119,6 +119,11 @@ const status = z.strictObject({
     ),
   }),
   envoys: z.array(envoy),
+  mesh: z.strictObject({
+    objects: count,
+    names: count,
+    virtualAddresses: z.strictObject({ size: count, used: count, quarantined: count, without: count }),
+  }),
   resources: z.array(z.strictObject({ kind: z.string(), count, programmed: count })),
   pending: z.array(
     z.strictObject({

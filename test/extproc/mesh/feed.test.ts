@@ -71,6 +71,7 @@ async function start(isolation: string) {
     objects,
     virtualAddresses: await VirtualAddresses.open(() => 0),
     after: (_, task) => void later.push(task),
+    onExhausted: () => {},
     onError: (error) => assert.fail(error),
   });
   objects.apply({ set: objectsOf(SERVICES) });

@@ -30,7 +30,7 @@ describe("virtual addresses", () => {
     const expected = [1, 2, 3, 4, 5, 6].map((last) => `240.240.0.${last}`);
     assert.deepEqual([...given].sort(), expected);
     assert.deepEqual(addresses.give("prod/e/more.example"), []);
-    assert.deepEqual(addresses.status(), { used: 6, quarantined: 0, size: 7, without: 1 });
+    assert.deepEqual(addresses.status(), { size: 7, used: 6, quarantined: 0, without: 1 });
   });
 
   it("come back to their host, and to no other for a day", async () => {
