@@ -18,6 +18,7 @@ export async function bundle() {
       dnspolicy: "extproc/main.ts",
       // Loaded by its name from beside the program: the compiler's thread.
       worker: "extproc/compile/worker.ts",
+      "thread-main": "extproc/telemetry/thread-main.ts",
       upstream: "demo/upstream-main.ts",
       certificates: "demo/certificates-main.ts",
       ask: "demo/ask-main.ts",
@@ -28,6 +29,8 @@ export async function bundle() {
     format: "esm",
     target: "node20",
     sourcemap: "linked",
+    // Native, optional, and loaded only for a query store.
+    external: ["@duckdb/node-api"],
     // Packages in CommonJS ask for Node's own modules by require.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: "warning",

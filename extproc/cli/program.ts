@@ -100,6 +100,12 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
       "JSON lines of denials, and of all queries where a tenant asks for it; - is the standard output",
     )
     .option(
+      "--query-store <file>",
+      "keep what the query log has in this file, too, for `dnspolicy logs` and the API (needs the package @duckdb/node-api)",
+    )
+    .option("--query-store-keep <time>", "for how long: days or hours", "30d")
+    .option("--query-store-size <size>", "beyond this, the oldest queries go", "4GiB")
+    .option(
       "--last-good <seconds>",
       "for how long workers use verdicts without the service, as configured there",
       "600",

@@ -2,12 +2,14 @@
  * The flags of `dnspolicy serve`: read, and refused where they would leave a door open.
  */
 import { readFile } from "node:fs/promises";
+import { parseKeep } from "../resources/duration.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { AdminListener } from "../server/admin/admin-server.ts";
 import { type Credential, Credentials, digestOf } from "../server/admin/credentials.ts";
 import { parseCredentials } from "../server/admin/credentials-file.ts";
 import { type Endpoint, isLoopback, parseEndpoint } from "../server/endpoint.ts";
 import type { ServerTls } from "../server/grpc-server.ts";
+import type { StoreOptions } from "../telemetry/query-store.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 export const DEFAULT_LISTEN = "unix:/run/dns-policy/service.sock";
@@ -34,6 +36,9 @@ export interface ServeFlags {
   readonly tlsClientCa?: string;
   readonly upstreamCa?: string;
   readonly queryLog?: string;
+  readonly queryStore?: string;
+  readonly queryStoreKeep: string;
+  readonly queryStoreSize: string;
   readonly lastGood: string;
   readonly logLevel: string;
 }
@@ -50,6 +55,7 @@ export interface ServeOptions {
   readonly upstreamCa: string | undefined;
   /** A file, or `-`. */
   readonly queryLog: string | undefined;
+  readonly queryStore: StoreOptions | undefined;
   readonly lastGoodMs: number;
   readonly logLevel: string;
 }
@@ -81,6 +87,7 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     tls,
     upstreamCa: await readUpstreamCa(flags.upstreamCa),
     queryLog: flags.queryLog,
+    queryStore: readQueryStore(flags),
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
   };
@@ -170,6 +177,15 @@ async function readFlagFile(flag: string, path: string): Promise<Buffer> {
   } catch (error) {
     throw usage(`cannot read the file of ${flag}: ${(error as Error).message}`);
   }
+}
+
+function readQueryStore({ queryStore, queryStoreKeep, queryStoreSize }: ServeFlags): StoreOptions | undefined {
+  if (queryStore === undefined) return undefined;
+  const keepMs = parseKeep(queryStoreKeep);
+  if (typeof keepMs === "string") throw usage(`expected --query-store-keep of ${keepMs}, got ${queryStoreKeep}`);
+  const [, size, unit = ""] = /^(\d{1,6})(MiB|GiB)$/.exec(queryStoreSize) ?? [];
+  if (size === undefined) throw usage(`expected --query-store-size as 512MiB or 4GiB, got ${queryStoreSize}`);
+  return { path: queryStore, keepMs, maxBytes: Number(size) * (unit === "GiB" ? 2 ** 30 : 2 ** 20) };
 }
 
 function readSeconds(text: string): number {

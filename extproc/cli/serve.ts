@@ -16,7 +16,9 @@ import { startService } from "../server/service.ts";
 import { openStore, type PolicyStore } from "../store/store.ts";
 import { type WatchedDirectory, watchDirectory } from "../store/watch.ts";
 import { AuditFile } from "../telemetry/audit-log.ts";
+import type { TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { fileLog, noQueryLog, type QueryLog, StreamLog } from "../telemetry/query-log.ts";
+import { startTelemetry } from "../telemetry/thread.ts";
 import type { Context } from "./context.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 import { readPublicRoots } from "./public-roots.ts";
@@ -36,6 +38,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   let mesh: MeshSource | undefined;
   let virtualAddresses: VirtualAddresses | undefined;
   let audit: AuditFile | undefined;
+  let telemetry: TelemetryRoom | undefined;
   try {
     const opened = await openSource(options, compiler, context, logger);
     source = opened.source;
@@ -44,6 +47,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     virtualAddresses = opened.virtualAddresses;
     const queryLog = openQueryLog(options.queryLog, context, logger);
     audit = await openAuditLog(options.auditLog, logger);
+    telemetry = await openTelemetry(options, context, logger);
     context.onReopen(() => {
       queryLog.reopen();
       logger.info({}, "the query log is opened anew");
@@ -67,6 +71,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       virtualAddresses,
       decide,
       queryLog,
+      telemetry,
       audit,
       clock: context.clock,
       logger,
@@ -85,6 +90,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     await mesh?.close();
     await virtualAddresses?.close();
     await audit?.close();
+    await telemetry?.close();
     await compiler.close();
   }
 }
@@ -137,6 +143,16 @@ async function openAuditLog(path: string | undefined, logger: Logger): Promise<A
     return await AuditFile.open(path, (error) => logger.error({ err: error }, "the audit log cannot be written"));
   } catch (error) {
     throw new CommandError(ExitCode.USAGE, `cannot open the file of --audit-log: ${(error as Error).message}`);
+  }
+}
+
+async function openTelemetry({ queryStore }: ServeOptions, context: Context, logger: Logger): Promise<TelemetryRoom> {
+  const onTrouble = (message: string) => logger.error({}, message);
+  const { after } = context.clock;
+  try {
+    return await startTelemetry({ store: queryStore, onTrouble, after });
+  } catch (error) {
+    throw new CommandError(ExitCode.FAILED, `cannot open the query store: ${(error as Error).message}`);
   }
 }
 

@@ -10,6 +10,7 @@ import { ConditionCompiler } from "./compile-conditions.ts";
 import { compileMesh } from "./compile-mesh.ts";
 import { compileDenial, compilePolicies } from "./compile-policies.ts";
 import { ScheduleCompiler } from "./compile-schedules.ts";
+import { compileTelemetry } from "./compile-telemetry.ts";
 import { Intervals } from "./network-builder.ts";
 import type { PolicySet } from "./policy-set.ts";
 import { StringPool } from "./string-pool.ts";
@@ -66,7 +67,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     evidence: evidence | conditions.evidence,
     upstreams: upstreams.messages,
     clusters: upstreams.clusters,
-    events: set.settings?.resource.spec.telemetry?.events ?? "All",
+    telemetry: compileTelemetry(tenants, set.settings?.resource),
     unknownClient: compileDenial(
       set.settings?.resource.spec.unknownClient?.response,
       "REFUSED",

@@ -5,6 +5,8 @@
  * frozen tables. Posting it costs no copy, and loading it makes views, not objects: so a set of any size is swapped
  * in within a millisecond. A Snapshot is never changed; a new policy is a new Snapshot.
  */
+
+import type { TelemetrySettings } from "../telemetry/settings.ts";
 import { type Directory, type Sections, viewSections } from "./layout.ts";
 import type { ClusterDefinition, DenyForm, RecordMessage, RevisionMessage, UpstreamMessage } from "./messages.ts";
 import { StringTable } from "./strings.ts";
@@ -52,8 +54,7 @@ export interface CompiledTables {
   readonly upstreams: readonly UpstreamMessage[];
   readonly clusters: readonly ClusterDefinition[];
   readonly unknownClient: DenialRecord;
-  /** Of which queries workers send events. */
-  readonly events: "All" | "Logged";
+  readonly telemetry: TelemetrySettings;
   /** Roots in the trie of names and principals. */
   readonly principalRoot: number;
   /** The same for the principals that policies speak of. */

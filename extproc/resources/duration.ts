@@ -28,6 +28,16 @@ export function parseInterval(text: string): number | string {
   return seconds >= MIN_INTERVAL && seconds <= MAX_INTERVAL ? seconds : "1s to 1h";
 }
 
+const MAX_KEEP_DAYS = 3650;
+
+/** Whole milliseconds for which something is kept, or what was expected instead. */
+export function parseKeep(text: string): number | string {
+  const match = /^(\d{1,6})([dh])$/.exec(text);
+  if (match === null) return "days or hours as 30d or 12h";
+  const milliseconds = Number(match[1]) * (match[2] === "d" ? 24 : 1) * 3_600_000;
+  return milliseconds > 0 && milliseconds <= MAX_KEEP_DAYS * 86_400_000 ? milliseconds : `1h to ${MAX_KEEP_DAYS}d`;
+}
+
 function parseSeconds(text: string): number | string {
   const match = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text);
   if (match === null || text === "") return "a duration in whole seconds as 30s, 5m or 1h30m";

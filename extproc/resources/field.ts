@@ -2,7 +2,7 @@
  * Field types that several kinds share, each checked and turned into what it means in one step.
  */
 import { z } from "zod";
-import { parseDelay, parseInterval, parseTtl, parseWindow } from "./duration.ts";
+import { parseDelay, parseInterval, parseKeep, parseTtl, parseWindow } from "./duration.ts";
 import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
 import { parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -50,6 +50,7 @@ export const network = parsed(parseNetwork);
 export const recordType = parsed(parseRecordType);
 export const ttl = parsed(parseTtl);
 export const interval = parsed(parseInterval);
+export const keep = parsed(parseKeep);
 /** One name, in wire format: also the root. */
 export const name = named((text) => {
   if (text.startsWith("*")) throw new NameSyntaxError("one name");

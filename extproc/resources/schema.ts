@@ -15,6 +15,7 @@ import {
   filePath,
   httpPath,
   interval,
+  keep,
   metadata,
   name,
   namespaceName,
@@ -112,6 +113,14 @@ const isolation = z
       fail(context, ["from"], `expected no from with discover ${discover}, got a list`);
     }
   });
+/** What is written down of a tenant's queries, and for how long. */
+const tenantTelemetry = z.strictObject({
+  log: z.enum(["Denials", "All"]).default("Denials"),
+  /** Of addresses, what is known of them from then on: all of it, their network (/24, /56), or nothing. */
+  clients: z.enum(["Full", "Network", "None"]).default("Full"),
+  names: z.enum(["Full", "Hashed"]).default("Full"),
+  keep: keep.optional(),
+});
 
 const tenantSpec = z
   .strictObject({
@@ -123,7 +132,7 @@ const tenantSpec = z
     namespaces: list(namespaceName).optional(),
     isolation: isolation.optional(),
     searchDomains: list(zone).max(MAX_SEARCH_DOMAINS).optional(),
-    telemetry: z.strictObject({ log: z.enum(["Denials", "All"]).default("Denials") }).default({ log: "Denials" }),
+    telemetry: tenantTelemetry.default({ log: "Denials", clients: "Full", names: "Full" }),
   })
   .superRefine((spec, context) => {
     if (spec.requires === "principal" && !spec.match.some((entry) => entry.principals)) {

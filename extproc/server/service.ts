@@ -95,8 +95,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logger,
     registry,
     revision: () => rollout.inForce?.revision,
-    events: () => rollout.inForce?.tables.events ?? "Logged",
     mesh,
+    events: () => rollout.inForce?.tables.telemetry.events ?? "Logged",
     onReport: (report, done) => reports.push(report, done),
   });
   const rollout: Rollout = new Rollout({
@@ -105,9 +105,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     registry,
     returnMs,
     enforce: (snapshot) => {
-      telemetry.expect(snapshot.tables.events);
       // A name that is not a tenant's any more is gone before anything goes by the new policy.
       mesh.configure(snapshot.tables.mesh);
+      telemetry.configure(snapshot.tables.telemetry);
       sync.broadcast(snapshot.revision);
       health.serving = true;
       logger.info({ sequence: snapshot.sequence, hash: snapshot.hash }, "a policy is in force");

@@ -1,13 +1,17 @@
 /**
  * Telemetry on one thread: batches of events in, lines of the query log out, and answers to whoever asks.
  */
+import { randomBytes } from "node:crypto";
 import type { EventBatch__Output } from "../gen/types/dns/mesh/v1/EventBatch.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { messageType } from "../messages/protos.ts";
 import { Aggregate } from "./aggregate.ts";
+import { conceal } from "./privacy.ts";
 import { compileFilter, type Loosely } from "./query-filter.ts";
 import { queryRecord, toQueryRecord } from "./query-record.ts";
+import type { QueryStore } from "./query-store.ts";
 import { NoStoreError, type QueryFilter, type QuestionKind, type Questions } from "./questions.ts";
+import { type TelemetrySettings, USUAL_SETTINGS } from "./settings.ts";
 
 const batchType = messageType<unknown, EventBatch__Output>("dns.mesh.v1.EventBatch");
 
@@ -24,27 +28,41 @@ interface Watcher {
 export interface EngineOptions {
   /** Milliseconds of the wall clock. */
   readonly now: () => number;
+  /** Of what is to be logged; undefined where past queries are not kept. */
+  readonly store?: QueryStore | undefined;
 }
 
 export class TelemetryEngine {
   readonly #options: EngineOptions;
   readonly #aggregate: Aggregate;
   readonly #watchers = new Set<Watcher>();
-  events: "All" | "Logged" = "All";
+  readonly #key: Buffer;
+  #settings = USUAL_SETTINGS;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#aggregate = new Aggregate(options.now());
+    this.#key = options.store?.key ?? randomBytes(32);
+  }
+
+  configure(settings: TelemetrySettings): void {
+    this.#settings = settings;
   }
 
   /** An EventBatch; returns the lines of what is to be logged. */
   take(batch: Uint8Array): readonly string[] {
     const now = this.#options.now();
     const { events } = batchType.decode(batch);
+    const { store } = this.#options;
+    const { tenants } = this.#settings;
     const lines: string[] = [];
     for (const event of events) {
+      const privacy = Object.hasOwn(tenants, event.tenant) ? tenants[event.tenant] : undefined;
+      if (privacy !== undefined) conceal(event, privacy, this.#key);
       this.#aggregate.add(event, now);
-      if (event.logged) lines.push(queryRecord(event));
+      if (!event.logged) continue;
+      lines.push(queryRecord(event));
+      store?.append(event);
     }
     if (this.#watchers.size > 0) this.#show(events, now);
     return lines;
@@ -64,7 +82,11 @@ export class TelemetryEngine {
     const aggregate = this.#aggregate;
     switch (question.kind) {
       case "overview":
-        return { ...aggregate.overview(question.asks, now), events: this.events, store: false };
+        return {
+          ...aggregate.overview(question.asks, now),
+          events: this.#settings.events,
+          store: this.#options.store !== undefined,
+        };
       case "series":
         return aggregate.series(question.asks, now);
       case "top":
@@ -78,9 +100,16 @@ export class TelemetryEngine {
       case "counts":
         return aggregate.counts();
       case "search":
+        return this.#store.search(question.asks);
       case "erase":
-        throw new NoStoreError("expected a service that keeps past queries, got one without --query-store");
+        return { erased: await this.#store.erase(question.asks) };
     }
+  }
+
+  get #store(): QueryStore {
+    const { store } = this.#options;
+    if (store !== undefined) return store;
+    throw new NoStoreError("expected a service that keeps past queries, got one without --query-store");
   }
 
   watch(filter: QueryFilter, listener: Watcher["listener"]): () => void {
@@ -89,9 +118,22 @@ export class TelemetryEngine {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Once in a while. */
-  expire(): void {
-    this.#aggregate.expire(this.#options.now());
+  /** Every minute or so. */
+  async expire(): Promise<void> {
+    const now = this.#options.now();
+    this.#aggregate.expire(now);
+    const { tenants } = this.#settings;
+    const keep = Object.fromEntries(Object.entries(tenants).map(([tenant, { keepMs }]) => [tenant, keepMs]));
+    await this.#options.store?.expire(now, keep);
+  }
+
+  /** At least every second. */
+  flush(): void {
+    this.#options.store?.flush();
+  }
+
+  close(): void {
+    this.#options.store?.close();
   }
 
   #show(events: readonly QueryEvent__Output[], now: number): void {

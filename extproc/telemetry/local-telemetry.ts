@@ -3,6 +3,7 @@
  */
 import { type EngineOptions, TelemetryEngine } from "./engine.ts";
 import type { QueryFilter, QuestionKind, Questions, Telemetry } from "./questions.ts";
+import type { TelemetrySettings } from "./settings.ts";
 
 /** Telemetry, and what feeds it. */
 export interface TelemetryRoom extends Telemetry {
@@ -10,8 +11,7 @@ export interface TelemetryRoom extends Telemetry {
   take(batch: Uint8Array, done: (logged: readonly string[]) => void): void;
   /** Events that never came. */
   lost(count: number): void;
-  /** What workers are asked for. */
-  expect(events: "All" | "Logged"): void;
+  configure(settings: TelemetrySettings): void;
   close(): Promise<void>;
 }
 
@@ -30,8 +30,8 @@ export class LocalTelemetry implements TelemetryRoom {
     this.#engine.lost(count);
   }
 
-  expect(events: "All" | "Logged"): void {
-    this.#engine.events = events;
+  configure(settings: TelemetrySettings): void {
+    this.#engine.configure(settings);
   }
 
   ask<K extends QuestionKind>(kind: K, asks: Questions[K]["asks"]): Promise<Questions[K]["answer"]> {
@@ -42,5 +42,7 @@ export class LocalTelemetry implements TelemetryRoom {
     return this.#engine.watch(filter, listener);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#engine.close();
+  }
 }

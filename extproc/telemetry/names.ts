@@ -118,6 +118,14 @@ export function typeName(type: number): string {
   return TYPES[type] ?? `TYPE${type}`;
 }
 
+const NUMBERS: ReadonlyMap<string, number> = new Map(Object.entries(TYPES).map(([type, name]) => [name, Number(type)]));
+
+/** Of a mnemonic or TYPEn, in any case; -1 for anything else. */
+export function typeNumber(name: string): number {
+  const folded = name.toUpperCase();
+  return NUMBERS.get(folded) ?? Number(/^TYPE(\d{1,5})$/.exec(folded)?.[1] ?? -1);
+}
+
 /** For a label: types without a name, and 0, are one value. */
 export function typeLabel(type: number): string {
   return TYPES[type] ?? OTHER;

@@ -1,0 +1,196 @@
+/**
+ * Past queries in DuckDB: a file that one process writes. Of what there is, it filters ten million rows fastest and takes the
+ * least room for them. It is an optional package, and loaded only where a store is asked for.
+ */
+import { randomBytes } from "node:crypto";
+import type { DuckDBAppender, DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
+import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
+import { toNumber } from "../messages/long.ts";
+import { nameOf, OUTCOMES, presentName, RULE_ACTIONS } from "./names.ts";
+import type { QueryFilter, QueryPage, QuerySearch } from "./questions.ts";
+import { and, conditionsOf, type Sql } from "./store-conditions.ts";
+import { COLUMNS, clientKey, readRow, TABLE } from "./store-rows.ts";
+
+export interface StoreOptions {
+  readonly path: string;
+  /** Milliseconds for which queries are kept. */
+  readonly keepMs: number;
+  /** Octets of the file beyond which the oldest queries go. */
+  readonly maxBytes: number;
+}
+
+/** Rows that may wait to be written; what comes beyond that is lost, and counted. */
+const MAX_WAITING = 200_000;
+/** Of the rows, what goes at once where the file is too large. */
+const SHRINK = 0.1;
+/** Rows that a search looks at first. */
+const FIRST_STRETCH = 250_000n;
+const MEMORY_LIMIT = "192MB";
+
+export class QueryStore {
+  readonly #options: StoreOptions;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  #appender: DuckDBAppender;
+  /** For hashes of names: the same for as long as the store. */
+  readonly key: Buffer;
+  #next: bigint;
+  #waiting = 0;
+  lost = 0;
+
+  private constructor(
+    options: StoreOptions,
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    appender: DuckDBAppender,
+    key: Buffer,
+    next: bigint,
+  ) {
+    this.#options = options;
+    this.#instance = instance;
+    this.#connection = connection;
+    this.#appender = appender;
+    this.key = key;
+    this.#next = next;
+  }
+
+  /** Rejects where the package is not installed, the file is another program's, or none of ours. */
+  static async open(options: StoreOptions): Promise<QueryStore> {
+    const { DuckDBInstance } = await import("@duckdb/node-api");
+    const instance = await DuckDBInstance.create(options.path, { memory_limit: MEMORY_LIMIT, threads: "2" });
+    const connection = await instance.connect();
+    await connection.run(TABLE);
+    await connection.run("CREATE TABLE IF NOT EXISTS secret (key VARCHAR)");
+    const known = (await connection.runAndReadAll("SELECT key FROM secret")).getRows()[0]?.[0];
+    const key = typeof known === "string" ? Buffer.from(known, "hex") : randomBytes(32);
+    if (known === undefined) await connection.run(`INSERT INTO secret VALUES ('${key.toString("hex")}')`);
+    const last = (await connection.runAndReadAll("SELECT coalesce(max(id), 0) FROM queries")).getRows()[0]?.[0];
+    const appender = await connection.createAppender("queries");
+    return new QueryStore(options, instance, connection, appender, key, BigInt(String(last)) + 1n);
+  }
+
+  append(event: QueryEvent__Output): void {
+    if (this.#waiting >= MAX_WAITING) {
+      this.lost++;
+      return;
+    }
+    const row = this.#appender;
+    row.appendBigInt(this.#next++);
+    row.appendBigInt(BigInt(toNumber(event.time_us)));
+    row.appendVarchar(event.tenant);
+    row.appendVarchar(clientKey(event.client));
+    row.appendUTinyInt(event.transport);
+    row.appendVarchar(presentName(event.qname).toLowerCase());
+    row.appendUSmallInt(event.qtype);
+    row.appendVarchar(nameOf(OUTCOMES, event.outcome));
+    row.appendVarchar(event.policy);
+    row.appendVarchar(event.rule);
+    row.appendUSmallInt(event.rcode);
+    row.appendUInteger(event.ede);
+    row.appendUInteger(event.latency_us);
+    row.appendUTinyInt(event.cache);
+    row.appendBigInt(BigInt(toNumber(event.revision)));
+    row.appendVarchar(event.upstream);
+    row.appendUInteger(event.upstream_us);
+    row.appendVarchar(Buffer.from(event.answers).toString("hex"));
+    row.appendVarchar(event.audits.length === 0 ? "" : auditsOf(event));
+    row.endRow();
+    this.#waiting++;
+  }
+
+  /** What was appended is on disk from then on, also when the process is killed. */
+  flush(): void {
+    if (this.#waiting === 0) return;
+    this.#appender.flushSync();
+    this.#waiting = 0;
+  }
+
+  /** Looks at the newest rows first, and at more and more of them until there are enough. */
+  async search({ limit, cursor, since, until, ...filter }: QuerySearch): Promise<QueryPage> {
+    this.flush();
+    const where = conditionsOf({ filter, since, until });
+    const found: DuckDBValue[][] = [];
+    let below = cursor !== undefined && /^\d{1,17}$/.test(cursor) ? BigInt(cursor) : this.#next;
+    for (let stretch = FIRST_STRETCH; below > 0n && found.length <= limit; stretch *= 8n) {
+      const from = below > stretch ? below - stretch : 0n;
+      const stretched = and(where, "id >= ? AND id < ?", from, below);
+      const count = limit + 1 - found.length;
+      const sql = `SELECT ${COLUMNS} FROM queries ${stretched.text} ORDER BY id DESC LIMIT ${count}`;
+      found.push(...(await this.#rows(sql, stretched)));
+      below = from;
+    }
+    const last = found[limit - 1];
+    const next = found.length > limit && last !== undefined ? { next: String(last[0]) } : {};
+    return { queries: found.slice(0, limit).map(readRow), ...next };
+  }
+
+  async count(filter: QueryFilter = {}): Promise<number> {
+    this.flush();
+    const where = conditionsOf({ filter });
+    return Number((await this.#rows(`SELECT count(*) FROM queries ${where.text}`, where))[0]?.[0] ?? 0);
+  }
+
+  /** Returns how many are gone. What the file had of them is overwritten. */
+  async erase(filter: QueryFilter): Promise<number> {
+    this.flush();
+    const erased = await this.#delete(conditionsOf({ filter }));
+    if (erased > 0) await this.#rewrite();
+    return erased;
+  }
+
+  /** Lets go of what is too old, or too much. `tenants`: milliseconds for those who want their own kept for less. */
+  async expire(now: number, tenants: Readonly<Record<string, number>>): Promise<void> {
+    this.flush();
+    const before = (milliseconds: number) => ({ until: now - milliseconds });
+    await this.#delete(conditionsOf({ filter: {}, ...before(this.#options.keepMs) }));
+    for (const [tenant, keepMs] of Object.entries(tenants)) {
+      if (keepMs > 0) await this.#delete(conditionsOf({ filter: { tenant }, ...before(keepMs) }));
+    }
+    if ((await this.bytes()) <= this.#options.maxBytes) return;
+    const oldest = await this.#rows(`SELECT quantile_disc(time_us, ${SHRINK}) FROM queries`, { text: "", values: [] });
+    const time = oldest[0]?.[0];
+    if (time === null || time === undefined) return;
+    await this.#delete({ text: "WHERE time_us <= ?", values: [time] });
+    await this.#connection.run("CHECKPOINT");
+  }
+
+  /** Of the file, what is in use. */
+  async bytes(): Promise<number> {
+    const rows = await this.#rows("SELECT used_blocks * block_size FROM pragma_database_size()", {
+      text: "",
+      values: [],
+    });
+    return Number(rows[0]?.[0] ?? 0);
+  }
+
+  close(): void {
+    this.flush();
+    this.#appender.closeSync();
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+
+  async #rows(sql: string, { values }: Sql): Promise<DuckDBValue[][]> {
+    return (await this.#connection.runAndReadAll(sql, [...values])).getRows();
+  }
+
+  async #delete(where: Sql): Promise<number> {
+    return Number((await this.#rows(`DELETE FROM queries ${where.text}`, where))[0]?.[0] ?? 0);
+  }
+
+  /** Deleted rows stay in the file for a while: a table that is made anew has nothing of them. */
+  async #rewrite(): Promise<void> {
+    this.#appender.closeSync();
+    await this.#connection.run("CREATE OR REPLACE TABLE kept AS SELECT * FROM queries ORDER BY id");
+    await this.#connection.run("DROP TABLE queries");
+    await this.#connection.run("ALTER TABLE kept RENAME TO queries");
+    await this.#connection.run("CHECKPOINT");
+    this.#appender = await this.#connection.createAppender("queries");
+  }
+}
+
+function auditsOf({ audits }: QueryEvent__Output): string {
+  return JSON.stringify(
+    audits.map(({ policy, rule, action }) => ({ policy, rule, would: nameOf(RULE_ACTIONS, action) })),
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * A past query as a row of the store, and back.
+ */
+import type { DuckDBValue } from "@duckdb/node-api";
+import { CACHE_RESULTS, nameOf, presentAddress, rcodeName, TRANSPORTS, typeName } from "./names.ts";
+import { isoTime, presentAddresses } from "./query-record.ts";
+import type { QueryRecord } from "./questions.ts";
+
+export const TABLE = `CREATE TABLE IF NOT EXISTS queries (
+  id BIGINT, time_us BIGINT, tenant VARCHAR, client VARCHAR, transport UTINYINT, qname VARCHAR, qtype USMALLINT,
+  outcome VARCHAR, policy VARCHAR, rule VARCHAR, rcode USMALLINT, ede UINTEGER, latency_us UINTEGER, cache UTINYINT,
+  revision BIGINT, upstream VARCHAR, upstream_us UINTEGER, answers VARCHAR, audit VARCHAR)`;
+
+/** In the order of the table. */
+export const COLUMNS =
+  "id, time_us, tenant, client, transport, qname, qtype, outcome, policy, rule, rcode, ede, latency_us, cache, " +
+  "revision, upstream, upstream_us, answers, audit";
+
+/** Addresses as hexadecimal digits of IPv6 (IPv4 as ::ffff:0:0/96), so that a network is a range of texts. */
+export function clientKey(octets: Uint8Array): string {
+  const hex = Buffer.from(octets).toString("hex");
+  return octets.length === 4 ? IPV4 + hex : hex;
+}
+
+/** RFC 4291, section 2.5.5.2. */
+const IPV4 = "00000000000000000000ffff";
+
+function addressOf(key: string): string {
+  const hex = key.startsWith(IPV4) ? key.slice(IPV4.length) : key;
+  return presentAddress(Buffer.from(hex, "hex"));
+}
+
+export function readRow(row: readonly DuckDBValue[]): QueryRecord {
+  const text = (index: number) => String(row[index] ?? "");
+  const number = (index: number) => Number(row[index] ?? 0);
+  const [qtype, policy, rule, ede, cache, upstream] = [number(6), text(8), text(9), number(11), number(13), text(15)];
+  const [upstreamUs, answers, audit] = [number(16), text(17), text(18)];
+  return {
+    time: isoTime(number(1)),
+    tenant: text(2),
+    client: addressOf(text(3)),
+    transport: nameOf(TRANSPORTS, number(4)),
+    qname: text(5),
+    ...(qtype === 0 ? {} : { qtype: typeName(qtype) }),
+    outcome: text(7),
+    ...(policy === "" ? {} : { policy }),
+    ...(rule === "" ? {} : { rule }),
+    rcode: rcodeName(number(10)),
+    ...(ede === 0 ? {} : { ede: ede - 1 }),
+    latency_us: number(12),
+    ...(cache === 0 ? {} : { cache: nameOf(CACHE_RESULTS, cache) }),
+    revision: number(14),
+    ...(upstream === "" ? {} : { upstream }),
+    ...(upstreamUs === 0 ? {} : { upstream_us: upstreamUs }),
+    ...(answers === "" ? {} : { answers: presentAddresses(Buffer.from(answers, "hex")) }),
+    ...(audit === "" ? {} : { audit: JSON.parse(audit) as NonNullable<QueryRecord["audit"]> }),
+  };
+}

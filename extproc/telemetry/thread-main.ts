@@ -1,0 +1,86 @@
+/**
+ * The telemetry thread's main module: batches of events and questions in, lines and answers out.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { TelemetryEngine } from "./engine.ts";
+import { QueryStore } from "./query-store.ts";
+import { NoStoreError } from "./questions.ts";
+import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
+
+const FLUSH_MS = 500;
+const EXPIRE_MS = 60_000;
+
+const { store: storeOptions } = workerData as ThreadOptions;
+const watches = new Map<number, () => void>();
+
+function tell(message: FromThread): void {
+  parentPort?.postMessage(message);
+}
+
+function explain(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+try {
+  const store = storeOptions === undefined ? undefined : await QueryStore.open(storeOptions);
+  run(new TelemetryEngine({ now: Date.now, store }));
+  tell({ kind: "ready" });
+} catch (error) {
+  tell({ kind: "ready", error: explain(error) });
+}
+
+function run(engine: TelemetryEngine): void {
+  const attempt = (what: string, task: () => void) => {
+    try {
+      task();
+    } catch (error) {
+      tell({ kind: "trouble", message: `${what}: ${explain(error)}` });
+    }
+  };
+  setInterval(() => attempt("the query store cannot be written", () => engine.flush()), FLUSH_MS);
+  setInterval(() => {
+    engine
+      .expire()
+      .catch((error: unknown) => tell({ kind: "trouble", message: `old queries stay: ${explain(error)}` }));
+  }, EXPIRE_MS);
+  parentPort?.on("message", (message: ToThread) => {
+    switch (message.kind) {
+      case "take": {
+        let lines: readonly string[] = [];
+        attempt("a batch of events is lost", () => {
+          lines = engine.take(message.batch);
+        });
+        tell({ kind: "taken", id: message.id, lines });
+        return;
+      }
+      case "lost":
+        engine.lost(message.count);
+        return;
+      case "configure":
+        engine.configure(message.settings);
+        return;
+      case "ask":
+        engine.ask(message.question, message.asks as never).then(
+          (answer) => tell({ kind: "answer", id: message.id, answer }),
+          (error: unknown) => {
+            const noStore = error instanceof NoStoreError;
+            tell({ kind: "failed", id: message.id, error: explain(error), noStore });
+          },
+        );
+        return;
+      case "watch": {
+        const { id } = message;
+        const listener = (queries: readonly string[], lost: number) => tell({ kind: "watched", id, queries, lost });
+        attempt("a filter of live queries", () => watches.set(id, engine.watch(message.filter, listener)));
+        return;
+      }
+      case "unwatch":
+        watches.get(message.id)?.();
+        watches.delete(message.id);
+        return;
+      case "close":
+        attempt("the query store cannot be closed", () => engine.close());
+        tell({ kind: "answer", id: message.id, answer: undefined });
+    }
+  });
+}

@@ -1,0 +1,30 @@
+/**
+ * What the service and its telemetry thread say to each other.
+ */
+
+import type { StoreOptions } from "./query-store.ts";
+import type { QueryFilter, QuestionKind } from "./questions.ts";
+import type { TelemetrySettings } from "./settings.ts";
+
+/** What the thread is started with. */
+export interface ThreadOptions {
+  readonly store?: StoreOptions | undefined;
+}
+
+export type ToThread =
+  | { readonly kind: "take"; readonly id: number; readonly batch: Uint8Array }
+  | { readonly kind: "lost"; readonly count: number }
+  | { readonly kind: "configure"; readonly settings: TelemetrySettings }
+  | { readonly kind: "ask"; readonly id: number; readonly question: QuestionKind; readonly asks: object }
+  | { readonly kind: "watch"; readonly id: number; readonly filter: QueryFilter }
+  | { readonly kind: "unwatch"; readonly id: number }
+  | { readonly kind: "close"; readonly id: number };
+
+export type FromThread =
+  /** The store is open, or there is none; or why it cannot be opened. */
+  | { readonly kind: "ready"; readonly error?: string }
+  | { readonly kind: "taken"; readonly id: number; readonly lines: readonly string[] }
+  | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
+  | { readonly kind: "failed"; readonly id: number; readonly error: string; readonly noStore: boolean }
+  | { readonly kind: "watched"; readonly id: number; readonly queries: readonly string[]; readonly lost: number }
+  | { readonly kind: "trouble"; readonly message: string };

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { toQueryRecord } from "../../../extproc/telemetry/query-record.ts";
+import { QueryStore } from "../../../extproc/telemetry/query-store.ts";
+import type { QueryFilter } from "../../../extproc/telemetry/questions.ts";
+import { startTelemetry } from "../../../extproc/telemetry/thread.ts";
+import { batchOf, eventOf, readEvent } from "./events.ts";
+
+const DAY = 86_400_000;
+const START = 1_700_000_000_000;
+
+describe("the store of past queries", function () {
+  this.timeout(60_000);
+  let folder: string;
+  let path: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "dnspolicy-store-"));
+    path = join(folder, "queries.db");
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+  const open = (more = {}) => QueryStore.open({ path, keepMs: 30 * DAY, maxBytes: 2 ** 30, ...more });
+
+  const EVENTS = [
+    { cache: 1, answers: Buffer.from([4, 192, 0, 2, 1]), upstream: "public", upstream_us: 77, outcome: 0 },
+    { tenant: "backend", client: Buffer.from([127, 0, 2, 1]), audits: [{ policy: "a", rule: "b", action: 1 }] },
+    { client: Buffer.from("20010db8000000000000000000000001", "hex"), qtype: 65280, policy: "", rule: "" },
+    { qname: Buffer.from("\x0550%_!\x04'\"\n;\x00", "latin1") },
+  ] as const;
+
+  async function fill(store: QueryStore): Promise<void> {
+    for (const [index, event] of EVENTS.entries()) {
+      store.append(readEvent(eventOf({ ...event, time_us: (START + index * 1000) * 1000 } as never)));
+    }
+    store.flush();
+  }
+
+  it("gives back what it was given, newest first, a page at a time, also to another process", async () => {
+    const first = await open();
+    await fill(first);
+    first.close();
+    const store = await open();
+    const wanted = EVENTS.map((event, index) =>
+      JSON.parse(
+        JSON.stringify(
+          toQueryRecord(readEvent(eventOf({ ...event, time_us: (START + index * 1000) * 1000 } as never))),
+        ),
+      ),
+    ).reverse();
+    assert.deepEqual((await store.search({ limit: 100 })).queries, wanted);
+    const page = await store.search({ limit: 3 });
+    assert.deepEqual(page.queries, wanted.slice(0, 3));
+    assert.ok(page.next);
+    const rest = await store.search({ limit: 3, cursor: page.next });
+    assert.deepEqual(rest, { queries: wanted.slice(3) });
+    assert.equal(await store.count(), 4);
+    store.close();
+  });
+
+  it("finds what fits, and takes nothing that is asked for as SQL", async () => {
+    const store = await open();
+    await fill(store);
+    const cases: [QueryFilter & { since?: number; until?: number }, number][] = [
+      [{ tenant: "backend" }, 1],
+      [{ tenant: "' OR 1=1 --" }, 0],
+      [{ verdict: "denied" }, 3],
+      [{ type: "AAAA" }, 3],
+      [{ type: "type65280" }, 1],
+      [{ type: "nonsense" }, 0],
+      [{ rule: "no-com" }, 3],
+      [{ rule: "no-com/deny-com" }, 3],
+      [{ rule: "no-com/other" }, 0],
+      [{ name: "WWW.example.com" }, 3],
+      [{ name: "*.com" }, 3],
+      [{ name: "*.net" }, 0],
+      [{ name: "*.com." }, 3],
+      [{ name: "www*" }, 3],
+      [{ name: "50%_!*" }, 1],
+      [{ name: "50%%!*" }, 0],
+      [{ client: "127.0.0.0/8" }, 3],
+      [{ client: "127.0.2.1" }, 1],
+      [{ client: "2001:db8::/32" }, 1],
+      [{ client: "0.0.0.0/0" }, 3],
+      [{ since: START + 1000, until: START + 3000 }, 2],
+    ];
+    for (const [filter, count] of cases) {
+      assert.equal((await store.search({ ...filter, limit: 10 })).queries.length, count, JSON.stringify(filter));
+    }
+    store.close();
+  });
+
+  it("lets go of what is too old, sooner for who wants that, and of the oldest where there is too much", async () => {
+    const store = await open();
+    await fill(store);
+    const later = START + 10 * DAY;
+    await store.expire(later, { backend: 9 * DAY });
+    assert.equal(await store.count(), 3);
+    await store.expire(later, {});
+    assert.equal(await store.count(), 3);
+    await store.expire(START + 30 * DAY + 500, {});
+    assert.equal(await store.count(), 2);
+    store.close();
+    const small = await open({ maxBytes: 1 });
+    for (let i = 0; i < 100; i++) small.append(readEvent(eventOf({ time_us: (later + i) * 1000 })));
+    await small.expire(later, {});
+    const left = await small.count();
+    assert.ok(left > 80 && left < 100, `${left}`);
+    const { queries } = await small.search({ limit: 1000 });
+    assert.ok(
+      queries.every(({ time }) => Date.parse(time) > START + DAY),
+      "the oldest went",
+    );
+    small.close();
+  });
+
+  it("erases for good: the file has nothing of it", async () => {
+    const store = await open();
+    const secret = "very-secret-name-of-somebody";
+    const qname = Buffer.concat([Buffer.from([secret.length]), Buffer.from(`${secret}\0`, "latin1")]);
+    for (let i = 0; i < 3000; i++) store.append(readEvent(eventOf({ qname, client: Buffer.from([10, 0, 0, 1]) })));
+    await fill(store);
+    store.close();
+    assert.ok((await readFile(path)).includes(secret));
+    const again = await open();
+    assert.equal(await again.erase({ client: "10.0.0.0/24" }), 3000);
+    assert.equal(await again.count(), 4);
+    await fill(again);
+    assert.equal(await again.count(), 8);
+    again.close();
+    assert.ok(!(await readFile(path)).includes(secret), "a deleted name is still in the file");
+  });
+
+  it("is another program's while it is open there", async () => {
+    const thread = await startTelemetry({
+      store: { path, keepMs: DAY, maxBytes: 2 ** 30 },
+      onTrouble: () => {},
+      after: () => () => {},
+    });
+    const child = fork(fileURLToPath(new URL("store-opener.ts", import.meta.url)), [path], {
+      execArgv: ["--import", "tsx"],
+    });
+    const message = await new Promise((resolve) => child.once("message", resolve));
+    assert.match(String(message), /lock/i);
+    await thread.close();
+  });
+});
+
+describe("the telemetry thread", function () {
+  this.timeout(60_000);
+
+  it("counts, answers and shows as telemetry on one's own thread does, and is started anew when it dies", async () => {
+    const troubles: string[] = [];
+    const after = (_: number, task: () => void) => {
+      setImmediate(task);
+      return () => {};
+    };
+    const thread = await startTelemetry({ onTrouble: (message) => troubles.push(message), after });
+    try {
+      const seen: string[] = [];
+      thread.watch({ tenant: "frontend" }, (queries) => seen.push(...queries));
+      const lines = await new Promise<readonly string[]>((resolve) =>
+        thread.take(batchOf(eventOf(), eventOf({ tenant: "backend", logged: false })), resolve),
+      );
+      assert.equal(lines.length, 1);
+      thread.lost(2);
+      thread.configure({ events: "All", tenants: {} });
+      const overview = await thread.ask("overview", { window: "1m" });
+      assert.deepEqual([overview.all.queries, overview.lost, overview.events, overview.store], [2, 2, "All", false]);
+      assert.equal(seen.length, 1);
+      await assert.rejects(thread.ask("search", { limit: 1 }), { name: "NoStoreError" });
+      assert.deepEqual(await new Promise((resolve) => thread.take(Buffer.from([0xff]), resolve)), []);
+      assert.match(troubles.join(), /a batch of events is lost/);
+    } finally {
+      await thread.close();
+    }
+  });
+
+  it("does not start without the store that it is to have", async () => {
+    const store = { path: "/nonexistent/q.db", keepMs: DAY, maxBytes: 1 };
+    await assert.rejects(startTelemetry({ store, onTrouble: () => {}, after: () => () => {} }), /nonexistent/);
+  });
+});
