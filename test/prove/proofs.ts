@@ -11,6 +11,7 @@ import { outage } from "./mesh/outage.ts";
 import { vips } from "./mesh/vips.ts";
 import type { Proof } from "./proof.ts";
 import { push } from "./push.ts";
+import { reference } from "./reference.ts";
 import { rollback } from "./rollback.ts";
 import { serviceAway } from "./service-away.ts";
 import { starving } from "./starving.ts";
@@ -23,6 +24,7 @@ export const proofs: Proof[] = [
   isolation,
   push,
   rollback,
+  reference,
   serviceAway,
   upstreamAway,
   closingUpstream,
