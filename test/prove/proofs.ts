@@ -2,6 +2,8 @@
  * Every proof, in the order in which they are run.
  */
 import { closingUpstream } from "./closing-upstream.ts";
+import { dynamicUpstream } from "./dynamic-upstream.ts";
+import { faults } from "./faults.ts";
 import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 import { mainJob } from "./main-job.ts";
@@ -25,6 +27,8 @@ export const proofs: Proof[] = [
   push,
   rollback,
   reference,
+  faults,
+  dynamicUpstream,
   serviceAway,
   upstreamAway,
   closingUpstream,
