@@ -68,6 +68,10 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     .option("--store <dir>", "keep the policy in this directory; this process is its one writer")
     .option("--watch <dir>", "read the policy from this directory, which somebody else writes")
     .option(
+      "--kubernetes <kubeconfig>",
+      "watch objects of the mesh of this cluster; in-cluster for the service account",
+    )
+    .option(
       "--admin <endpoint>",
       `admin API: unix:/path, or host:port with --admin-tokens or --admin-token-file; may be repeated (default: ${DEFAULT_ADMIN})`,
       collect,

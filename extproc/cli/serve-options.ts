@@ -20,6 +20,7 @@ export interface ServeFlags {
   readonly listen?: readonly string[];
   readonly store?: string;
   readonly watch?: string;
+  readonly kubernetes?: string;
   readonly admin?: readonly string[];
   readonly adminDemo?: string;
   readonly adminTokenFile?: string;
@@ -50,6 +51,8 @@ export interface ServeOptions {
   readonly reloadCredentials: () => Promise<void>;
   readonly auditLog: string | undefined;
   readonly source: { readonly mode: "store" | "watch"; readonly directory: string };
+  /** A kubeconfig, or `in-cluster`. */
+  readonly kubernetes: string | undefined;
   readonly token: string | undefined;
   readonly tls: ServerTls | undefined;
   readonly upstreamCa: string | undefined;
@@ -83,6 +86,7 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     reloadCredentials: async () => credentials?.replace((await readCredentials(flags)) ?? []),
     auditLog: flags.auditLog,
     source: store !== undefined ? { mode: "store", directory: store } : { mode: "watch", directory: watch ?? "" },
+    kubernetes: flags.kubernetes,
     token,
     tls,
     upstreamCa: await readUpstreamCa(flags.upstreamCa),

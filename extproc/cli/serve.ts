@@ -7,6 +7,7 @@ import { type DestinationStream, pino } from "pino";
 import type { Compiler } from "../compile/compiler.ts";
 import { startCompiler } from "../compile/compiler.ts";
 import { decide } from "../decide/decide.ts";
+import { type KubernetesSource, watchKubernetes } from "../mesh/sources/kubernetes.ts";
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
 import { formatProblem } from "../resources/problem.ts";
@@ -35,12 +36,14 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   const stopped = new Promise<string>((resolve) => context.onStop(resolve));
   const compiler = startCompiler();
   let source: PolicyStore | WatchedDirectory | undefined;
+  let kubernetes: KubernetesSource | undefined;
   let mesh: MeshSource | undefined;
   let virtualAddresses: VirtualAddresses | undefined;
   let audit: AuditFile | undefined;
   let telemetry: TelemetryRoom | undefined;
   try {
-    const opened = await openSource(options, compiler, context, logger);
+    kubernetes = await openKubernetes(options.kubernetes, context, logger);
+    const opened = await openSource(options, compiler, context, logger, kubernetes);
     source = opened.source;
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
     mesh = opened.mesh;
@@ -87,6 +90,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     return ExitCode.OK;
   } finally {
     await source?.close();
+    await kubernetes?.close();
     await mesh?.close();
     await virtualAddresses?.close();
     await audit?.close();
@@ -103,17 +107,35 @@ interface OpenedSource {
   readonly isNew: boolean;
 }
 
+async function openKubernetes(
+  config: string | undefined,
+  { clock }: Context,
+  logger: Logger,
+): Promise<KubernetesSource | undefined> {
+  if (config === undefined) return undefined;
+  try {
+    return await watchKubernetes({
+      config,
+      after: (milliseconds, task) => void clock.after(milliseconds, task),
+      onProblem: (fields, message) => logger.warn(fields, message),
+    });
+  } catch (error) {
+    throw new CommandError(ExitCode.USAGE, `cannot use the configuration of --kubernetes: ${(error as Error).message}`);
+  }
+}
+
 async function openSource(
   { source: { mode, directory } }: ServeOptions,
   compiler: Compiler,
   context: Context,
   logger: Logger,
+  live: KubernetesSource | undefined,
 ): Promise<OpenedSource> {
   if (mode === "watch") {
     const onRefused = (problems: Parameters<typeof formatProblem>[0][]) => {
       logger.error({ problems: problems.map(formatProblem) }, "the directory's newer content is refused");
     };
-    const mesh = MeshSource.inMemory();
+    const mesh = MeshSource.inMemory({ live });
     const source = await watchDirectory({
       directory,
       compiler,
@@ -128,6 +150,7 @@ async function openSource(
   const mesh = await MeshSource.open({
     path: join(directory, "mesh", "objects.jsonl"),
     read: (sources) => compiler.readObjects(sources),
+    live,
   });
   const virtualAddresses = await VirtualAddresses.open(
     () => context.clock.now(),

@@ -11,6 +11,8 @@ import type { VirtualAddresses, VirtualAddressStatus } from "./virtual-addresses
 
 export interface MeshDependencies {
   readonly objects: MeshObjects;
+  /** Until this is resolved, workers are told nothing: what is not there yet might be there. */
+  readonly listed?: Promise<void>;
   readonly virtualAddresses: VirtualAddresses;
   /** Runs the task after so many milliseconds. */
   readonly after: (milliseconds: number, task: () => void) => void;
@@ -45,6 +47,7 @@ export class Mesh {
   #zones: readonly Octets[] = [];
   readonly #feeds = new Set<MeshFeed>();
   #changed = new Map<string, Entry>();
+  #listed: boolean;
   #due = false;
   /** Hosts without an address, when that was told last. */
   #without = 0;
@@ -56,7 +59,9 @@ export class Mesh {
 
   constructor(dependencies: MeshDependencies) {
     this.#dependencies = dependencies;
+    this.#listed = dependencies.listed === undefined;
     this.#stop = dependencies.objects.onChange((changes) => this.#take(changes));
+    void dependencies.listed?.then(() => this.#beginTelling());
   }
 
   get table(): NameTable | undefined {
@@ -97,7 +102,7 @@ export class Mesh {
   /** Undefined while there is no name that anybody could have. */
   #world(): MeshWorld | undefined {
     if (this.#table === undefined && this.#tables !== undefined) this.#rebuild(this.#tables);
-    return this.#table && this.#saved
+    return this.#table && this.#saved && this.#listed
       ? { table: this.#table, zones: this.#zones, view: (id) => this.#views.get(id) }
       : undefined;
   }
@@ -111,12 +116,25 @@ export class Mesh {
       addressesOf: (entry, host) => virtualAddresses.give(`${entry}/${host}`),
     });
     this.#zones = [this.#table.zone.apex, ...reverseZones(tables)];
-    // What had an address when this last ran, and is not there any more.
-    for (const host of [...virtualAddresses.hosts()]) if (!this.#exists(host)) virtualAddresses.release(host);
+    this.#releaseGone();
     this.#changed.clear();
     this.#groupCount = this.#table.groupCount;
     this.#saved = false;
     this.#tellSaved();
+  }
+
+  #beginTelling(): void {
+    this.#listed = true;
+    if (this.#table === undefined) return;
+    this.#releaseGone();
+    for (const feed of this.#feeds) feed.viewsChanged();
+  }
+
+  /** What had an address when this last ran, and is not there any more. */
+  #releaseGone(): void {
+    if (!this.#listed) return;
+    const { virtualAddresses } = this.#dependencies;
+    for (const host of [...virtualAddresses.hosts()]) if (!this.#exists(host)) virtualAddresses.release(host);
   }
 
   /** `NAMESPACE/NAME/HOST` */

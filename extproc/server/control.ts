@@ -226,7 +226,7 @@ export class Control {
         ? await this.#change((store) => store.apply(policy, options), options)
         : { ...NOTHING_SAID, before, version: before, dryRun, envoys: clusters.envoys };
     if (done.kind !== "applied") return done;
-    const made = dryRun ? mesh.objects.diff(delta) : await mesh.apply(delta);
+    const made = dryRun ? mesh.diff(delta) : await mesh.apply(delta);
     const changes = [...done.changes, ...describeChanges(delta, made)];
     return { ...done, changed: done.changed || made.length > 0, changes };
   }

@@ -77,6 +77,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const virtualAddresses = options.virtualAddresses ?? (await VirtualAddresses.open(() => clock.now()));
   const mesh = new Mesh({
     objects: objects.objects,
+    listed: objects.listed,
     virtualAddresses,
     after: (milliseconds, task) => void clock.after(milliseconds, task),
     onExhausted: (hosts) => logger.warn({ hosts }, "hosts of ServiceEntries have no virtual address: all are given"),

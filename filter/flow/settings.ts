@@ -93,10 +93,13 @@ export class Settings {
    * the allocator's gaps take up to half as much again, and connections and waiting queries need room beside it.
    */
   private checkMemory(): void {
-    const octets = this.share(this.answerCacheBytes) + this.share(this.verdictCacheBytes) + this.streamInputBytes;
+    const caches = this.share(this.answerCacheBytes) + this.share(this.verdictCacheBytes);
+    // While a name table is told anew, there are two.
+    const octets = caches + 2 * this.share(this.meshTableBytes) + this.streamInputBytes;
     if (octets > MAX_KEPT_BYTES && this.error.length == 0) {
       const limit = MAX_KEPT_BYTES.toString();
-      const names = "answer_cache_bytes and verdict_cache_bytes for each worker, and stream_input_bytes";
+      const names =
+        "answer_cache_bytes, verdict_cache_bytes and twice mesh_table_bytes for each worker, and stream_input_bytes";
       this.error = "VM configuration: expected at most " + limit + " octets in " + names + ", got " + octets.toString();
     }
   }

@@ -3,6 +3,8 @@
  */
 import { stringify } from "yaml";
 import { ObjectJournal } from "./journal.ts";
+import type { KubernetesSource } from "./kubernetes.ts";
+import { MergedObjects } from "./merged-objects.ts";
 import { type MeshObject, pathOf } from "./object.ts";
 import { type ObjectChange, type ObjectDelta, ObjectStore } from "./object-store.ts";
 import { type ObjectSource, type ParsedObjects, parseObjects } from "./parse-objects.ts";
@@ -12,6 +14,8 @@ export interface MeshSourceOptions {
   readonly path?: string;
   /** Reads YAML; somewhere else than in the thread that decides. */
   readonly read?: (sources: readonly ObjectSource[]) => Promise<ParsedObjects>;
+  /** Objects of a live API, beside those that are pushed. */
+  readonly live?: Pick<KubernetesSource, "objects" | "listed"> | undefined;
 }
 
 /** An object as it is listed: in its owner's format, with the fields that are used. */
@@ -23,12 +27,19 @@ export interface ListedObject {
 }
 
 export class MeshSource {
-  readonly objects = new ObjectStore();
+  /** Those that were pushed, and those of a live API: of two of one name, the pushed one. */
+  readonly objects: MergedObjects;
+  /** Resolved when a live API has told all it has. */
+  readonly listed: Promise<void>;
+  readonly #own = new ObjectStore();
   readonly read: (sources: readonly ObjectSource[]) => Promise<ParsedObjects>;
   readonly #journal: ObjectJournal | undefined;
 
-  private constructor({ read = async (sources) => parseObjects(sources) }: MeshSourceOptions, journal?: ObjectJournal) {
+  private constructor(options: MeshSourceOptions, journal?: ObjectJournal) {
+    const { read = async (sources) => parseObjects(sources), live } = options;
     this.read = read;
+    this.objects = new MergedObjects(this.#own, live?.objects ?? new ObjectStore());
+    this.listed = live?.listed ?? Promise.resolve();
     this.#journal = journal;
   }
 
@@ -36,19 +47,24 @@ export class MeshSource {
     if (options.path === undefined) return new MeshSource(options);
     const { journal, objects } = await ObjectJournal.open(options.path);
     const source = new MeshSource(options, journal);
-    source.objects.apply({ set: objects });
+    source.#own.apply({ set: objects });
     return source;
   }
 
-  static inMemory(): MeshSource {
-    return new MeshSource({});
+  static inMemory(options: MeshSourceOptions = {}): MeshSource {
+    return new MeshSource(options);
   }
 
   /** At once in force; resolved when it is on disk. */
   async apply(delta: ObjectDelta): Promise<readonly ObjectChange[]> {
-    const changes = this.objects.apply(delta);
-    if (changes.length > 0) await this.#journal?.write(changes, () => this.objects.all(), this.objects.size);
+    const changes = this.#own.apply(delta);
+    if (changes.length > 0) await this.#journal?.write(changes, () => this.#own.all(), this.#own.size);
     return changes;
+  }
+
+  /** What apply() would change. */
+  diff(delta: ObjectDelta): readonly ObjectChange[] {
+    return this.#own.diff(delta);
   }
 
   async close(): Promise<void> {
