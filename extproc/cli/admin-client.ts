@@ -47,6 +47,37 @@ export class AdminClient {
     this.#target = parseServer(options.server);
   }
 
+  /** Resolves with the reply where it is no stream, and undefined where it was one. */
+  stream({ path, onText, signal }: StreamCall): Promise<AdminReply | undefined> {
+    const { server, token, tls } = this.#options;
+    const { secure, ...target } = this.#target;
+    const headers = {
+      accept: "text/event-stream",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
+    const options = { ...target, method: "GET", path, agent: false, headers };
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        if (signal.aborted) resolve(undefined);
+        else reject(new CommandError(ExitCode.UNREACHABLE, `the policy service at ${server}: ${explain(error)}`));
+      };
+      const request = secure ? httpsRequest({ ...options, ...tls }) : httpRequest(options);
+      signal.addEventListener("abort", () => request.destroy());
+      request.on("error", fail);
+      request.on("response", (response) => {
+        response.on("error", fail);
+        if (response.statusCode !== 200) {
+          readReply(response).then(resolve, fail);
+          return;
+        }
+        response.setEncoding("utf8");
+        response.on("data", onText);
+        response.on("close", () => (signal.aborted ? resolve(undefined) : fail(new Error("it has ended the stream"))));
+      });
+      request.end();
+    });
+  }
+
   async call({ method, path, headers, body }: AdminCall): Promise<AdminReply> {
     const { server, token, tls, timeoutMs = TIMEOUT_MS } = this.#options;
     const { secure, ...target } = this.#target;
@@ -79,6 +110,13 @@ export class AdminClient {
       request.end(body);
     });
   }
+}
+
+/** Without an end of its own: until the service, or the signal, ends it. */
+export interface StreamCall {
+  readonly path: string;
+  readonly onText: (text: string) => void;
+  readonly signal: AbortSignal;
 }
 
 interface Target {

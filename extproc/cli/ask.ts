@@ -21,6 +21,20 @@ export async function ask(context: Context, options: ClientOptions, call: AdminC
   return expectSuccess(context, await new AdminClient({ server, token, tls: await readTls(options) }).call(call));
 }
 
+/** What comes of a path that never ends, as text, until the signal. */
+export async function openStream(
+  context: Context,
+  options: ClientOptions,
+  path: string,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { server, token } = options;
+  const client = new AdminClient({ server, token, tls: await readTls(options) });
+  const reply = await client.stream({ path, onText, signal });
+  if (reply !== undefined) expectSuccess(context, reply);
+}
+
 async function readTls({ tlsCa, tlsCert, tlsKey }: ClientOptions): Promise<ClientTls> {
   const read = async (path: string | undefined) => {
     try {

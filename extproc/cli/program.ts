@@ -4,6 +4,8 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import { TRANSPORTS } from "../explain/request.ts";
 import { EndpointError } from "../server/endpoint.ts";
+import { OUTCOMES } from "../telemetry/names.ts";
+import { TOP_KINDS, WINDOWS } from "../telemetry/questions.ts";
 import { runApply, runDelete, runRollback } from "./change-commands.ts";
 import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
@@ -17,6 +19,7 @@ import { OUTPUTS } from "./output.ts";
 import { runReplay } from "./replay-command.ts";
 import { serve } from "./serve.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
+import { runLogs, runStats, runTop } from "./telemetry-commands.ts";
 import { runTest } from "./test-command.ts";
 
 /** Returns the exit code. */
@@ -191,6 +194,34 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
     .addOption(output())
     .addOption(new Option("--json", "as JSON").hideHelp())
     .action(async (options) => finish(await runStatus(context, options)));
+  const addFilter = (command: Command) =>
+    command
+      .option("--tenant <name>", "only of this tenant; - is for clients that are no tenant's")
+      .addOption(new Option("--verdict <verdict>", "only with this outcome").choices([...OUTCOMES]))
+      .option("--name <name>", "only of this name, with * for any characters")
+      .option("--client <address>", "only of this address, or network as 10.0.0.0/8")
+      .option("--type <type>", "only of this type")
+      .option("--rule <policy/rule>", "only what this rule, or policy, decided");
+  addFilter(add("logs", "past queries, oldest first; or with -f, queries from now on"))
+    .option("-f, --follow", "go on until stopped")
+    .option("--since <time>", "as 2026-11-24T18:00:00Z, or how long ago: 15m")
+    .option("--until <time>", "the same")
+    .option("-n, --limit <number>", "so many at most (past queries: 100 by default, the newest)", "")
+    .addOption(output())
+    .action(async (options) => finish(await runLogs(context, options)));
+  const addView = (name: string, description: string) =>
+    add(name, description)
+      .addOption(new Option("--window <window>", "how far back").choices([...WINDOWS]).default("15m"))
+      .option("--tenant <name>", "only of this tenant; - is for clients that are no tenant's")
+      .option("-w, --watch", "again every two seconds, until stopped")
+      .addOption(output());
+  addView("top", "the names, denied names or clients that are most frequent")
+    .addOption(new Option("--kind <kind>", "the most frequent of what").choices([...TOP_KINDS]).default("names"))
+    .option("-n, --limit <number>", "so many at most", "20")
+    .action(async (options) => finish(await runTop(context, options)));
+  addView("stats", "what tenants' queries were and what became of them").action(async (options) =>
+    finish(await runStats(context, options)),
+  );
   add("drain", "tell workers that their Envoy is about to be stopped")
     .option("--node <node>", "only those of this Envoy")
     .action(async (options) => finish(await runDrain(context, options)));
