@@ -3,7 +3,7 @@
  * when the service is back, what has changed is answered soon, and nothing wrong in between.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { encodeQuestion } from "../../e2e/dns.ts";
+import { describeAnswer, encodeQuestion } from "../../e2e/dns.ts";
 import type { Stack } from "../../e2e/stack.ts";
 import { Load } from "../load.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
@@ -53,10 +53,22 @@ async function prove(stack: Stack, awayMs: number, cold: number, report: Report)
   for (let index = 0; index < cold || Date.now() < end; index++) {
     const number = index % cold;
     const answer = await stack.ask.udp(encodeQuestion(`cold-${number}.web.svc.cluster.local`), "frontend");
-    if (answer.answers[0]?.data !== addressOf(number)) wrong++;
+    if (answer.answers[0]?.data !== addressOf(number)) {
+      wrong++;
+      report.check(
+        wrong > 3,
+        `${(Date.now() - end + awayMs) / 1000} s away, cold-${number}: got ${describeAnswer(answer)}`,
+      );
+    }
     // What is not there, is not there.
     const none = await stack.ask.udp(encodeQuestion(`none-${index}.web.svc.cluster.local`), "frontend");
-    if (none.rcode !== "NXDOMAIN") wrong++;
+    if (none.rcode !== "NXDOMAIN") {
+      wrong++;
+      report.check(
+        wrong > 3,
+        `${(Date.now() - end + awayMs) / 1000} s away, none-${index}: got ${describeAnswer(none)}`,
+      );
+    }
     if (index >= cold) await pause(50);
   }
   await stack.service.restart();
