@@ -9,6 +9,7 @@ import { TOP_KINDS, WINDOWS } from "../telemetry/questions.ts";
 import { runApply, runDelete, runRollback } from "./change-commands.ts";
 import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
+import { CONVERTED_FORMATS, runConvert } from "./convert-command.ts";
 import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
 import { runExplain } from "./explain-command.ts";
 import { runDiff, runHistory } from "./history-commands.ts";
@@ -236,6 +237,14 @@ function addOfflineCommands(program: Command, context: Context, finish: (code: E
     .option("--strict", "refuse what only deserves a warning, too")
     .addOption(output())
     .action(async (options) => finish(await runValidate(context, options)));
+  program
+    .command("convert")
+    .addArgument(new Argument("<format>").choices(CONVERTED_FORMATS))
+    .description("print another product's configuration as resources; fails where something of it is left out")
+    .requiredOption("-f, --filename <path>", "a file, or -; may be repeated", collect)
+    .option("--name <name>", "of the policy that a zone or a hosts file becomes", "converted")
+    .option("--allow-partial", "do not fail where something is left out, which is told all the same")
+    .action(async (format: string, options) => finish(await runConvert(context, format, options)));
   program
     .command("replay")
     .argument("<log>", "a query log (JSON lines), also one that gzip has compressed; or -")

@@ -1,0 +1,125 @@
+/**
+ * What comes of another product's configuration: resources of ours, and what they do not say, each with its place.
+ */
+import { LineCounter, parseAllDocuments } from "yaml";
+import { NameSyntaxError, parsePattern } from "../resources/name-pattern.ts";
+import { parseNetwork } from "../resources/network.ts";
+import { Origin } from "../resources/origin.ts";
+import type { Problem } from "../resources/problem.ts";
+import { API_VERSION } from "../resources/schema.ts";
+
+export interface Source {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** How it is told: `left` is not in the resources, `note` is there and means something else in part. */
+export interface Remark extends Problem {
+  readonly kind: "left" | "note";
+}
+
+export class Conversion {
+  readonly resources: object[] = [];
+  readonly remarks: Remark[] = [];
+  readonly #names = new Set<string>();
+  #priority = 100;
+
+  /** Of policies of one tier, each has its own: those of the first file are asked first. */
+  nextPriority(): number {
+    return this.#priority++;
+  }
+
+  left(problem: Problem): void {
+    this.remarks.push({ ...problem, kind: "left" });
+  }
+
+  note(problem: Problem): void {
+    this.remarks.push({ ...problem, kind: "note" });
+  }
+
+  /** With a name made of the text that no other resource has. */
+  add(kind: string, text: string, spec: object): string {
+    const name = this.#nameFor(kind, text);
+    this.resources.push({ apiVersion: API_VERSION, kind, metadata: { name }, spec });
+    return name;
+  }
+
+  #nameFor(kind: string, text: string): string {
+    const plain = text
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9.-]+/g, "-")
+      .replace(/^[.-]+/, "")
+      .slice(0, 56)
+      .replace(/[.-]+$/, "");
+    const base = plain === "" ? "converted" : plain;
+    let name = base;
+    for (let number = 2; this.#names.has(`${kind}/${name}`); number++) name = `${base}-${number}`;
+    this.#names.add(`${kind}/${name}`);
+    return name;
+  }
+}
+
+export interface YamlDocument {
+  readonly value: unknown;
+  readonly origin: Origin;
+}
+
+/** Documents that are no YAML are left, and told. */
+export function readYaml({ name, text }: Source, conversion: Conversion): YamlDocument[] {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  const documents: YamlDocument[] = [];
+  let end = 0;
+  for (const [index, yaml] of (Array.isArray(parsed) ? parsed : []).entries()) {
+    const start = index === 0 ? 0 : Math.max(end, yaml.range[0]);
+    end = yaml.range[2];
+    const { line } = lines.linePos(start);
+    const [error] = yaml.errors;
+    if (error !== undefined) {
+      const at = lines.linePos(error.pos[0]).line;
+      conversion.left({
+        source: name,
+        document: index + 1,
+        line: at,
+        path: "",
+        message: `expected YAML: ${error.message}`,
+      });
+      continue;
+    }
+    const value: unknown = yaml.toJS({ maxAliasCount: 100 });
+    if (value !== null) documents.push({ value, origin: new Origin(name, index + 1, text.slice(start, end), line) });
+  }
+  return documents;
+}
+
+export function lineProblem(source: Source, line: number, message: string): Problem {
+  return { source: source.name, document: 0, line, path: "", message };
+}
+
+/** The pattern as it stands, or what was expected instead. */
+export function checkPattern(text: string): { readonly pattern: string } | { readonly expected: string } {
+  try {
+    return { pattern: parsePattern(text).text };
+  } catch (error) {
+    if (error instanceof NameSyntaxError) return { expected: error.message };
+    throw error;
+  }
+}
+
+/** An address or a block as a block; undefined for anything else. */
+export function toBlock(text: string): string | undefined {
+  const whole = text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`;
+  const direct = parseNetwork(whole);
+  if (typeof direct !== "string") return direct.text;
+  // Others take bits beyond the prefix for what they are.
+  const meant = /\((.+)\?\)/.exec(direct)?.[1];
+  return meant;
+}
+
+export function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
