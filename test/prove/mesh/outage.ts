@@ -3,7 +3,8 @@
  * when the service is back, what has changed is answered soon, and nothing wrong in between.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { describeAnswer, encodeQuestion } from "../../e2e/dns.ts";
+import { TimeoutError } from "../../e2e/clients/deadline.ts";
+import { type Answer, describeAnswer, encodeQuestion } from "../../e2e/dns.ts";
 import type { Stack } from "../../e2e/stack.ts";
 import { Load } from "../load.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
@@ -17,7 +18,17 @@ const COLD = 500;
 const BACK_MS = 2000;
 /** Silence of 3 s is "down". */
 const NOTICED_MS = 3500;
-const WARM = ["shop.web.svc.cluster.local", "db.data.svc.cluster.local", "vm.example", "api.partner.example"];
+/**
+ * Five: the load's 16 sockets each ask all of them, and so each worker has been asked in every scope of the rules, whose
+ * verdict it needs for names that it was not asked for.
+ */
+const WARM = [
+  "shop.web.svc.cluster.local",
+  "db.data.svc.cluster.local",
+  "vm.example",
+  "api.partner.example",
+  "legacy.partner.example",
+];
 
 export const outage: Proof = {
   name: "outage",
@@ -52,7 +63,7 @@ async function prove(stack: Stack, awayMs: number, cold: number, report: Report)
   await pause(NOTICED_MS);
   for (let index = 0; index < cold || Date.now() < end; index++) {
     const number = index % cold;
-    const answer = await stack.ask.udp(encodeQuestion(`cold-${number}.web.svc.cluster.local`), "frontend");
+    const answer = await ask(stack, `cold-${number}.web.svc.cluster.local`);
     if (answer.answers[0]?.data !== addressOf(number)) {
       wrong++;
       report.check(
@@ -61,7 +72,7 @@ async function prove(stack: Stack, awayMs: number, cold: number, report: Report)
       );
     }
     // What is not there, is not there.
-    const none = await stack.ask.udp(encodeQuestion(`none-${index}.web.svc.cluster.local`), "frontend");
+    const none = await ask(stack, `none-${index}.web.svc.cluster.local`);
     if (none.rcode !== "NXDOMAIN") {
       wrong++;
       report.check(
@@ -78,7 +89,7 @@ async function prove(stack: Stack, awayMs: number, cold: number, report: Report)
   let changed = Number.POSITIVE_INFINITY;
   let old = 0;
   for (const deadline = Date.now() + 5 * BACK_MS; Date.now() < deadline; await pause(5)) {
-    const answer = await stack.ask.udp(encodeQuestion("cold-0.web.svc.cluster.local"), "frontend");
+    const answer = await ask(stack, "cold-0.web.svc.cluster.local");
     const data = answer.answers[0]?.data;
     if (data === addressOf(200)) {
       changed = Math.min(changed, Date.now() - restarted);
@@ -94,6 +105,16 @@ async function prove(stack: Stack, awayMs: number, cold: number, report: Report)
   report.atMost("wrong answers", wrong, 0);
   report.atMost("ms after that was accepted, in which some worker answered as before", old, BACK_MS);
   report.atMost("ms from the service's return to an answer by what was pushed then", changed, BACK_MS);
+}
+
+/** As a stub resolver does it: a datagram that was lost is sent again, from another port. */
+async function ask(stack: Stack, name: string): Promise<Answer> {
+  try {
+    return await stack.ask.udp(encodeQuestion(name), "frontend", 2000);
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+    return stack.ask.udp(encodeQuestion(name), "frontend");
+  }
 }
 
 function addressOf(number: number): string {
