@@ -110,7 +110,9 @@ class Tally {
 function describe(tally: Tally, changes: readonly Change[]): string {
   const rows = changes.map(({ tenant, name, type, queries, verdict, before, after, chances }) => {
     const becomes =
-      verdict === "open" ? `${describeEnding(after)}, if what its answer points to may` : describeEnding(after);
+      verdict === "open"
+        ? `${describeEnding(after)}, ${before.outcome === "deny" ? "if what its answer points to may" : "unless the mesh has it"}`
+        : describeEnding(after);
     const moved = before.tenant === after.tenant || after.tenant === "" ? "" : `, as ${after.tenant}`;
     const chance = chances.map((one) => ` or by chance ${describeEnding(one)}`).join("");
     return [tenant || "-", name, type, String(queries), describeEnding(before), `${becomes}${chance}${moved}`];

@@ -37,7 +37,10 @@ export interface Replayed {
   readonly after: Ending;
   /** What chance makes of it instead, now and then. */
   readonly chances: readonly Ending[];
-  /** `open`: it was denied for a name that its answer points to, which the log does not have. */
+  /**
+   * `open`: it was denied for a name that its answer points to, which the log does not have; or answered as a name of
+   * the mesh, which files of policy do not have.
+   */
   readonly verdict: "same" | "changed" | "open";
 }
 
@@ -66,7 +69,8 @@ export class Replay {
     }
     const before = recordedEnding(query);
     if (after.some((one) => sameEnding(before, one))) return { before, after: usual, chances, verdict: "same" };
-    const open = before.outcome === "deny" && usual.outcome === "forward" && this.#against.stillDeniesOthers(query);
+    const denied = before.outcome === "deny" && this.#against.stillDeniesOthers(query);
+    const open = usual.outcome === "forward" && (denied || isOfTheMesh(before));
     return { before, after: usual, chances, verdict: open ? "open" : "changed" };
   }
 }
@@ -75,6 +79,11 @@ export class Replay {
 function sameEnding(a: Ending, b: Ending): boolean {
   const agree = (one: string, other: string) => one === "" || other === "" || one === other;
   return a.tenant === b.tenant && a.outcome === b.outcome && agree(a.rcode, b.rcode) && agree(a.upstream, b.upstream);
+}
+
+/** Answered here, and by no rule. */
+function isOfTheMesh({ outcome, rule }: Ending): boolean {
+  return outcome === "answer" && rule === "";
 }
 
 const OUTCOMES: Readonly<Record<string, Ending["outcome"]>> = { denied: "deny", faulted: "fault", answered: "answer" };

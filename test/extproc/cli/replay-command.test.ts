@@ -170,6 +170,12 @@ b       www.x.org.  A     1        forwarded to one          denied REFUSED by p
   });
 
   it("says where it cannot tell, and can with what was in force", async () => {
+    const mesh = await replay(
+      OLD,
+      line({ qname: "db.shop.svc.cluster.local.", outcome: "answered", upstream: undefined }),
+    );
+    assert.equal(mesh.code, 0);
+    assert.match(mesh.stdout, /forwarded to one, unless the mesh has it\n/);
     const alias = { qname: "alias.org.", ...denied };
     const { code, stdout } = await replay(OLD, line(alias));
     assert.equal(code, 0);
