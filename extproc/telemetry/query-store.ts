@@ -30,17 +30,23 @@ const MEMORY_LIMIT = "192MB";
 export class QueryStore {
   readonly #options: StoreOptions;
   readonly #instance: DuckDBInstance;
+  /** Of the appender, which writes while others read. */
+  readonly #writing: DuckDBConnection;
   readonly #connection: DuckDBConnection;
   #appender: DuckDBAppender;
   /** For hashes of names: the same for as long as the store. */
   readonly key: Buffer;
   #next: bigint;
   #waiting = 0;
+  /** While rows are deleted nothing is written: what comes is held. */
+  #held: QueryEvent__Output[] | undefined;
   lost = 0;
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(
     options: StoreOptions,
     instance: DuckDBInstance,
+    writing: DuckDBConnection,
     connection: DuckDBConnection,
     appender: DuckDBAppender,
     key: Buffer,
@@ -48,6 +54,7 @@ export class QueryStore {
   ) {
     this.#options = options;
     this.#instance = instance;
+    this.#writing = writing;
     this.#connection = connection;
     this.#appender = appender;
     this.key = key;
@@ -65,13 +72,19 @@ export class QueryStore {
     const key = typeof known === "string" ? Buffer.from(known, "hex") : randomBytes(32);
     if (known === undefined) await connection.run(`INSERT INTO secret VALUES ('${key.toString("hex")}')`);
     const last = (await connection.runAndReadAll("SELECT coalesce(max(id), 0) FROM queries")).getRows()[0]?.[0];
-    const appender = await connection.createAppender("queries");
-    return new QueryStore(options, instance, connection, appender, key, BigInt(String(last)) + 1n);
+    const writing = await instance.connect();
+    const appender = await writing.createAppender("queries");
+    return new QueryStore(options, instance, writing, connection, appender, key, BigInt(String(last)) + 1n);
   }
 
   append(event: QueryEvent__Output): void {
     if (this.#waiting >= MAX_WAITING) {
       this.lost++;
+      return;
+    }
+    if (this.#held !== undefined) {
+      this.#held.push(event);
+      this.#waiting++;
       return;
     }
     const row = this.#appender;
@@ -100,7 +113,7 @@ export class QueryStore {
 
   /** What was appended is on disk from then on, also when the process is killed. */
   flush(): void {
-    if (this.#waiting === 0) return;
+    if (this.#waiting === 0 || this.#held !== undefined) return;
     this.#appender.flushSync();
     this.#waiting = 0;
   }
@@ -131,16 +144,20 @@ export class QueryStore {
   }
 
   /** Returns how many are gone. What the file had of them is overwritten. */
-  async erase(filter: QueryFilter): Promise<number> {
-    this.flush();
-    const erased = await this.#delete(conditionsOf({ filter }));
-    if (erased > 0) await this.#rewrite();
-    return erased;
+  erase(filter: QueryFilter): Promise<number> {
+    return this.#alone(async () => {
+      const erased = await this.#delete(conditionsOf({ filter }));
+      if (erased > 0) await this.#rewrite();
+      return erased;
+    });
   }
 
   /** Lets go of what is too old, or too much. `tenants`: milliseconds for those who want their own kept for less. */
-  async expire(now: number, tenants: Readonly<Record<string, number>>): Promise<void> {
-    this.flush();
+  expire(now: number, tenants: Readonly<Record<string, number>>): Promise<void> {
+    return this.#alone(() => this.#expire(now, tenants));
+  }
+
+  async #expire(now: number, tenants: Readonly<Record<string, number>>): Promise<void> {
     const before = (milliseconds: number) => ({ until: now - milliseconds });
     await this.#delete(conditionsOf({ filter: {}, ...before(this.#options.keepMs) }));
     for (const [tenant, keepMs] of Object.entries(tenants)) {
@@ -164,8 +181,10 @@ export class QueryStore {
   }
 
   close(): void {
+    this.#release();
     this.flush();
     this.#appender.closeSync();
+    this.#writing.closeSync();
     this.#connection.closeSync();
     this.#instance.closeSync();
   }
@@ -185,7 +204,29 @@ export class QueryStore {
     await this.#connection.run("DROP TABLE queries");
     await this.#connection.run("ALTER TABLE kept RENAME TO queries");
     await this.#connection.run("CHECKPOINT");
-    this.#appender = await this.#connection.createAppender("queries");
+    this.#appender = await this.#writing.createAppender("queries");
+  }
+
+  /** One after the other, and with nothing written meanwhile. */
+  #alone<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(async () => {
+      this.flush();
+      this.#held = [];
+      try {
+        return await task();
+      } finally {
+        this.#release();
+      }
+    });
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    this.#waiting -= held.length;
+    for (const event of held) this.append(event);
   }
 }
 

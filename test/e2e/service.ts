@@ -16,17 +16,20 @@ const COMMAND = ["--import", "tsx", main];
 export class PolicyService {
   readonly #directory: string;
   readonly #token: string | undefined;
+  readonly #flags: readonly string[];
   #program: Program;
 
   /** `token`: what every gRPC caller is asked for. */
-  static async start(directory: string, token?: string): Promise<PolicyService> {
-    const service = new PolicyService(directory, token);
+  /** `flags`: more of `dnspolicy serve`. */
+  static async start(directory: string, token?: string, flags: readonly string[] = []): Promise<PolicyService> {
+    const service = new PolicyService(directory, token, flags);
     await service.#ready();
     return service;
   }
 
-  private constructor(directory: string, token: string | undefined) {
+  private constructor(directory: string, token: string | undefined, flags: readonly string[]) {
     this.#directory = directory;
+    this.#flags = flags;
     this.#token = token;
     this.#program = this.#spawn();
   }
@@ -114,7 +117,7 @@ export class PolicyService {
       `${this.#directory}/store`,
     ];
     const token = this.#token === undefined ? [] : ["--token", this.#token];
-    const values = ["serve", ...places, ...token, "--query-log", this.queryLog];
+    const values = ["serve", ...places, ...token, "--query-log", this.queryLog, ...this.#flags];
     return new Program("dnspolicy serve", "node", [...COMMAND, ...values]);
   }
 

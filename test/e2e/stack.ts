@@ -39,6 +39,8 @@ export interface StackOptions {
   token?: string;
   /** Puts something between Envoy and the policy service's socket: gives the socket that Envoy is told. */
   policySocket?: (socket: string) => Promise<string>;
+  /** More flags of `dnspolicy serve`, by the directory of the stack. */
+  serve?: (directory: string) => string[];
   /** More of the bootstrap. */
   bootstrap?: Partial<BootstrapOptions> | ((certificates: TestCertificates) => Promise<Partial<BootstrapOptions>>);
 }
@@ -62,7 +64,7 @@ export class Stack {
     const upstreams = new Map<string, ScriptedUpstream>();
     for (const [name, { zone = "" }] of Object.entries(options.upstreams))
       upstreams.set(name, await ScriptedUpstream.start({ tls: certificates.upstream, zone }));
-    const service = await PolicyService.start(directory, options.token);
+    const service = await PolicyService.start(directory, options.token, options.serve?.(directory));
     const policySocket = (await options.policySocket?.(service.socket)) ?? service.socket;
     const dns = await freePort();
     const ports = { udp: dns, tcp: dns, dot: await freePort(), doh: await freePort() };

@@ -17,6 +17,9 @@ import { reference } from "./reference.ts";
 import { rollback } from "./rollback.ts";
 import { serviceAway } from "./service-away.ts";
 import { starving } from "./starving.ts";
+import { hostileNames } from "./telemetry/hostile-names.ts";
+import { hungService } from "./telemetry/hung-service.ts";
+import { truth } from "./telemetry/truth.ts";
 import { transports } from "./transports.ts";
 import { upstreamAway } from "./upstream-away.ts";
 
@@ -38,4 +41,7 @@ export const proofs: Proof[] = [
   meshTable,
   outage,
   vips,
+  truth,
+  hungService,
+  hostileNames,
 ];

@@ -116,6 +116,25 @@ describe("the store of past queries", function () {
     small.close();
   });
 
+  it("loses nothing of what comes while rows are deleted", async () => {
+    const store = await open();
+    await fill(store);
+    for (let round = 0; round < 20; round++) {
+      const old = { tenant: "backend", time_us: (START - 40 * DAY) * 1000 };
+      for (let i = 0; i < 50; i++) store.append(readEvent(eventOf(old)));
+      const busy = round % 2 === 0 ? store.expire(START, {}) : store.erase({ tenant: "backend" });
+      for (let i = 0; i < 50; i++) {
+        store.append(readEvent(eventOf({ time_us: START * 1000 })));
+        if (i % 10 === 0) store.flush();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await busy;
+    }
+    assert.equal(await store.count({ tenant: "frontend" }), 3 + 20 * 50);
+    assert.equal(await store.count({ tenant: "backend" }), 0);
+    store.close();
+  });
+
   it("erases for good: the file has nothing of it", async () => {
     const store = await open();
     const secret = "very-secret-name-of-somebody";
