@@ -25,7 +25,7 @@ import { tenant } from "./tenants";
 /** Octets of a batch: with a report's other parts one message. */
 const BATCH: u32 = 60 * 1024;
 /** Batches of a worker: what the policy service may be behind. */
-const BATCHES: i32 = 4;
+const BATCHES: i32 = 16;
 /** Field of EventBatch. */
 const EVENTS: u32 = 1;
 
