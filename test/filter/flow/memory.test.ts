@@ -25,9 +25,9 @@ describe("memory of a worker", () => {
 
   it("is refused where an allocation could fail later", async () => {
     const start = (vmConfiguration: string) => Host.load(filterWasm, { vmConfiguration, plugins: [TCP] });
-    await assert.rejects(start("answer_cache_bytes=900000000"), /refused to start/);
+    await assert.rejects(start("answer_cache_bytes=700000000"), /refused to start/);
     await assert.rejects(start("stream_input_bytes=900000000"), /refused to start/);
-    await start("answer_cache_bytes=900000000\nconcurrency=2");
+    await start("answer_cache_bytes=700000000\nconcurrency=2");
   });
 });
 
