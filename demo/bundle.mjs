@@ -1,7 +1,7 @@
 /**
  * Makes build/image: the programs of the container image, each one file with all that it needs. `npm run bundle`
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { setup } from "./setup.mjs";
@@ -35,6 +35,7 @@ export async function bundle() {
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: "warning",
   });
+  cpSync(`${root}build/page`, `${root}build/image/page`, { recursive: true });
   writeFileSync(`${root}build/image/package.json`, '{ "type": "module" }\n');
 }
 

@@ -75,7 +75,9 @@ function lines({ files }: Demo, ports: Ports): string {
   const tls = `+tls-ca=${files.ca} +tls-hostname=localhost`;
   const dig = `@127.0.0.1 -p ${ports.udp} www.example.com`;
   return `
-DNS is answered. Eight lines to try, in another terminal:
+DNS is answered. The page is http://127.0.0.1:${ports.api}/
+
+Eight lines to try, in another terminal:
 
   dig -b 127.0.1.1 ${dig}
       frontend: denied by policy, NXDOMAIN with EDE 15 (Blocked)

@@ -19,6 +19,11 @@ const builds = [
     inputs: ["extproc", "envoy", "demo", "protos", "tsconfig.json", "tsconfig.build.json"],
     output: "build/extproc/main.js",
   },
+  {
+    script: "build:page",
+    inputs: ["page", "extproc/resources/difference.ts", "tsconfig.json"],
+    output: "build/page/index.html",
+  },
   { script: "build:filter", inputs: ["filter", "asconfig.json"], output: "build/filter.wasm" },
 ];
 

@@ -12,7 +12,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const wanted = process.argv.slice(2);
 
 /** Units first, what starts an Envoy last: the cheap failures are seen early. */
-const last = ["test/envoy", "test/demo", "test/e2e", "test/prove"];
+const last = ["test/envoy", "test/demo", "test/e2e", "test/page", "test/prove"];
 
 function findSuites() {
   const entries = readdirSync(join(root, "test"), { recursive: true, withFileTypes: true });

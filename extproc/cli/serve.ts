@@ -11,6 +11,7 @@ import { type KubernetesSource, watchKubernetes } from "../mesh/sources/kubernet
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
 import { formatProblem } from "../resources/problem.ts";
+import { readPage } from "../server/admin/page.ts";
 import { formatEndpoint } from "../server/endpoint.ts";
 import type { Logger } from "../server/logger.ts";
 import { startService } from "../server/service.ts";
@@ -27,6 +28,9 @@ import type { ServeOptions } from "./serve-options.ts";
 
 /** Filters come back within 0.5 s, Envoy's cluster within 1 s. */
 const RETURN_MS = 1500;
+
+/** Beside a bundled service, beside a built one, and where it is built for one that runs from its sources. */
+const PAGE_PLACES = ["./page/", "../../page/", "../../build/page/"];
 
 export async function serve(context: Context, options: ServeOptions): Promise<ExitCode> {
   const logger = pino(
@@ -76,6 +80,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       queryLog,
       telemetry,
       audit,
+      page: await readPage(PAGE_PLACES.map((place) => new URL(place, import.meta.url))),
       clock: context.clock,
       logger,
       later: setImmediate,

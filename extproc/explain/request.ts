@@ -40,6 +40,10 @@ export const explainRequest = z.strictObject({
   type: parsed(parseRecordType).default(1),
   /** Whether every rule of the tenant is told, and not the one alone that decides: it takes longer. */
   rules: z.boolean().default(true),
+  /** YAML of resources that are created or replaced before the question is asked; nothing comes of it. */
+  resources: z.string().optional(),
+  /** They are the whole set. */
+  prune: z.boolean().default(false),
   /** By default it is now. */
   at: z.iso.datetime({ offset: true, error: "expected a time as 2026-11-24T18:00:00Z" }).optional(),
 });

@@ -1,7 +1,8 @@
 /**
  * What may be asked of the running service, by whatever way: change the policy, look at it, look who obeys it.
  */
-import type { Change } from "../compile/change.ts";
+import type { Change, Refused } from "../compile/change.ts";
+import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import type { Mesh, MeshStatus } from "../mesh/mesh.ts";
@@ -157,13 +158,19 @@ export class Control {
     request: DecisionRequest & { readonly time: number },
     every: boolean,
   ): Promise<Explanation | undefined> {
-    const { source, decide } = this.#dependencies;
-    const snapshot = source.current();
-    if (snapshot === undefined) return undefined;
-    const verdict = decide(snapshot, request);
-    const { tenant } = verdict.client;
-    const rules = tenant === "" || !every ? [] : await source.consider({ ...request, tenant });
-    return describeVerdict(snapshot, request, verdict, rules);
+    const snapshot = this.#dependencies.source.current();
+    return snapshot && explainBy(this.#dependencies, snapshot, request, every);
+  }
+
+  /** What would become of a question after a change that nobody makes. */
+  async explainAfter(
+    change: Change,
+    request: DecisionRequest & { readonly time: number },
+    every: boolean,
+  ): Promise<Explanation | Refused> {
+    const result = await this.#dependencies.source.imagine(change);
+    if (!result.ok) return result;
+    return explainBy(this.#dependencies, loadSnapshot(result.policy, 0), request, every, result.text);
   }
 
   status(): ServiceStatus {
@@ -252,6 +259,19 @@ export class Control {
     for (const [state, value] of Object.entries(virtualAddresses)) metrics.virtualAddresses.set({ state }, value);
     return { type: metrics.registry.contentType, text: await metrics.registry.metrics() };
   }
+}
+
+async function explainBy(
+  { source, decide }: Pick<ControlDependencies, "source" | "decide">,
+  snapshot: Snapshot,
+  request: DecisionRequest & { readonly time: number },
+  every: boolean,
+  text?: Uint8Array,
+): Promise<Explanation> {
+  const verdict = decide(snapshot, request);
+  const { tenant } = verdict.client;
+  const rules = tenant === "" || !every ? [] : await source.consider({ ...request, tenant }, text);
+  return describeVerdict(snapshot, request, verdict, rules);
 }
 
 function isStore(source: PolicySource | PolicyStore): source is PolicyStore {

@@ -11,6 +11,7 @@ import type { QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
 import { type AdminListener, startAdminServer } from "./admin/admin-server.ts";
 import type { AuditLog } from "./admin/audit.ts";
+import type { Page } from "./admin/page.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterService } from "./clusters/cluster-service.ts";
 import { Control } from "./control.ts";
@@ -51,6 +52,8 @@ export interface ServiceOptions {
   readonly telemetry?: TelemetryRoom | undefined;
   /** Of the admin API. */
   readonly audit?: AuditLog | undefined;
+  /** For browsers, on the admin API's TCP ports. */
+  readonly page?: Page | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** setImmediate. */
@@ -154,13 +157,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     stopSync();
     throw error;
   });
-  const admin = await startAdminServer(options.admin, { control, clock, logger, audit: options.audit }).catch(
-    async (error) => {
-      stopSync();
-      await grpc.close();
-      throw error;
-    },
-  );
+  const admin = await startAdminServer(options.admin, {
+    control,
+    clock,
+    logger,
+    audit: options.audit,
+    page: options.page,
+  }).catch(async (error) => {
+    stopSync();
+    await grpc.close();
+    throw error;
+  });
   const close = async (): Promise<void> => {
     health.close();
     await admin.close();

@@ -1,6 +1,7 @@
 /**
  * Where the policy in force comes from: a store that this process writes, or a directory that somebody else does.
  */
+import type { Change, CompileResult } from "../compile/change.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { ListedResource } from "../resources/document-start.ts";
@@ -29,7 +30,9 @@ export interface PolicySource {
   onChange(listener: (snapshot: Snapshot) => void): () => void;
   /** The resources in force, as they were written, ordered by kind and name. */
   resources(): readonly StoredResource[];
-  /** Every rule in force that speaks of the request's tenant. */
-  consider(request: TenantRequest): Promise<readonly ConsideredRule[]>;
+  /** Every rule that speaks of the request's tenant: of what is in force, or of another whole set. */
+  consider(request: TenantRequest, text?: Uint8Array): Promise<readonly ConsideredRule[]>;
+  /** What the set would be after a change; nothing comes of it. */
+  imagine(change: Change): Promise<CompileResult>;
   close(): Promise<void>;
 }

@@ -164,8 +164,12 @@ class DirectoryStore implements PolicyStore {
     return this.#inForce.resources();
   }
 
-  consider(request: TenantRequest): Promise<readonly ConsideredRule[]> {
-    return this.#options.compiler.consider([{ name: STATE_FILE, text: this.#inForce.text }], request);
+  consider(request: TenantRequest, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: STATE_FILE, text }], request);
+  }
+
+  imagine(change: Change): Promise<CompileResult> {
+    return this.#options.compiler.compile([{ name: STATE_FILE, text: this.#inForce.text }], change);
   }
 
   versions(): readonly Version[] {

@@ -16,7 +16,7 @@
  * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
  */
 import { type FSWatcher, watch } from "node:fs";
-import type { CompileResult } from "../compile/change.ts";
+import type { Change, CompileResult } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
@@ -104,8 +104,13 @@ class DirectoryWatch implements WatchedDirectory {
     return this.#inForce.resources();
   }
 
-  consider(request: TenantRequest): Promise<readonly ConsideredRule[]> {
-    return this.#options.compiler.consider([{ name: this.#options.directory, text: this.#inForce.text }], request);
+  consider(request: TenantRequest, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: this.#options.directory, text }], request);
+  }
+
+  imagine(change: Change): Promise<CompileResult> {
+    const { compiler, directory } = this.#options;
+    return compiler.compile([{ name: directory, text: this.#inForce.text }], change);
   }
 
   /** However many calls come during a read, one more read answers them all. */

@@ -15,6 +15,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Reply } from "./exchange.ts";
 import { createGuard, type Guard, requireRole } from "./guard.ts";
 import { HttpError } from "./http-error.ts";
+import type { Page } from "./page.ts";
 import { findOperation, findRoute, type Operation } from "./routes.ts";
 
 export interface AdminListener {
@@ -41,6 +42,8 @@ export interface AdminDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly audit?: AuditLog | undefined;
+  /** Served on TCP ports: a browser does not come by a Unix socket. */
+  readonly page?: Page | undefined;
 }
 
 export async function startAdminServer(
@@ -55,12 +58,14 @@ export async function startAdminServer(
   try {
     for (const { endpoint, credentials, tls, names } of listeners) {
       // The guard needs the port, and the port is known when the server listens.
-      let guard: Guard = () => {
+      const starting = () => {
         throw new HttpError(503, "the service is starting");
       };
+      let guard: Guard = { checkHost: starting, identify: starting };
+      const here = { ...dependencies, page: endpoint.kind === "tcp" ? dependencies.page : undefined };
       let listener = formatEndpoint(endpoint);
       const onRequest = (message: IncomingMessage, response: ServerResponse) => {
-        void new Answer(message, response, listener, dependencies).send(guard);
+        void new Answer(message, response, listener, here).send(guard);
       };
       const server = tls === undefined ? createServer(LIMITS, onRequest) : createTlsServer(tlsOptions(tls), onRequest);
       server.maxConnections = MAX_CONNECTIONS;
@@ -137,6 +142,12 @@ class Answer {
     let error: string | undefined;
     try {
       if (url === undefined) throw new HttpError(400, "expected a path, got something else");
+      const file = this.#dependencies.page?.find(url.pathname);
+      if (file !== undefined) {
+        guard.checkHost(this.#message);
+        file.send(this.#message, this.#response);
+        return;
+      }
       reply = await this.#handle(url, guard);
     } catch (thrown) {
       const known = this.#explain(thrown);
@@ -150,7 +161,7 @@ class Answer {
   async #handle(url: URL, guard: Guard): Promise<Reply> {
     const message = this.#message;
     // Guards come before everything else: who may not ask learns nothing, not even which paths there are.
-    this.#caller = isOpen(url.pathname) ? NOBODY : guard(message);
+    this.#caller = isOpen(url.pathname) ? NOBODY : guard.identify(message);
     const { route, variables } = findRoute(url.pathname);
     this.#operation = findOperation(route, message.method ?? "");
     const { handler, role } = this.#operation;

@@ -168,6 +168,11 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
     summary: "Metrics in the text format of Prometheus",
     replies: { 200: { description: "Metrics", text: "text/plain" } },
   },
+  "GET /v1/caller": {
+    id: "getCaller",
+    summary: "Who asks, as this service knows them, and their role",
+    replies: { 200: { description: "The caller", json: "Caller" } },
+  },
   "GET /v1/openapi.json": {
     id: "getDescription",
     summary: "This description",
@@ -228,7 +233,8 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
   },
   "POST /v1/explain": {
     id: "explain",
-    summary: "What becomes of a question, by which rule, and which other rules were considered; changes nothing",
+    summary:
+      "What becomes of a question, by which rule, and which other rules were considered, now or after a change; changes nothing",
     takes: "ExplainRequest",
     replies: {
       200: { description: "The verdict in words", json: "Explanation" },

@@ -21,7 +21,16 @@ export async function explain({ message, control }: AdminRequest): Promise<Reply
     );
     throw new HttpError(400, "expected a question of a client, got another request", { problems });
   }
-  const explanation = await control.explain(toDecisionRequest(result.data, control.now), result.data.rules);
+  const { rules, resources, prune } = result.data;
+  const question = toDecisionRequest(result.data, control.now);
+  if (resources !== undefined) {
+    const upsert = [{ name: "request", text: resources }];
+    const outcome = await control.explainAfter({ upsert, prune }, question, rules);
+    if ("question" in outcome) return { status: 200, body: outcome };
+    const { problems, warnings } = outcome;
+    throw new HttpError(400, "the policy would not be valid", { problems, warnings });
+  }
+  const explanation = await control.explain(question, rules);
   if (explanation === undefined) throw new HttpError(503, "expected a policy in force, got none yet");
   return { status: 200, body: explanation };
 }

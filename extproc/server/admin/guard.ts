@@ -21,17 +21,24 @@ export interface GuardOptions {
   readonly names?: readonly string[];
 }
 
-export type Guard = (message: IncomingMessage) => Caller;
+export interface Guard {
+  /** Throws HttpError for a page that is not this server's own: what everybody is asked, whoever calls. */
+  checkHost(message: IncomingMessage): void;
+  /** Who calls; throws HttpError for callers that may not. */
+  identify(message: IncomingMessage): Caller;
+}
 
 const BEARER = /^Bearer +(.+)$/i;
 const CHALLENGE = { "www-authenticate": 'Bearer realm="dnspolicy"' };
 const OWNER: Caller = { name: "", by: "claim", role: "admin" };
 
-/** Gives a function that says who calls, and throws HttpError for callers that may not. */
 export function createGuard({ endpoint, credentials, tls = false, names = [] }: GuardOptions): Guard {
   const hosts = endpoint.kind === "tcp" ? allowedHosts(endpoint.host, endpoint.port, names, tls) : undefined;
-  return (message) => {
+  const checkOrigin = (message: IncomingMessage): void => {
     if (hosts !== undefined) checkHost(message, hosts, tls);
+  };
+  const identify = (message: IncomingMessage): Caller => {
+    checkOrigin(message);
     if (credentials === undefined) return OWNER;
     const { authorization } = message.headers;
     if (authorization !== undefined) return byToken(authorization, credentials);
@@ -41,6 +48,7 @@ export function createGuard({ endpoint, credentials, tls = false, names = [] }: 
     const expected = `\`Authorization: Bearer TOKEN\`${tls ? " or a client certificate with one URI" : ""}`;
     throw new HttpError(401, `expected ${expected}, got nothing of the kind`, { headers: CHALLENGE });
   };
+  return { checkHost: checkOrigin, identify };
 }
 
 /** Throws HttpError unless the caller has this role, or one that may do more. */

@@ -8,6 +8,7 @@ import type { Problem } from "../../resources/problem.ts";
 import type { VersionContent } from "../../store/store.ts";
 import type { Version } from "../../store/version.ts";
 import type { ObservedResource } from "../resource-status.ts";
+import { type Caller, ROLES } from "./caller.ts";
 import type { ApplyDescription, StatusDescription, WorkerDescription } from "./status.ts";
 import { TELEMETRY_SCHEMAS } from "./telemetry-schemas.ts";
 
@@ -189,6 +190,12 @@ const explanation = z.strictObject({
 /** By the names that the description of the API has for them. */
 export const REPLY_SCHEMAS = {
   Applied: applied,
+  Caller: z.strictObject({
+    name: z.string().describe("Empty where the way in says nothing of it"),
+    by: z.enum(["token", "certificate", "claim"]),
+    role: z.enum(ROLES),
+    tenant: optional(z.string().describe("Of an editor: the one whose policies it may change")),
+  }) satisfies z.ZodType<Caller>,
   Error: z.strictObject({
     error: z.string(),
     problems: z.array(problem),

@@ -29,6 +29,7 @@ export const routes: readonly Route[] = [
   { path: "/healthz", methods: { GET: { role: undefined, handler: () => ({ status: 200, body: "ok\n" }) } } },
   { path: "/readyz", methods: { GET: { role: undefined, handler: readiness } } },
   { path: "/metrics", methods: { GET: { role: "viewer", handler: metrics } } },
+  { path: "/v1/caller", methods: { GET: { role: "viewer", handler: caller } } },
   { path: "/v1/openapi.json", methods: { GET: { role: "viewer", handler: openApi } } },
   {
     path: "/v1/resources",
@@ -90,6 +91,10 @@ function decodeVariable(text: string): string {
   } catch {
     throw new HttpError(400, "expected percent-encoded UTF-8 in the path, got other octets");
   }
+}
+
+function caller({ caller }: AdminRequest): Reply {
+  return { status: 200, body: caller };
 }
 
 function openApi(): Reply {

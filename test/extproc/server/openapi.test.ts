@@ -106,7 +106,15 @@ describe("the description of the admin API", () => {
       }
       assert.equal(await call("/v1/rollback", { method: "POST", path: "/v1/rollback?version=2" }), 200);
       assert.equal(await call("/v1/drain", { method: "POST", path: "/v1/drain?node=none" }), 200);
-      for (const path of ["/healthz", "/readyz", "/metrics", "/v1/workers", "/v1/status", "/v1/openapi.json"]) {
+      for (const path of [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/caller",
+        "/v1/workers",
+        "/v1/status",
+        "/v1/openapi.json",
+      ]) {
         assert.equal(await call(path, { path }), 200);
       }
       const ask = (type: string, body: string) => {

@@ -1,0 +1,24 @@
+/**
+ * The views, in the order of the navigation and of the keys 1 to 5. Each is fetched when it is first shown.
+ */
+import type { ComponentType } from "preact";
+
+export interface View {
+  /** First segment of its address. */
+  readonly id: string;
+  readonly title: string;
+  readonly load: () => Promise<ComponentType>;
+}
+
+export const VIEWS: readonly View[] = [
+  {
+    id: "policies",
+    title: "Policies",
+    load: () => import("../policies/policies-view.tsx").then(({ PoliciesView }) => PoliciesView),
+  },
+  {
+    id: "upstreams",
+    title: "Upstreams",
+    load: () => import("../upstreams/upstreams-view.tsx").then(({ UpstreamsView }) => UpstreamsView),
+  },
+];
