@@ -4,6 +4,7 @@
 import { stringify } from "yaml";
 import type {
   Overview,
+  QueryFilter,
   QueryPage,
   QueryRecord,
   Summary,
@@ -23,14 +24,8 @@ import { ServerEvents } from "./server-events.ts";
 const WATCH_MS = 2000;
 const CLEAR = "\x1b[H\x1b[2J";
 
-export interface FilterOptions extends ClientOptions {
+export interface FilterOptions extends ClientOptions, QueryFilter {
   readonly output?: Output;
-  readonly tenant?: string;
-  readonly verdict?: string;
-  readonly name?: string;
-  readonly client?: string;
-  readonly type?: string;
-  readonly rule?: string;
 }
 
 export interface LogsOptions extends FilterOptions {

@@ -44,6 +44,12 @@ export class Conversion {
     return name;
   }
 
+  /** What everybody is asked for; nothing, where there are no rules. */
+  addAdminRules(text: string, rules: readonly object[]): void {
+    if (rules.length === 0) return;
+    this.add("ClusterDnsPolicy", text, { tier: "Admin", priority: this.nextPriority(), subject: {}, rules });
+  }
+
   #nameFor(kind: string, text: string): string {
     const plain = text
       .toLowerCase()

@@ -18,13 +18,7 @@ export function convertHosts(source: Source, conversion: Conversion, name: strin
   const { denied, answered } = readHosts(source, conversion);
   const rules = hostRules(answered);
   if (denied.length > 0) rules.push({ name: "blocked", match: { names: denied }, action: "Deny" });
-  if (rules.length > 0)
-    conversion.add("ClusterDnsPolicy", name, {
-      tier: "Admin",
-      priority: conversion.nextPriority(),
-      subject: {},
-      rules,
-    });
+  conversion.addAdminRules(name, rules);
 }
 
 /** A rule for all names with the same addresses. */

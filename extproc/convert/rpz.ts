@@ -74,13 +74,7 @@ export function convertRpz(source: Source, conversion: Conversion, name: string)
     }
   }
   const rules = toRules([...triggers.values()].sort((a, b) => a.rank - b.rank));
-  if (rules.length > 0)
-    conversion.add("ClusterDnsPolicy", name, {
-      tier: "Admin",
-      priority: conversion.nextPriority(),
-      subject: {},
-      rules,
-    });
+  conversion.addAdminRules(name, rules);
 }
 
 /** What was expected, where it is no action of ours. */

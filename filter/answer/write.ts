@@ -20,6 +20,7 @@ import {
 } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Answer, ageOf, bodyAt, edeAt, ttlPlacesAt } from "./answer";
+import { writeSoaData } from "./soa";
 
 /** RFC 8467, section 4.1. */
 const RESPONSE_BLOCK: u32 = 468;
@@ -252,17 +253,7 @@ export class AnswerWriter {
     writer.u16(Type.SOA);
     writer.u16(CLASS_IN);
     writer.u32(ttl);
-    const lengthAt = writer.length;
-    writer.u16(0);
-    // MNAME and RNAME: the zone itself, as RFC 6303, section 3 has it for zones that only deny.
-    writer.name(owner, length);
-    writer.name(owner, length);
-    writer.u32(1);
-    writer.u32(SOA_REFRESH);
-    writer.u32(SOA_RETRY);
-    writer.u32(SOA_EXPIRE);
-    writer.u32(ttl);
-    write16(writer.at + lengthAt, writer.length - lengthAt - 2);
+    writeSoaData(writer, owner, length, ttl);
   }
 
   // ---- EDNS and size -----------------------------------------------------------------------------------------------
@@ -341,9 +332,6 @@ export class AnswerWriter {
 
 const RFC8482_TEXT = String.UTF8.encode("RFC8482");
 const RFC8482: usize = changetype<usize>(RFC8482_TEXT);
-const SOA_REFRESH: u32 = 3600;
-const SOA_RETRY: u32 = 1200;
-const SOA_EXPIRE: u32 = 604800;
 
 function clamp(ttl: u32, verdict: Verdict): u32 {
   const most = verdict.ttlMax;

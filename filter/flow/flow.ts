@@ -378,21 +378,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** A name of the mesh that is an alias of one outside: that is judged, and asked for, as if the client had asked. */
   private followOut(query: Query): void {
     const names = this.meshAnswers;
-    const key = this.targetKey;
-    key.copy(names.alias);
-    const question = query.question;
-    const subject = query.peer.subject;
-    let judged = this.verdicts.find(subject, key, question.type, query.transport, this.now);
-    if (judged === null) {
-      query.aliasing = true;
-      this.ask(query, this.sync.standing(this.now), subject, key);
-      return;
-    }
-    if (judged.action == Action.Chance) judged = drawForTarget(judged);
-    if (judged.auditCount != 0 && query.auditedTarget === null) query.setAuditedTarget(retainVerdict(judged));
+    this.targetKey.copy(names.alias);
+    const judged = this.judgeAlias(query);
+    if (judged === null) return;
     if (judged.action == Action.Forward) this.exchangeAlias(query, judged);
     else if (names.searched) this.missOwn(query);
-    else if (judged.action == Action.Deny) this.deny(query, judged, max(question.key.labels, 1) - 1);
+    else if (judged.action == Action.Deny) this.deny(query, judged, max(query.question.key.labels, 1) - 1);
     else this.fail(query, NO_UPSTREAM);
   }
 
@@ -412,32 +403,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.judgeTargets(query);
       return;
     }
-    query.cache = CacheResult.Miss;
     query.setAnswer(null);
-    const upstream = this.upstreams.find(judged.upstream);
-    if (upstream === null) {
-      this.fail(query, NO_UPSTREAM);
-      return;
-    }
-    query.upstream = upstream;
-    if (this.park(query) === null) return;
-    const underWay = this.exchanges.underWay(view, question.key, selected);
-    if (underWay !== null) {
-      underWay.waiters.push(query);
-      return;
-    }
-    const exchange = this.exchanges.prepare(
-      upstream,
-      view,
-      question.key,
-      selected,
-      question.type,
-      question.dnssec,
-      question.checkingDisabled,
-    );
-    this.exchanges.alias(exchange, alias.at, alias.length, names.aliasTtl);
-    exchange.waiters.push(query);
-    this.exchanges.start(exchange, this.now);
+    this.exchange(query, judged.upstream, selected, false, alias.at, alias.length, names.aliasTtl);
   }
 
   meshBegins(): Array<u64> {
@@ -483,7 +450,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    this.exchange(query, verdict, selected, own);
+    this.exchange(query, verdict.upstream, selected, own, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
   }
 
   private passesEcs(verdict: Verdict): bool {
@@ -491,10 +458,21 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     return upstream !== null && upstream.ecs;
   }
 
-  /** The query waits for an exchange. `own`: with its client's subnet, for nobody else. */
-  private exchange(query: Query, verdict: Verdict, selected: u32, own: bool): void {
+  /**
+   * The query waits for an exchange in its view with an upstream, by its number in the revision. `own`: with its client's
+   * subnet, for nobody else. Of an alias that has a length, the records are asked for instead of the name's own.
+   */
+  private exchange(
+    query: Query,
+    upstreamId: u32,
+    selected: u32,
+    own: bool,
+    alias: usize,
+    aliasLength: u32,
+    aliasTtl: u32,
+  ): void {
     query.cache = CacheResult.Miss;
-    const upstream = this.upstreams.find(verdict.upstream);
+    const upstream = this.upstreams.find(upstreamId);
     if (upstream === null) {
       this.fail(query, NO_UPSTREAM);
       return;
@@ -503,13 +481,13 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if (this.park(query) === null) return;
     const question = query.question;
     if (!own) {
-      const underWay = this.exchanges.underWay(verdict.view, question.key, selected);
+      const underWay = this.exchanges.underWay(query.view, question.key, selected);
       if (underWay !== null) {
         underWay.waiters.push(query);
         return;
       }
     }
-    const exchange = this.prepare(query, upstream, verdict, selected);
+    const exchange = this.prepare(query, upstream, selected, alias, aliasLength, aliasTtl);
     if (own) {
       memory.copy(exchange.ecs, question.ecs, question.ecsLength);
       exchange.ecsLength = question.ecsLength;
@@ -518,21 +496,25 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.exchanges.start(exchange, this.now);
   }
 
-  private prepare(query: Query, upstream: Upstream, verdict: Verdict, selected: u32): Exchange {
+  private prepare(
+    query: Query,
+    upstream: Upstream,
+    selected: u32,
+    alias: usize,
+    aliasLength: u32,
+    aliasTtl: u32,
+  ): Exchange {
     const question = query.question;
-    const type = question.type;
     const exchange = this.exchanges.prepare(
       upstream,
-      verdict.view,
+      query.view,
       question.key,
       selected,
-      type,
+      question.type,
       question.dnssec,
       question.checkingDisabled,
     );
-    if (verdict.aliasLength != 0) {
-      this.exchanges.alias(exchange, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
-    }
+    if (aliasLength != 0) this.exchanges.alias(exchange, alias, aliasLength, aliasTtl);
     return exchange;
   }
 
@@ -543,7 +525,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const upstream = this.upstreams.find(verdict.upstream);
     if (upstream === null || this.exchanges.underWay(verdict.view, query.question.key, selected) !== null) return;
     if (this.exchanges.count >= this.settings.pendingPerWorker) return;
-    this.exchanges.start(this.prepare(query, upstream, verdict, selected), this.now);
+    const exchange = this.prepare(query, upstream, selected, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
+    this.exchanges.start(exchange, this.now);
   }
 
   exchanged(exchange: Exchange, answer: Answer | null): void {
@@ -674,19 +657,26 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   /** Nothing is asked upstream that the client may not ask for: an alias is judged before it goes out. */
   private follow(query: Query, verdict: Verdict): void {
+    this.targetKey.set(aliasAt(verdict), verdict.aliasLength);
+    const judged = this.judgeAlias(query);
+    if (judged === null) return;
+    if (judged.action == Action.Deny) this.deny(query, judged, max(query.question.key.labels, 1) - 1);
+    else this.forward(query, verdict);
+  }
+
+  /** What the client may have of the alias in `targetKey`; null where the query waits for that, or has failed. */
+  private judgeAlias(query: Query): Verdict | null {
     const key = this.targetKey;
-    key.set(aliasAt(verdict), verdict.aliasLength);
     const subject = query.peer.subject;
     let judged = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
     if (judged === null) {
       query.aliasing = true;
       this.ask(query, this.sync.standing(this.now), subject, key);
-      return;
+      return null;
     }
     if (judged.action == Action.Chance) judged = drawForTarget(judged);
     if (judged.auditCount != 0 && query.auditedTarget === null) query.setAuditedTarget(retainVerdict(judged));
-    if (judged.action == Action.Deny) this.deny(query, judged, max(query.question.key.labels, 1) - 1);
-    else this.forward(query, verdict);
+    return judged;
   }
 
   private disturb(query: Query, verdict: Verdict): void {

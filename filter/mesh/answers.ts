@@ -3,6 +3,7 @@
 // there take the same way through here, and get the same octets.
 
 import { Answer, bodyAt, newAnswer, targetsAt, ttlPlacesAt } from "../answer/answer";
+import { writeSoaData } from "../answer/soa";
 import { random16 } from "../host/host";
 import { isName, NameKey } from "../wire/name";
 import { Question } from "../wire/question";
@@ -199,10 +200,7 @@ export class MeshAnswers {
 
   private writeRecord(name: NameKey, type: u32, ttl: u32, data: usize, size: u32): void {
     const writer = this.writer;
-    writer.name(name.at, name.length);
-    writer.u16(type);
-    writer.u16(CLASS_IN);
-    this.writeTtl(ttl);
+    this.writeHead(name.at, name.length, type, ttl);
     const lengthAt = writer.length;
     writer.u16(0);
     // RFC 3597, section 4: of these, PTR alone may be compressed.
@@ -215,10 +213,7 @@ export class MeshAnswers {
 
   private writeAlias(name: NameKey, target: usize, length: u32, ttl: u32): void {
     const writer = this.writer;
-    writer.name(name.at, name.length);
-    writer.u16(Type.CNAME);
-    writer.u16(CLASS_IN);
-    this.writeTtl(ttl);
+    this.writeHead(name.at, name.length, Type.CNAME, ttl);
     const lengthAt = writer.length;
     writer.u16(0);
     writer.name(target, length);
@@ -228,10 +223,15 @@ export class MeshAnswers {
     this.chain++;
   }
 
-  private writeTtl(ttl: u32): void {
-    write16(ttlPlaces + (this.ttlCount++ << 1), this.writer.length - this.written);
+  /** What stands before a record's length and data. */
+  private writeHead(owner: usize, length: u32, type: u32, ttl: u32): void {
+    const writer = this.writer;
+    writer.name(owner, length);
+    writer.u16(type);
+    writer.u16(CLASS_IN);
+    write16(ttlPlaces + (this.ttlCount++ << 1), writer.length - this.written);
     this.ttl = min(this.ttl, ttl);
-    this.writer.u32(ttl);
+    writer.u32(ttl);
   }
 
   /** One that does not fit is not there: then the answer is not, either (`finish`). */
@@ -258,22 +258,8 @@ export class MeshAnswers {
     const labels = zone < 0 ? name.labels : <u32>zone;
     const owner = name.suffixAt(labels);
     const length = name.suffixLength(labels);
-    const writer = this.writer;
-    writer.name(owner, length);
-    writer.u16(Type.SOA);
-    writer.u16(CLASS_IN);
-    this.writeTtl(NEGATIVE_TTL);
-    const lengthAt = writer.length;
-    writer.u16(0);
-    // As RFC 6303, section 3 has it for zones that are made locally.
-    writer.name(owner, length);
-    writer.name(owner, length);
-    writer.u32(1);
-    writer.u32(3600);
-    writer.u32(1200);
-    writer.u32(604800);
-    writer.u32(NEGATIVE_TTL);
-    if (!writer.overflowed) write16(writer.at + lengthAt, writer.length - lengthAt - 2);
+    this.writeHead(owner, length, Type.SOA, NEGATIVE_TTL);
+    writeSoaData(this.writer, owner, length, NEGATIVE_TTL);
     this.finish(rcode, 1, now);
   }
 
