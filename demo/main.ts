@@ -1,5 +1,5 @@
 /**
- * The command behind `npm start`: flags, five lines to try, signals.
+ * The command behind `npm start`: flags, lines to try, signals.
  */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
