@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
+import { eventually } from "../e2e/clients/deadline.ts";
 import { launchChromium, openTab, type Tab, violationsOf } from "./browser.ts";
 import { Deployment } from "./deployment.ts";
 import { describePolicies } from "./policies-stories.ts";
@@ -67,11 +68,12 @@ describe("the page", function () {
     const { page } = await world.open("policies");
     await page.waitForSelector("nav a[aria-current=page]");
     await page.keyboard.press("2");
-    await page.waitForFunction('document.title.startsWith("Upstreams")');
-    assert.equal(
-      await page.getByRole("navigation", { name: "Views" }).locator("[aria-current]").textContent(),
-      "Upstreams",
-    );
+    await page
+      .getByRole("navigation", { name: "Views" })
+      .locator("[aria-current]", { hasText: /^Upstreams$/ })
+      .waitFor();
+    // Asked from here: what Playwright has the page poll for, the page's content security policy refuses to evaluate.
+    await eventually(10_000, "a title of the view", async () => (await page.title()).startsWith("Upstreams"));
     await page.keyboard.press("?");
     await page.getByRole("dialog", { name: "Keys" }).waitFor();
     await page.keyboard.press("Escape");

@@ -13,8 +13,8 @@ async function write(page: Page, text: string): Promise<void> {
   await page.keyboard.insertText(text);
 }
 
-function textOf(page: Page): Promise<string> {
-  return page.locator(".cm-content").innerText();
+async function textOf(page: Page): Promise<string> {
+  return (await page.locator(".cm-content .cm-line").allTextContents()).join("\n");
 }
 
 function policyOf(name: string, priority: number, zone: string, more = ""): string {
