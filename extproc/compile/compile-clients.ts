@@ -15,7 +15,7 @@ import {
 import { EvidenceBit } from "../compiled/messages.ts";
 import { groupSlot } from "../compiled/networks.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
-import type { MatchEntry, Tenant } from "../resources/schema.ts";
+import type { MatchEntry, Tenant } from "../resources/tenant-schema.ts";
 import type { Block, Intervals } from "./network-builder.ts";
 import type { StringPool } from "./string-pool.ts";
 import { ANY_SEGMENT, type TrieBuilder } from "./trie-builder.ts";

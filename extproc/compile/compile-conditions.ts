@@ -3,8 +3,8 @@
  */
 import { EvidenceBit } from "../compiled/messages.ts";
 import type { Network } from "../resources/network.ts";
+import type { Policy } from "../resources/policy-schema.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
-import type { Policy } from "../resources/schema.ts";
 import { canonical } from "./canonical.ts";
 import type { Intervals } from "./network-builder.ts";
 import { ANY_SEGMENT, type TrieBuilder } from "./trie-builder.ts";

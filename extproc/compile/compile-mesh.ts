@@ -3,7 +3,8 @@
  */
 import { createHash } from "node:crypto";
 import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
-import type { Settings, Tenant } from "../resources/schema.ts";
+import type { Settings } from "../resources/settings-schema.ts";
+import type { Tenant } from "../resources/tenant-schema.ts";
 
 const CLUSTER_DOMAIN = "cluster.local";
 /** Seconds: those of CoreDNS. Who asks again soon hears of changes soon. */

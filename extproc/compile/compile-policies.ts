@@ -14,7 +14,10 @@ import {
 import { DenyForm, MeterKind } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
-import { EDE_CODES, type Policy, type Response, type Rule, TIERS, TRANSPORTS, tierOf } from "../resources/schema.ts";
+import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
+import { EDE_CODES, type Response } from "../resources/response-schema.ts";
+import type { Rule } from "../resources/rule-schema.ts";
+import { TRANSPORTS } from "../resources/schema-parts.ts";
 import type { ScheduleCompiler } from "./compile-schedules.ts";
 import type { StringPool } from "./string-pool.ts";
 import type { TrieBuilder } from "./trie-builder.ts";

@@ -4,7 +4,7 @@
  * The decision thread asks no calendar: it adds the offset that is in force, which is right until the next transition.
  */
 
-import type { Rule } from "../resources/schema.ts";
+import type { Rule } from "../resources/rule-schema.ts";
 import { DAYS } from "../resources/week.ts";
 import { canonical } from "./canonical.ts";
 import { WordList } from "./word-list.ts";

@@ -3,7 +3,10 @@
  */
 import { SECTIONS, type SectionName, SUBJECT_FIRST_TENANT } from "../compiled/layout.ts";
 import type { CompiledPolicy, CompiledTables } from "../compiled/snapshot.ts";
-import { EDE_CODES, type Policy, type Tenant, TIERS, tierOf, type Upstream } from "../resources/schema.ts";
+import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
+import { EDE_CODES } from "../resources/response-schema.ts";
+import type { Tenant } from "../resources/tenant-schema.ts";
+import type { Upstream } from "../resources/upstream-schema.ts";
 import { shortHash } from "./canonical.ts";
 import { compileClients } from "./compile-clients.ts";
 import { ConditionCompiler } from "./compile-conditions.ts";

@@ -1,7 +1,8 @@
 /**
  * What the set says of telemetry, for whoever takes down what workers tell.
  */
-import type { Settings, Tenant } from "../resources/schema.ts";
+import type { Settings } from "../resources/settings-schema.ts";
+import type { Tenant } from "../resources/tenant-schema.ts";
 import type { TelemetrySettings, TenantPrivacy } from "../telemetry/settings.ts";
 
 export function compileTelemetry(tenants: readonly Tenant[], settings: Settings | undefined): TelemetrySettings {

@@ -20,7 +20,8 @@ import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { CompiledPolicy } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
-import type { Policy, Rule } from "../resources/schema.ts";
+import type { Policy } from "../resources/policy-schema.ts";
+import type { Rule } from "../resources/rule-schema.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 
 const NXDOMAIN = 3;

@@ -3,8 +3,11 @@
  */
 import type { Origin } from "../resources/origin.ts";
 import type { LocatedResource } from "../resources/parse.ts";
+import type { Policy } from "../resources/policy-schema.ts";
 import type { Path, Problem } from "../resources/problem.ts";
-import type { Policy, Settings, Tenant, Upstream } from "../resources/schema.ts";
+import type { Settings } from "../resources/settings-schema.ts";
+import type { Tenant } from "../resources/tenant-schema.ts";
+import type { Upstream } from "../resources/upstream-schema.ts";
 
 export interface Located<T> {
   readonly resource: T;

@@ -9,7 +9,7 @@ import {
   type UpstreamMessage,
 } from "../compiled/messages.ts";
 import type { NamePattern } from "../resources/name-pattern.ts";
-import type { Upstream } from "../resources/schema.ts";
+import type { Upstream } from "../resources/upstream-schema.ts";
 import { shortHash } from "./canonical.ts";
 
 const PROTOCOLS = { DoT: Protocol.DOT, TCP: Protocol.TCP, DoH: Protocol.DOH, DoH3: Protocol.DOH3 } as const;

@@ -2,9 +2,11 @@
  * What policies say of tenants and of each other: whom they speak of, and which of two goes first.
  */
 import { MAX_ALTERNATIVES } from "../compiled/layout.ts";
+import { type Policy, tierOf } from "../resources/policy-schema.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
 import type { Path } from "../resources/problem.ts";
-import { type Policy, type Tenant, tierOf, type Upstream } from "../resources/schema.ts";
+import type { Tenant } from "../resources/tenant-schema.ts";
+import type { Upstream } from "../resources/upstream-schema.ts";
 import { exceptionFor, type Selector } from "./compile-conditions.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 import { expectedOne } from "./validate-references.ts";

@@ -1,7 +1,7 @@
 /**
  * What tenants and upstreams say of each other: references, zones, servers.
  */
-import type { Tenant } from "../resources/schema.ts";
+import type { Tenant } from "../resources/tenant-schema.ts";
 import { canonical } from "./canonical.ts";
 import { ownNamespaces } from "./compile-mesh.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";

@@ -4,7 +4,7 @@
  */
 import type { Network } from "../resources/network.ts";
 import type { Path } from "../resources/problem.ts";
-import type { MatchEntry, Tenant } from "../resources/schema.ts";
+import type { MatchEntry, Tenant } from "../resources/tenant-schema.ts";
 import { BlockIndex } from "./block-index.ts";
 import { type Findings, type Located, MAX_TENANTS_NAMED, type PolicySet } from "./policy-set.ts";
 

@@ -6,7 +6,7 @@ import { NameSyntaxError, parsePattern } from "../resources/name-pattern.ts";
 import { parseNetwork } from "../resources/network.ts";
 import { Origin } from "../resources/origin.ts";
 import type { Problem } from "../resources/problem.ts";
-import { API_VERSION } from "../resources/schema.ts";
+import { API_VERSION } from "../resources/schema-parts.ts";
 
 export interface Source {
   readonly name: string;

@@ -13,7 +13,7 @@ import {
 import type { CompiledTables, Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { TYPE_CNAME } from "../resources/record.ts";
-import { EDE_CODES } from "../resources/schema.ts";
+import { EDE_CODES } from "../resources/response-schema.ts";
 import { nameOf, presentAddress, presentName, rcodeName, TRANSPORTS, typeName } from "../telemetry/names.ts";
 import { presentRecord } from "../telemetry/present-record.ts";
 import type { ConsideredRule } from "./rules.ts";

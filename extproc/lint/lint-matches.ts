@@ -6,7 +6,8 @@
 import { decides } from "../compile/compile-policies.ts";
 import { toPolicySet } from "../compile/policy-set.ts";
 import type { LocatedResource } from "../resources/parse.ts";
-import type { Policy, Rule } from "../resources/schema.ts";
+import type { Policy } from "../resources/policy-schema.ts";
+import type { Rule } from "../resources/rule-schema.ts";
 import type { Rules } from "../telemetry/questions.ts";
 import { type Finding, finding } from "./finding.ts";
 

@@ -2,8 +2,8 @@
  * Rules that never have a word because others have it before them, and rules that get into each other's way.
  */
 import type { Located, PolicySet } from "../compile/policy-set.ts";
+import type { Policy } from "../resources/policy-schema.ts";
 import type { Path } from "../resources/problem.ts";
-import type { Policy } from "../resources/schema.ts";
 import { typeName } from "../telemetry/names.ts";
 import { type Finding, finding } from "./finding.ts";
 import {

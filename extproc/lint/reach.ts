@@ -10,8 +10,10 @@ import { decides, transportBits } from "../compile/compile-policies.ts";
 import type { Located } from "../compile/policy-set.ts";
 import type { NamePattern } from "../resources/name-pattern.ts";
 import type { Network } from "../resources/network.ts";
+import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
-import { type Policy, type Rule, TIERS, TRANSPORTS, tierOf } from "../resources/schema.ts";
+import type { Rule } from "../resources/rule-schema.ts";
+import { TRANSPORTS } from "../resources/schema-parts.ts";
 
 /** A rule, in the order in which rules are asked: its `rank` is greater than that of all before it. */
 export interface Reach {

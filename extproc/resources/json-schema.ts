@@ -3,7 +3,8 @@
  * have. What a text has to look like inside, and what fields say about each other, `dnspolicy validate` checks.
  */
 import { z } from "zod";
-import { API_VERSION, type Kind, SCHEMAS } from "./schema.ts";
+import { type Kind, SCHEMAS } from "./schema.ts";
+import { API_VERSION } from "./schema-parts.ts";
 
 const DIALECT = "https://json-schema.org/draft/2020-12/schema";
 

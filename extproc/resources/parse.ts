@@ -10,7 +10,8 @@ import { fieldNames } from "./field-names.ts";
 import { isForeign } from "./foreign-kinds.ts";
 import { Origin } from "./origin.ts";
 import { describe, type Problem } from "./problem.ts";
-import { API_VERSION, type Kind, type Resource, SCHEMAS } from "./schema.ts";
+import { type Kind, type Resource, SCHEMAS } from "./schema.ts";
+import { API_VERSION } from "./schema-parts.ts";
 
 /** An alias may expand to so many nodes (the "billion laughs" of YAML). */
 const MAX_ALIASES = 100;

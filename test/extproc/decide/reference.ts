@@ -5,8 +5,11 @@
 import ipaddr from "ipaddr.js";
 import type { NamePattern } from "../../../extproc/resources/name-pattern.ts";
 import type { Network } from "../../../extproc/resources/network.ts";
+import type { Policy } from "../../../extproc/resources/policy-schema.ts";
 import type { PrincipalPattern } from "../../../extproc/resources/principal.ts";
-import type { MatchEntry, Policy, Resource, Rule, Tenant } from "../../../extproc/resources/schema.ts";
+import type { Rule } from "../../../extproc/resources/rule-schema.ts";
+import type { Resource } from "../../../extproc/resources/schema.ts";
+import type { MatchEntry, Tenant } from "../../../extproc/resources/tenant-schema.ts";
 
 export interface PlainRequest {
   readonly address: string;

@@ -3,8 +3,10 @@ import fc from "fast-check";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
 import type { Finding } from "../../../extproc/lint/finding.ts";
 import { lint } from "../../../extproc/lint/lint.ts";
+import type { Policy } from "../../../extproc/resources/policy-schema.ts";
 import { formatProblem } from "../../../extproc/resources/problem.ts";
-import type { Policy, Resource, Rule } from "../../../extproc/resources/schema.ts";
+import type { Rule } from "../../../extproc/resources/rule-schema.ts";
+import type { Resource } from "../../../extproc/resources/schema.ts";
 import { policySet, request } from "../decide/arbitrary.ts";
 import { judgePlainly } from "../decide/reference.ts";
 

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parseAllDocuments } from "yaml";
 import { KINDS, kindSchema, resourceSchema } from "../../../extproc/resources/json-schema.ts";
-import { API_VERSION, SCHEMAS } from "../../../extproc/resources/schema.ts";
+import { SCHEMAS } from "../../../extproc/resources/schema.ts";
+import { API_VERSION } from "../../../extproc/resources/schema-parts.ts";
 import { POLICY } from "../server/policies.ts";
 
 describe("the kinds as JSON Schema", () => {

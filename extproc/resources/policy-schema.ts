@@ -1,0 +1,78 @@
+/** The policies: whom they speak of, and their rules. */
+
+import { z } from "zod";
+import { network, principal, resourceName } from "./field.ts";
+import { rule } from "./rule-schema.ts";
+import { fail, list, mode, resource } from "./schema-parts.ts";
+
+/** An exception that names nobody would be one of everybody. */
+function atLeastOne<S extends z.ZodType<object>>(schema: S): S {
+  return schema.refine((value) => Object.values(value).some((field) => field !== undefined), {
+    message: "expected who is excepted, got an empty map",
+  });
+}
+
+/** Whoever has one of each that is there. */
+const who = {
+  principals: list(principal).optional(),
+  cidrs: list(network).optional(),
+};
+
+/** Rules are known by their names within a policy. */
+function checkRuleNames({ rules }: { readonly rules: readonly { readonly name: string }[] }, context: z.RefinementCtx) {
+  const names = new Map<string, number>();
+  for (const [index, { name }] of rules.entries()) {
+    const first = names.get(name);
+    if (first === undefined) names.set(name, index);
+    else fail(context, ["rules", index, "name"], `expected a name of its own, got that of spec.rules[${first}]`);
+  }
+}
+
+const priority = z.int().min(0).max(1000);
+
+/** Without tenants it speaks of every tenant there is. */
+const clusterPolicySpec = z
+  .strictObject({
+    tier: z.enum(["Admin", "Baseline"]),
+    priority,
+    mode,
+    subject: z.strictObject({ tenants: list(resourceName).optional(), ...who }),
+    except: atLeastOne(z.strictObject({ tenants: list(resourceName).optional(), ...who })).optional(),
+    rules: list(rule),
+  })
+  .superRefine(checkRuleNames);
+
+/** What a tenant may say of itself: between the two tiers of ClusterDnsPolicy, and of nobody else. */
+const policySpec = z
+  .strictObject({
+    priority,
+    mode,
+    subject: z.strictObject({ tenants: list(resourceName), ...who }),
+    except: atLeastOne(z.strictObject(who)).optional(),
+    rules: list(rule),
+  })
+  .superRefine((spec, context) => {
+    checkRuleNames(spec, context);
+    if (spec.subject.tenants.length > 1) {
+      fail(
+        context,
+        ["subject", "tenants"],
+        `expected one tenant, of which a DnsPolicy alone may speak, got ${spec.subject.tenants.length} (a ClusterDnsPolicy speaks of several)`,
+      );
+    }
+  });
+
+export const clusterPolicySchema = resource("ClusterDnsPolicy", clusterPolicySpec);
+export const policySchema = resource("DnsPolicy", policySpec);
+
+export type ClusterDnsPolicy = z.output<typeof clusterPolicySchema>;
+export type DnsPolicy = z.output<typeof policySchema>;
+export type Policy = ClusterDnsPolicy | DnsPolicy;
+
+/** In the order in which they are asked. */
+export const TIERS = ["Admin", "Tenant", "Baseline"] as const;
+export type Tier = (typeof TIERS)[number];
+
+export function tierOf(policy: Policy): Tier {
+  return policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier;
+}

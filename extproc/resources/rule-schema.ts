@@ -1,0 +1,141 @@
+/** A rule of a policy: what it is about, and what it does. */
+
+import { z } from "zod";
+import { delay, pattern, percent, record, recordType, resourceName, ruleName, schedule, ttl, window } from "./field.ts";
+import { TYPE_CNAME } from "./record.ts";
+import { response } from "./response-schema.ts";
+import { fail, list, mode, TRANSPORTS } from "./schema-parts.ts";
+
+/** What a verdict may carry (verdict.proto). */
+const MAX_RECORDS = 64;
+const MAX_RECORD_OCTETS = 4096;
+
+const ruleMatch = z
+  .strictObject({
+    names: list(pattern).optional(),
+    types: list(recordType).optional(),
+    transports: list(z.enum(TRANSPORTS)).optional(),
+    schedule: schedule.optional(),
+    percent: percent.optional(),
+  })
+  .superRefine((match, context) => {
+    if (!match.names && !match.types && !match.transports && !match.schedule) {
+      fail(context, [], 'expected names, types, transports or schedule, got none of them (names: ["*"] is every name)');
+    }
+  });
+
+/** Records of the name that is asked for; a CNAME is followed. */
+const answer = z
+  .strictObject({ ttl: ttl.optional(), records: list(record).max(MAX_RECORDS) })
+  .superRefine(({ records }, context) => {
+    const alias = records.findIndex(({ type }) => type === TYPE_CNAME);
+    if (alias >= 0 && records.length > 1) {
+      fail(
+        context,
+        ["records", alias],
+        "expected a CNAME alone (RFC 1034, section 3.6.2), got other records beside it",
+      );
+    }
+    const octets = records.reduce((sum, { data }) => sum + data.length, 0);
+    if (octets > MAX_RECORD_OCTETS) {
+      fail(context, ["records"], `expected at most ${MAX_RECORD_OCTETS} octets of data, got ${octets}`);
+    }
+  });
+
+/** Bounds for the TTLs of what an upstream answers. */
+const clamp = z.strictObject({ min: ttl.optional(), max: ttl.optional() }).superRefine(({ min, max }, context) => {
+  if (min === undefined && max === undefined) fail(context, [], "expected min or max, got neither");
+  for (const [field, value] of Object.entries({ min, max })) {
+    if (value === 0) fail(context, [field], "expected at least 1s, got 0s");
+  }
+  if (min !== undefined && max !== undefined && min > max)
+    fail(context, ["min"], "expected no more than max, got more");
+});
+
+/** What goes wrong: an answer that is late, or is none. */
+const fault = z
+  .strictObject({
+    delay: delay.optional(),
+    code: z.enum(["SERVFAIL", "REFUSED", "NXDOMAIN", "FORMERR", "NOTIMP", "Drop", "Truncate"]).optional(),
+  })
+  .superRefine(({ delay, code }, context) => {
+    if (delay === undefined && code === undefined) fail(context, [], "expected delay or code, got neither");
+  });
+
+/** Who is counted by itself: each client, an IPv4 address or an IPv6 /64; or all clients of a tenant together. */
+const COUNTED_BY = z.enum(["Client", "Tenant"]);
+
+/** What a token bucket holds in the filter's numbers. */
+export const MAX_COUNT = 1_000_000;
+
+const count = z.int().min(1).max(MAX_COUNT);
+
+/** How many queries go on to the next rule; `response` says what those above get. */
+const rateLimit = z
+  .strictObject({
+    queries: count,
+    per: window.default(1000),
+    burst: count.optional(),
+    by: COUNTED_BY.default("Client"),
+  })
+  .transform(({ burst, ...rate }) => ({ ...rate, burst: burst ?? rate.queries }));
+
+/** Fields that say more of some actions. */
+const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
+  response: ["Deny", "RateLimit"],
+  route: ["Route"],
+  answer: ["Answer"],
+  ttl: ["Ttl"],
+  fault: ["Fault"],
+  rateLimit: ["RateLimit"],
+};
+const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit"] as const;
+
+export const rule = z
+  .strictObject({
+    name: ruleName,
+    mode,
+    match: ruleMatch,
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Fault", "RateLimit"]),
+    response: response.optional(),
+    route: z.strictObject({ upstream: resourceName }).optional(),
+    answer: answer.optional(),
+    ttl: clamp.optional(),
+    fault: fault.optional(),
+    rateLimit: rateLimit.optional(),
+  })
+  .superRefine((rule, context) => {
+    const { match, action, response } = rule;
+    for (const field of ACTION_FIELDS) {
+      if (rule[field] && !ACTIONS_OF[field]?.includes(action)) {
+        fail(context, [field], `expected no ${field} with action ${action}, got a map`);
+      }
+    }
+    if (action === "Fault" && !rule.fault)
+      fail(context, ["fault"], "expected delay or code with action Fault, got nothing");
+    if (rule.fault?.code === "Truncate" && match.transports?.some((transport) => transport !== "UDP")) {
+      fail(context, ["match", "transports"], "expected UDP alone, over which answers are truncated, got others");
+    }
+    if (action === "RateLimit" && !rule.rateLimit)
+      fail(context, ["rateLimit"], "expected queries with action RateLimit, got nothing");
+    if (action === "Ttl" && !rule.ttl) fail(context, ["ttl"], "expected min or max with action Ttl, got nothing");
+    if (match.percent !== undefined && action === "Ttl") {
+      fail(context, ["match", "percent"], "expected no percent with action Ttl, got one: it decides nothing");
+    }
+    if (action === "Answer" && !rule.answer)
+      fail(context, ["answer"], "expected records with action Answer, got nothing");
+    if (action === "Route" && !rule.route)
+      fail(context, ["route"], "expected an upstream with action Route, got nothing");
+    if (match.percent !== undefined && action === "Pass") {
+      fail(context, ["match", "percent"], "expected no percent with action Pass, got one: chance decides, or does not");
+    }
+    if (match.types && response?.code === "NXDOMAIN") {
+      fail(
+        context,
+        ["response", "code"],
+        "expected NODATA or REFUSED where types are given, got NXDOMAIN, which would deny every type (RFC 8020)",
+      );
+    }
+  });
+
+export type Rule = z.output<typeof rule>;

@@ -1,0 +1,55 @@
+/** What holds for all tenants: the one Settings. */
+
+import { z } from "zod";
+import { network, ttl, zone } from "./field.ts";
+import { response } from "./response-schema.ts";
+import { fail, resource } from "./schema-parts.ts";
+
+/** metadata.name of the one Settings resource. */
+export const SETTINGS_NAME = "default";
+
+const MIN_VIRTUAL = { ipv4: 30, ipv6: 112 } as const;
+
+/** Ranges are those of Istio by default. */
+const virtualRange = (family: 4 | 6, usual: string) =>
+  network.prefault(usual).superRefine((range, context) => {
+    const longest = family === 4 ? MIN_VIRTUAL.ipv4 : MIN_VIRTUAL.ipv6;
+    if (range.family === family && range.length <= longest) return;
+    context.addIssue({
+      code: "custom",
+      message: `expected an IPv${family} block of at most /${longest}, got ${range.text}`,
+    });
+  });
+
+const mesh = z.strictObject({
+  clusterDomain: zone.optional(),
+  ttl: ttl.optional(),
+  virtualAddresses: z
+    .strictObject({ ipv4: virtualRange(4, "240.240.0.0/16"), ipv6: virtualRange(6, "2001:2::/48") })
+    .optional(),
+});
+
+const settingsSpec = z.strictObject({
+  telemetry: z
+    .strictObject({
+      /** Whether workers tell of every query, or of those alone that the query log has. */
+      events: z.enum(["All", "Logged"]).default("All"),
+    })
+    .optional(),
+  mesh: mesh.optional(),
+  unknownClient: z
+    .strictObject({ action: z.literal("Deny").default("Deny"), response: response.optional() })
+    .optional(),
+});
+
+export const settingsSchema = resource("Settings", settingsSpec).superRefine((settings, context) => {
+  if (settings.metadata.name !== SETTINGS_NAME) {
+    fail(
+      context,
+      ["metadata", "name"],
+      `expected "${SETTINGS_NAME}", got "${settings.metadata.name}": there is one Settings`,
+    );
+  }
+});
+
+export type Settings = z.output<typeof settingsSchema>;

@@ -1,0 +1,95 @@
+/** A tenant: who it is, and what holds for all that it asks. */
+
+import { z } from "zod";
+import { httpPath, keep, namespaceName, network, principal, resourceName, serverName, zone } from "./field.ts";
+import { fail, list, resource } from "./schema-parts.ts";
+
+/** One principal, server name and path each make one way to match: so many at most, in one entry. */
+const MAX_COMBINATIONS = 10_000;
+
+const matchEntry = z
+  .strictObject({
+    principals: list(principal).optional(),
+    cidrs: list(network).optional(),
+    serverNames: list(serverName).optional(),
+    paths: list(httpPath).optional(),
+    unauthenticated: z.boolean().default(false),
+  })
+  .superRefine((entry, context) => {
+    const { principals, cidrs, serverNames, paths } = entry;
+    if (!principals && !cidrs && !serverNames && !paths) {
+      fail(context, [], "expected principals, cidrs, serverNames or paths, got none of them");
+      return;
+    }
+    const claimed = !principals && !cidrs;
+    if (claimed && !entry.unauthenticated) {
+      const field = serverNames ? "serverNames" : "paths";
+      fail(
+        context,
+        [field],
+        "expected principals or cidrs beside it, or `unauthenticated: true`: server names and paths are the client's own claim",
+      );
+    }
+    if (!claimed && entry.unauthenticated) {
+      fail(context, ["unauthenticated"], "expected only where neither principals nor cidrs match, got true");
+    }
+    const combinations = (principals?.length ?? 1) * (serverNames?.length ?? 1) * (paths?.length ?? 1);
+    if (combinations > MAX_COMBINATIONS) {
+      fail(
+        context,
+        [],
+        `expected at most ${MAX_COMBINATIONS} combinations of principals, serverNames and paths, got ${combinations}`,
+      );
+    }
+  });
+
+/** resolv.conf(5): glibc takes more, musl cuts the line at 256 octets. */
+const MAX_SEARCH_DOMAINS = 16;
+
+/** Which names of the mesh a tenant has: those of its own namespaces, and what else. */
+const isolation = z
+  .strictObject({ discover: z.enum(["Own", "All", "None"]).default("Own"), from: list(resourceName).optional() })
+  .superRefine(({ discover, from }, context) => {
+    if (from && discover !== "Own") {
+      fail(context, ["from"], `expected no from with discover ${discover}, got a list`);
+    }
+  });
+
+/** What is written down of a tenant's queries, and for how long. */
+const tenantTelemetry = z.strictObject({
+  log: z.enum(["Denials", "All"]).default("Denials"),
+  /** Of addresses, what is known of them from then on: all of it, their network (/24, /56), or nothing. */
+  clients: z.enum(["Full", "Network", "None"]).default("Full"),
+  names: z.enum(["Full", "Hashed"]).default("Full"),
+  keep: keep.optional(),
+});
+
+const tenantSpec = z
+  .strictObject({
+    match: list(matchEntry).default([]),
+    requires: z.literal("principal").optional(),
+    upstream: resourceName.optional(),
+    forward: z.array(z.strictObject({ zones: list(zone), upstream: resourceName })).default([]),
+    cache: z.enum(["Shared", "Own"]).default("Shared"),
+    namespaces: list(namespaceName).optional(),
+    isolation: isolation.optional(),
+    searchDomains: list(zone).max(MAX_SEARCH_DOMAINS).optional(),
+    telemetry: tenantTelemetry.default({ log: "Denials", clients: "Full", names: "Full" }),
+  })
+  .superRefine((spec, context) => {
+    if (spec.requires === "principal" && !spec.match.some((entry) => entry.principals)) {
+      fail(
+        context,
+        ["requires"],
+        "expected an entry of spec.match with principals, got none: nobody could be this tenant",
+      );
+    }
+    if (spec.searchDomains && !spec.isolation) {
+      fail(context, ["searchDomains"], "expected isolation beside it, without which a tenant has no names of the mesh");
+    }
+  });
+
+export const tenantSchema = resource("Tenant", tenantSpec);
+
+export type MatchEntry = z.output<typeof matchEntry>;
+export type Tenant = z.output<typeof tenantSchema>;
