@@ -8,52 +8,21 @@ import { type DohAsker, postDns, readDns } from "./clients/doh.ts";
 import { StreamClient } from "./clients/stream.ts";
 import { type Answer, encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
+import { TELLTALE_ZONE, telltalePolicy } from "./telltale.ts";
 
-const deny = (tenant: string) => `---
-apiVersion: dns.mesh/v1alpha1
-kind: DnsPolicy
-metadata: {name: ${tenant}-rules}
-spec:
-  priority: 100
-  subject: {tenants: [${tenant}]}
-  rules: [{name: not-for-${tenant}, match: {names: ["${tenant}.org"]}, action: Deny}]
-`;
-
-/** Each tenant is denied its own name and no other: an answer tells who was taken for whom. */
-const policy = `apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: web}
-spec: {match: [{principals: ["spiffe://cluster.local/ns/web/sa/*"]}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: shop}
-spec: {match: [{principals: ["spiffe://cluster.local/ns/shop/sa/till"]}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: named}
-spec: {match: [{serverNames: ["frontend.dns.example"], cidrs: ["127.0.1.0/24"]}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: pathed}
-spec: {match: [{paths: ["/t/pathed/dns-query"], cidrs: ["127.0.2.0/24"]}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: plain}
-spec: {match: [{cidrs: ["127.0.0.0/8"]}], upstream: public}
-${["web", "shop", "named", "pathed", "plain"].map(deny).join("")}`;
-
-const zone = "*.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9";
-const tenants = ["web", "shop", "named", "pathed", "plain"];
+const tenants = {
+  web: '{principals: ["spiffe://cluster.local/ns/web/sa/*"]}',
+  shop: '{principals: ["spiffe://cluster.local/ns/shop/sa/till"]}',
+  named: '{serverNames: ["frontend.dns.example"], cidrs: ["127.0.1.0/24"]}',
+  pathed: '{paths: ["/t/pathed/dns-query"], cidrs: ["127.0.2.0/24"]}',
+  plain: '{cidrs: ["127.0.0.0/8"]}',
+};
 
 describe("identity", function () {
   this.timeout(60_000);
   let stack: Stack;
   before(async () => {
-    stack = await Stack.start({ policy, upstreams: { public: { zone } } });
+    stack = await Stack.start({ policy: telltalePolicy(tenants), upstreams: { public: { zone: TELLTALE_ZONE } } });
   });
   after(() => stack.stop());
 
@@ -62,7 +31,7 @@ describe("identity", function () {
   /** The tenant that the asker is taken for. */
   async function whoIs(ask: Ask): Promise<string> {
     const denied: string[] = [];
-    for (const tenant of tenants)
+    for (const tenant of Object.keys(tenants))
       if ((await ask(encodeQuestion(`${tenant}.org`))).rcode === "NXDOMAIN") denied.push(tenant);
     return denied.join(", ");
   }
@@ -186,26 +155,12 @@ describe("identity in several trust domains", function () {
   let others: Authority;
   before(async () => {
     others = await Authority.create("others");
-    const policy = [
-      ["here", "spiffe://cluster.local/ns/web/sa/*"],
-      ["there", "spiffe://other.example/ns/web/sa/*"],
-    ].map(
-      ([name, principal]) => `apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: ${name}}
-spec: {match: [{principals: ["${principal}"]}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: DnsPolicy
-metadata: {name: ${name}}
-spec:
-  priority: 100
-  subject: {tenants: [${name}]}
-  rules: [{name: own, match: {names: ["${name}.org"]}, action: Deny}]`,
-    );
     stack = await Stack.start({
-      policy: policy.join("\n---\n"),
-      upstreams: { public: { zone } },
+      policy: telltalePolicy({
+        here: '{principals: ["spiffe://cluster.local/ns/web/sa/*"]}',
+        there: '{principals: ["spiffe://other.example/ns/web/sa/*"]}',
+      }),
+      upstreams: { public: { zone: TELLTALE_ZONE } },
       bootstrap: async ({ caFile, server }) => {
         await writeFile(`${caFile}.others`, others.certificate);
         const trustDomains = [

@@ -8,27 +8,15 @@ import { StreamClient } from "./clients/stream.ts";
 import { encodeQuestion } from "./dns.ts";
 import { freePort } from "./ports.ts";
 import { CLIENTS, Stack } from "./stack.ts";
+import { TELLTALE_ZONE, telltalePolicy } from "./telltale.ts";
 
 const BALANCER = "127.0.5.1";
-/** Each tenant is denied its own name and no other: an answer tells who was taken for whom. */
-const tenant = (name: string, block: string) => `apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: ${name}}
-spec: {match: [{cidrs: ["${block}"]}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: DnsPolicy
-metadata: {name: ${name}}
-spec:
-  priority: 100
-  subject: {tenants: [${name}]}
-  rules: [{name: own, match: {names: ["${name}.org"]}, action: Deny}]`;
 const tenants = { frontend: "127.0.1.0/24", backend: "127.0.2.0/24", six: "2001:db8::/32", balancer: `${BALANCER}/32` };
-const policy = [
-  ...Object.entries(tenants).map(([name, block]) => tenant(name, block)),
-  tenant("platform", "127.0.3.0/24"),
-].join("\n---\n");
-const zone = "*.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9";
+const policy = telltalePolicy(
+  Object.fromEntries(
+    Object.entries({ ...tenants, platform: "127.0.3.0/24" }).map(([name, block]) => [name, `{cidrs: ["${block}"]}`]),
+  ),
+);
 
 const version1 = (words: string): Buffer => Buffer.from(`PROXY ${words}\r\n`);
 
@@ -53,7 +41,7 @@ describe("behind a balancer", function () {
   before(async () => {
     port = await freePort();
     const bootstrap = { proxied: { port, balancers: ["127.0.5.0/24"] } };
-    stack = await Stack.start({ policy, upstreams: { public: { zone } }, bootstrap });
+    stack = await Stack.start({ policy, upstreams: { public: { zone: TELLTALE_ZONE } }, bootstrap });
   });
   after(() => stack.stop());
 

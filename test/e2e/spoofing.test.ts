@@ -6,20 +6,8 @@ import { DNS_MESSAGE, type DohAsker, readDns } from "./clients/doh.ts";
 import { Doh1Client } from "./clients/doh1.ts";
 import { encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
+import { TELLTALE_ZONE, telltalePolicy } from "./telltale.ts";
 
-/** Each tenant is denied its own name and no other: an answer tells who was taken for whom. */
-const tenant = (name: string, match: string) => `apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: ${name}}
-spec: {match: [${match}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: DnsPolicy
-metadata: {name: ${name}}
-spec:
-  priority: 100
-  subject: {tenants: [${name}]}
-  rules: [{name: own, match: {names: ["${name}.org"]}, action: Deny}]`;
 const tenants = {
   one: `{paths: ["/t/one/dns-query"], cidrs: ["127.0.1.0/24"]}`,
   two: `{paths: ["/t/two/dns-query"], cidrs: ["127.0.1.0/24"]}`,
@@ -28,8 +16,6 @@ const tenants = {
   plain: `{cidrs: ["127.0.0.0/8"]}`,
 };
 const names = Object.keys(tenants);
-const policy = Object.entries(tenants).map(([name, match]) => tenant(name, match));
-const zone = "*.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9";
 
 const HEADERS: Record<string, string>[] = [
   { "x-forwarded-for": "10.0.0.1" },
@@ -75,7 +61,7 @@ describe("a DoH client", function () {
   this.timeout(60_000);
   let stack: Stack;
   before(async () => {
-    stack = await Stack.start({ policy: policy.join("\n---\n"), upstreams: { public: { zone } } });
+    stack = await Stack.start({ policy: telltalePolicy(tenants), upstreams: { public: { zone: TELLTALE_ZONE } } });
   });
   after(() => stack.stop());
 

@@ -6,29 +6,19 @@ import { eventually } from "./clients/deadline.ts";
 import { describeAnswer, encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
 import type { Client } from "./target.ts";
+import { TELLTALE_ZONE, telltalePolicy } from "./telltale.ts";
 
 const clients: Client[] = ["frontend", "backend", "platform"];
-const deny = (name: string, block: string) => `apiVersion: dns.mesh/v1alpha1
-kind: Tenant
-metadata: {name: ${name}}
-spec: {match: [{cidrs: ["${block}"]}], upstream: public}
----
-apiVersion: dns.mesh/v1alpha1
-kind: DnsPolicy
-metadata: {name: ${name}}
-spec:
-  priority: 100
-  subject: {tenants: [${name}]}
-  rules: [{name: own, match: {names: ["${name}.org"]}, action: Deny}]`;
-const policy = clients.map((name, index) => deny(name, `127.0.${index + 1}.0/24`)).join("\n---\n");
-const zone = "*.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9";
+const policy = telltalePolicy(
+  Object.fromEntries(clients.map((name, index) => [name, `{cidrs: ["127.0.${index + 1}.0/24"]}`])),
+);
 const PORTS = 200;
 
 describe("UDP", function () {
   this.timeout(60_000);
   let stack: Stack;
   before(async () => {
-    stack = await Stack.start({ policy, upstreams: { public: { zone } } });
+    stack = await Stack.start({ policy, upstreams: { public: { zone: TELLTALE_ZONE } } });
   });
   after(() => stack.stop());
 
