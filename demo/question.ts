@@ -14,8 +14,8 @@ export interface Asking {
   timeoutMs: number;
 }
 
-/** RFC 6891: without it no Extended DNS Error comes back. */
-const options: Answer = {
+/** RFC 6891: without it in a query no Extended DNS Error comes back. */
+export const EDNS: Answer = {
   type: "OPT",
   name: ".",
   udpPayloadSize: 1232,
@@ -34,7 +34,7 @@ export function ask({ name, from, server, port, timeoutMs }: Asking): Promise<Pa
     id,
     flags: RECURSION_DESIRED,
     questions: [{ type: "A", name }],
-    additionals: [options],
+    additionals: [EDNS],
   });
   return new Promise((resolve) => {
     const socket = createSocket(server.includes(":") ? "udp6" : "udp4");

@@ -6,6 +6,7 @@ import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } f
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { decode, encode, type Packet, RECURSION_AVAILABLE, RECURSION_DESIRED, TRUNCATED_RESPONSE } from "dns-packet";
+import { EDNS } from "./question.ts";
 import type { Zone } from "./zone.ts";
 
 export type Transport = "udp" | "tcp" | "dot" | "doh";
@@ -218,20 +219,7 @@ export class Upstream {
       questions: [asked],
       answers,
       authorities,
-      additionals: hasOptions
-        ? [
-            {
-              type: "OPT",
-              name: ".",
-              udpPayloadSize: 1232,
-              extendedRcode: 0,
-              ednsVersion: 0,
-              flags: 0,
-              flag_do: false,
-              options: [],
-            },
-          ]
-        : [],
+      additionals: hasOptions ? [EDNS] : [],
     };
   }
 }
