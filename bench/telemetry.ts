@@ -72,7 +72,7 @@ function measure(what: string, engine: TelemetryEngine, logged: boolean, flush: 
   const before = process.cpuUsage();
   const started = performance.now();
   for (const [index, batch] of all.entries()) {
-    engine.take(batch);
+    engine.take(batch, "bench");
     if (index % 100 === 99) flush();
   }
   const { user, system } = process.cpuUsage(before);
@@ -102,7 +102,7 @@ try {
     if (written < 300_000 || written + 100_000 >= rows)
       measure("logged into a store", engine, true, () => store.flush());
     else {
-      for (const batch of batches(true)) engine.take(batch);
+      for (const batch of batches(true)) engine.take(batch, "bench");
       store.flush();
     }
   }

@@ -32,6 +32,7 @@ const typedFiles = [
   "sync.proto",
   "verdict.proto",
   "health.proto",
+  "dnstap.proto",
   "envoy/service/ext_proc/v3/external_processor.proto",
   "envoy/service/discovery/v3/discovery.proto",
 ];
@@ -48,6 +49,7 @@ const describedFiles = [
 /** Types that our code names; what they are made of follows. */
 const typedMessages = [
   /^dns\/mesh\/v1\//,
+  /^dnstap\//,
   /^grpc\/health\/v1\/HealthCheck/,
   /^envoy\/service\/ext_proc\/v3\/Processing(Request|Response)\.ts$/,
   /^envoy\/service\/discovery\/v3\/Discovery(Request|Response)\.ts$/,

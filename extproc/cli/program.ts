@@ -113,6 +113,7 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     )
     .option("--query-store-keep <time>", "for how long: days or hours", "30d")
     .option("--query-store-size <size>", "beyond this, the oldest queries go", "4GiB")
+    .option("--dnstap <endpoint>", "tell a dnstap reader at unix:/path or host:port of every query")
     .option(
       "--last-good <seconds>",
       "for how long workers use verdicts without the service, as configured there",

@@ -9,6 +9,7 @@ import { type Credential, Credentials, digestOf } from "../server/admin/credenti
 import { parseCredentials } from "../server/admin/credentials-file.ts";
 import { type Endpoint, isLoopback, parseEndpoint } from "../server/endpoint.ts";
 import type { ServerTls } from "../server/grpc-server.ts";
+import type { ExportOptions } from "../telemetry/export/event-exporter.ts";
 import type { StoreOptions } from "../telemetry/query-store.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
@@ -40,6 +41,7 @@ export interface ServeFlags {
   readonly queryStore?: string;
   readonly queryStoreKeep: string;
   readonly queryStoreSize: string;
+  readonly dnstap?: string;
   readonly lastGood: string;
   readonly logLevel: string;
 }
@@ -59,6 +61,7 @@ export interface ServeOptions {
   /** A file, or `-`. */
   readonly queryLog: string | undefined;
   readonly queryStore: StoreOptions | undefined;
+  readonly exports: ExportOptions;
   readonly lastGoodMs: number;
   readonly logLevel: string;
 }
@@ -92,6 +95,7 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     upstreamCa: await readUpstreamCa(flags.upstreamCa),
     queryLog: flags.queryLog,
     queryStore: readQueryStore(flags),
+    exports: { dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap) },
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
   };

@@ -174,11 +174,15 @@ async function openAuditLog(path: string | undefined, logger: Logger): Promise<A
   }
 }
 
-async function openTelemetry({ queryStore }: ServeOptions, context: Context, logger: Logger): Promise<TelemetryRoom> {
+async function openTelemetry(
+  { queryStore, exports }: ServeOptions,
+  context: Context,
+  logger: Logger,
+): Promise<TelemetryRoom> {
   const onTrouble = (message: string) => logger.error({}, message);
   const { after } = context.clock;
   try {
-    return await startTelemetry({ store: queryStore, onTrouble, after });
+    return await startTelemetry({ store: queryStore, exports, onTrouble, after });
   } catch (error) {
     throw new CommandError(ExitCode.FAILED, `cannot open the query store: ${(error as Error).message}`);
   }

@@ -1010,6 +1010,155 @@ export const descriptors: object = {
     }
    }
   },
+  "dnstap": {
+   "nested": {
+    "Dnstap": {
+     "edition": "proto2",
+     "fields": {
+      "identity": {
+       "type": "bytes",
+       "id": 1
+      },
+      "version": {
+       "type": "bytes",
+       "id": 2
+      },
+      "extra": {
+       "type": "bytes",
+       "id": 3
+      },
+      "message": {
+       "type": "Message",
+       "id": 14
+      },
+      "type": {
+       "rule": "required",
+       "type": "Type",
+       "id": 15
+      }
+     },
+     "nested": {
+      "Type": {
+       "values": {
+        "MESSAGE": 1
+       }
+      }
+     }
+    },
+    "SocketFamily": {
+     "edition": "proto2",
+     "values": {
+      "INET": 1,
+      "INET6": 2
+     }
+    },
+    "SocketProtocol": {
+     "edition": "proto2",
+     "values": {
+      "UDP": 1,
+      "TCP": 2,
+      "DOT": 3,
+      "DOH": 4
+     }
+    },
+    "HttpProtocol": {
+     "edition": "proto2",
+     "values": {
+      "HTTP3": 3
+     }
+    },
+    "Policy": {
+     "edition": "proto2",
+     "fields": {
+      "type": {
+       "type": "string",
+       "id": 1
+      },
+      "rule": {
+       "type": "bytes",
+       "id": 2
+      },
+      "action": {
+       "type": "Action",
+       "id": 3
+      }
+     },
+     "nested": {
+      "Action": {
+       "values": {
+        "NXDOMAIN": 1,
+        "NODATA": 2,
+        "PASS": 3,
+        "DROP": 4,
+        "LOCAL_DATA": 6
+       }
+      }
+     }
+    },
+    "Message": {
+     "edition": "proto2",
+     "fields": {
+      "type": {
+       "rule": "required",
+       "type": "Type",
+       "id": 1
+      },
+      "socket_family": {
+       "type": "SocketFamily",
+       "id": 2
+      },
+      "socket_protocol": {
+       "type": "SocketProtocol",
+       "id": 3
+      },
+      "query_address": {
+       "type": "bytes",
+       "id": 4
+      },
+      "query_time_sec": {
+       "type": "uint64",
+       "id": 8
+      },
+      "query_time_nsec": {
+       "type": "fixed32",
+       "id": 9
+      },
+      "query_message": {
+       "type": "bytes",
+       "id": 10
+      },
+      "response_time_sec": {
+       "type": "uint64",
+       "id": 12
+      },
+      "response_time_nsec": {
+       "type": "fixed32",
+       "id": 13
+      },
+      "response_message": {
+       "type": "bytes",
+       "id": 14
+      },
+      "policy": {
+       "type": "Policy",
+       "id": 15
+      },
+      "http_protocol": {
+       "type": "HttpProtocol",
+       "id": 16
+      }
+     },
+     "nested": {
+      "Type": {
+       "values": {
+        "CLIENT_QUERY": 5,
+        "CLIENT_RESPONSE": 6
+       }
+      }
+     }
+    }
+   }
+  },
   "envoy": {
    "nested": {
     "service": {

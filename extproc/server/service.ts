@@ -101,7 +101,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     revision: () => rollout.inForce?.revision,
     mesh,
     events: () => rollout.inForce?.tables.telemetry.events ?? "Logged",
-    onReport: (report, done) => reports.push(report, done),
+    onReport: (report, node, done) => reports.push(report, node, done),
   });
   const rollout: Rollout = new Rollout({
     clock,

@@ -164,7 +164,7 @@ export class Aggregate {
     return this.#rules.list(tenant);
   }
 
-  counts(): EventCounts {
+  counts(): Omit<EventCounts, "exports"> {
     return { events: this.#events, rules: this.#rules.counts(), upstreams: this.#upstreams.list() };
   }
 

@@ -6,6 +6,8 @@ import type { EventBatch__Output } from "../gen/types/dns/mesh/v1/EventBatch.ts"
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { messageType } from "../messages/protos.ts";
 import { Aggregate } from "./aggregate.ts";
+import type { EventExporter } from "./export/event-exporter.ts";
+import type { EventCounts } from "./metrics.ts";
 import { conceal } from "./privacy.ts";
 import { compileFilter, type Loosely } from "./query-filter.ts";
 import { queryRecord, toQueryRecord } from "./query-record.ts";
@@ -30,6 +32,8 @@ export interface EngineOptions {
   readonly now: () => number;
   /** Of what is to be logged; undefined where past queries are not kept. */
   readonly store?: QueryStore | undefined;
+  /** Who is told of every event. */
+  readonly exporters?: readonly EventExporter[];
 }
 
 export class TelemetryEngine {
@@ -49,8 +53,8 @@ export class TelemetryEngine {
     this.#settings = settings;
   }
 
-  /** An EventBatch; returns the lines of what is to be logged. */
-  take(batch: Uint8Array): readonly string[] {
+  /** An EventBatch of a worker of this Envoy; returns the lines of what is to be logged. */
+  take(batch: Uint8Array, node: string): readonly string[] {
     const now = this.#options.now();
     const { events } = batchType.decode(batch);
     const { store } = this.#options;
@@ -65,6 +69,7 @@ export class TelemetryEngine {
       store?.append(event);
     }
     if (this.#watchers.size > 0) this.#show(events, now);
+    for (const exporter of this.#exporters) exporter.take(events, node);
     return lines;
   }
 
@@ -98,12 +103,25 @@ export class TelemetryEngine {
       case "rules":
         return aggregate.ruleHits(question.asks.tenant);
       case "counts":
-        return aggregate.counts();
+        return {
+          ...aggregate.counts(),
+          exports: this.#exports(),
+        };
       case "search":
         return this.#store.search(question.asks);
       case "erase":
         return { erased: await this.#store.erase(question.asks) };
     }
+  }
+
+  get #exporters(): readonly EventExporter[] {
+    return this.#options.exporters ?? [];
+  }
+
+  #exports(): EventCounts["exports"] {
+    const { store } = this.#options;
+    const stored = store === undefined ? [] : [{ exporter: "query_store", sent: store.stored, lost: store.lost }];
+    return [...stored, ...this.#exporters.map(({ name, sent, lost }) => ({ exporter: name, sent, lost }))];
   }
 
   get #store(): QueryStore {
@@ -132,8 +150,9 @@ export class TelemetryEngine {
     this.#options.store?.flush();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#options.store?.close();
+    await Promise.all(this.#exporters.map((exporter) => exporter.close()));
   }
 
   #show(events: readonly QueryEvent__Output[], now: number): void {

@@ -7,8 +7,8 @@ import type { TelemetrySettings } from "./settings.ts";
 
 /** Telemetry, and what feeds it. */
 export interface TelemetryRoom extends Telemetry {
-  /** Takes an EventBatch; `done` is given the lines of what is to be logged when it is counted. */
-  take(batch: Uint8Array, done: (logged: readonly string[]) => void): void;
+  /** Takes an EventBatch of a worker of `node`; `done` is given the lines of what is to be logged when it is counted. */
+  take(batch: Uint8Array, node: string, done: (logged: readonly string[]) => void): void;
   /** Events that never came. */
   lost(count: number): void;
   configure(settings: TelemetrySettings): void;
@@ -22,8 +22,8 @@ export class LocalTelemetry implements TelemetryRoom {
     this.#engine = new TelemetryEngine(options);
   }
 
-  take(batch: Uint8Array, done: (logged: readonly string[]) => void): void {
-    done(this.#engine.take(batch));
+  take(batch: Uint8Array, node: string, done: (logged: readonly string[]) => void): void {
+    done(this.#engine.take(batch, node));
   }
 
   lost(count: number): void {
@@ -42,7 +42,7 @@ export class LocalTelemetry implements TelemetryRoom {
     return this.#engine.watch(filter, listener);
   }
 
-  async close(): Promise<void> {
-    this.#engine.close();
+  close(): Promise<void> {
+    return this.#engine.close();
   }
 }

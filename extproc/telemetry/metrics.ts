@@ -34,6 +34,7 @@ export interface EventCounts {
     readonly buckets: readonly number[];
     readonly microseconds: number;
   }[];
+  readonly exports: readonly { readonly exporter: string; readonly sent: number; readonly lost: number }[];
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -77,8 +78,20 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     registers,
   });
   const events = new Counter({ name: "dns_query_events_total", help: "Query events of workers.", registers });
+  const exported = new Counter({
+    name: "dns_exported_events_total",
+    help: "Query events that an exporter has handed over to the network, or the query store has written.",
+    labelNames: ["exporter"] as const,
+    registers,
+  });
+  const exportLost = new Counter({
+    name: "dns_export_lost_events_total",
+    help: "Query events that an exporter could not send, or the query store not write: its peer, or the disk, was away or too slow.",
+    labelNames: ["exporter"] as const,
+    registers,
+  });
   const publish = (counts: EventCounts): void => {
-    for (const metric of [events, ruleHits, auditHits, upstreamLatency]) metric.reset();
+    for (const metric of [events, ruleHits, auditHits, upstreamLatency, exported, exportLost]) metric.reset();
     events.inc(counts.events);
     for (const row of counts.rules) {
       const known = rules.bound(`${row.policy}/${row.rule}`) !== OTHER;
@@ -91,6 +104,10 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     }
     for (const { upstream, buckets, microseconds } of counts.upstreams) {
       upstreamLatency.add({ upstream: upstreams.bound(upstream) }, buckets, microseconds / 1e6);
+    }
+    for (const { exporter, sent, lost } of counts.exports) {
+      exported.inc({ exporter }, sent);
+      exportLost.inc({ exporter }, lost);
     }
   };
   return {

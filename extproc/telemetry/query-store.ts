@@ -40,6 +40,8 @@ export class QueryStore {
   #waiting = 0;
   /** While rows are deleted nothing is written: what comes is held. */
   #held: QueryEvent__Output[] | undefined;
+  /** Events since it was opened: that are written, and that could not be. */
+  stored = 0;
   lost = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -115,6 +117,7 @@ export class QueryStore {
   flush(): void {
     if (this.#waiting === 0 || this.#held !== undefined) return;
     this.#appender.flushSync();
+    this.stored += this.#waiting;
     this.#waiting = 0;
   }
 

@@ -34,9 +34,9 @@ export class ReportQueue {
     this.#options = options;
   }
 
-  /** Calls `done` when all of the report is counted. */
-  push(report: Report__Output, done: () => void): void {
-    this.#work.push(this.#process(report, done));
+  /** A report of a worker of `node`. Calls `done` when all of it is counted. */
+  push(report: Report__Output, node: string, done: () => void): void {
+    this.#work.push(this.#process(report, node, done));
     this.#schedule();
   }
 
@@ -51,7 +51,7 @@ export class ReportQueue {
     });
   }
 
-  *#process(report: Report__Output, done: () => void): Generator<void> {
+  *#process(report: Report__Output, node: string, done: () => void): Generator<void> {
     const { metrics, queryLog, telemetry } = this.#options;
     const dropped = toNumber(report.dropped_events);
     metrics.reports.inc();
@@ -71,7 +71,7 @@ export class ReportQueue {
       return;
     }
     // The worker's credit is spent until its events are counted, too.
-    telemetry.take(report.events, (lines) => {
+    telemetry.take(report.events, node, (lines) => {
       for (const line of lines) if (!queryLog.write(line)) metrics.queryLogDropped.inc();
       done();
     });

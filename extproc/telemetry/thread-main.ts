@@ -3,6 +3,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { TelemetryEngine } from "./engine.ts";
+import { type ExportContext, openExporters } from "./export/event-exporter.ts";
 import { QueryStore } from "./query-store.ts";
 import { NoStoreError } from "./questions.ts";
 import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
@@ -10,12 +11,20 @@ import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
 const FLUSH_MS = 500;
 const EXPIRE_MS = 60_000;
 
-const { store: storeOptions } = workerData as ThreadOptions;
+const { store: storeOptions, exports = {} } = workerData as ThreadOptions;
 const watches = new Map<number, () => void>();
 
 function tell(message: FromThread): void {
   parentPort?.postMessage(message);
 }
+
+const surroundings: ExportContext = {
+  after: (milliseconds, task) => {
+    const timer = setTimeout(task, milliseconds);
+    return () => clearTimeout(timer);
+  },
+  onTrouble: (message) => tell({ kind: "trouble", message }),
+};
 
 function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -23,7 +32,7 @@ function explain(error: unknown): string {
 
 try {
   const store = storeOptions === undefined ? undefined : await QueryStore.open(storeOptions);
-  run(new TelemetryEngine({ now: Date.now, store }));
+  run(new TelemetryEngine({ now: Date.now, store, exporters: openExporters(exports, surroundings) }));
   tell({ kind: "ready" });
 } catch (error) {
   tell({ kind: "ready", error: explain(error) });
@@ -48,7 +57,7 @@ function run(engine: TelemetryEngine): void {
       case "take": {
         let lines: readonly string[] = [];
         attempt("a batch of events is lost", () => {
-          lines = engine.take(message.batch);
+          lines = engine.take(message.batch, message.node);
         });
         tell({ kind: "taken", id: message.id, lines });
         return;
@@ -79,8 +88,10 @@ function run(engine: TelemetryEngine): void {
         watches.delete(message.id);
         return;
       case "close":
-        attempt("the query store cannot be closed", () => engine.close());
-        tell({ kind: "answer", id: message.id, answer: undefined });
+        engine
+          .close()
+          .catch((error: unknown) => tell({ kind: "trouble", message: `not all is written: ${explain(error)}` }))
+          .then(() => tell({ kind: "answer", id: message.id, answer: undefined }));
     }
   });
 }

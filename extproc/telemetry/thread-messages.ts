@@ -2,6 +2,7 @@
  * What the service and its telemetry thread say to each other.
  */
 
+import type { ExportOptions } from "./export/event-exporter.ts";
 import type { StoreOptions } from "./query-store.ts";
 import type { QueryFilter, QuestionKind } from "./questions.ts";
 import type { TelemetrySettings } from "./settings.ts";
@@ -9,10 +10,11 @@ import type { TelemetrySettings } from "./settings.ts";
 /** What the thread is started with. */
 export interface ThreadOptions {
   readonly store?: StoreOptions | undefined;
+  readonly exports?: ExportOptions | undefined;
 }
 
 export type ToThread =
-  | { readonly kind: "take"; readonly id: number; readonly batch: Uint8Array }
+  | { readonly kind: "take"; readonly id: number; readonly batch: Uint8Array; readonly node: string }
   | { readonly kind: "lost"; readonly count: number }
   | { readonly kind: "configure"; readonly settings: TelemetrySettings }
   | { readonly kind: "ask"; readonly id: number; readonly question: QuestionKind; readonly asks: object }

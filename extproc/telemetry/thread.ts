@@ -61,11 +61,11 @@ class TelemetryThread implements TelemetryRoom {
     throw new Error(error);
   }
 
-  take(batch: Uint8Array, done: (logged: readonly string[]) => void): void {
+  take(batch: Uint8Array, node: string, done: (logged: readonly string[]) => void): void {
     // A copy of its own, whose memory changes hands: the batch is part of a larger message.
     const copy = new Uint8Array(batch);
     const id = ++this.#lastId;
-    if (!this.#tell({ kind: "take", id, batch: copy }, [copy.buffer])) {
+    if (!this.#tell({ kind: "take", id, batch: copy, node }, [copy.buffer])) {
       done([]);
       return;
     }
@@ -117,10 +117,10 @@ class TelemetryThread implements TelemetryRoom {
   }
 
   #start(): void {
-    const { store, onTrouble, after } = this.#options;
+    const { store, exports, onTrouble, after } = this.#options;
     const worker = new Worker(new URL(MODULE, import.meta.url), {
       name: "telemetry",
-      workerData: { store } satisfies ThreadOptions,
+      workerData: { store, exports } satisfies ThreadOptions,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
     });
     this.#worker = worker;

@@ -37,8 +37,8 @@ export interface SyncDependencies {
   /** Of which queries workers are to send events. */
   readonly events: () => "All" | "Logged";
   readonly mesh: Mesh;
-  /** Calls `done` when the report is counted. */
-  readonly onReport: (report: Report__Output, done: () => void) => void;
+  /** A report of a worker of `node`. Calls `done` when it is counted. */
+  readonly onReport: (report: Report__Output, node: string, done: () => void) => void;
 }
 
 interface Member {
@@ -127,8 +127,8 @@ export class SyncService implements StreamOwner {
     this.#members.get(stream)?.membership.acknowledge(Math.min(sequence, newest));
   }
 
-  reported(_stream: WorkerStream, report: Report__Output, done: () => void): void {
-    this.#dependencies.onReport(report, done);
+  reported(stream: WorkerStream, report: Report__Output, done: () => void): void {
+    this.#dependencies.onReport(report, this.#members.get(stream)?.identity.node ?? "", done);
   }
 
   interested(stream: WorkerStream, views: readonly string[]): void {

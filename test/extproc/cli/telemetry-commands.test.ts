@@ -32,7 +32,11 @@ describe("commands about queries", () => {
       upstream: "public",
       upstream_us: 500,
     } as const;
-    telemetry.take(batchOf(eventOf(), eventOf({ ...other, time_us: 1_700_000_001_000_000, cache: 2 })), () => {});
+    telemetry.take(
+      batchOf(eventOf(), eventOf({ ...other, time_us: 1_700_000_001_000_000, cache: 2 })),
+      "east",
+      () => {},
+    );
   });
   afterEach(() => harness.stop());
   const dnspolicy = (...args: string[]) => runCommand([...args, "--server", server]);
@@ -67,7 +71,10 @@ describe("commands about queries", () => {
       onStop: () => {},
       onReopen: () => {},
     });
-    const pushing = setInterval(() => telemetry.take(batchOf(eventOf(), eventOf({ tenant: "backend" })), () => {}), 20);
+    const pushing = setInterval(
+      () => telemetry.take(batchOf(eventOf(), eventOf({ tenant: "backend" })), "east", () => {}),
+      20,
+    );
     const [text] = await once(stdout, "data");
     assert.equal(await done, 0);
     clearInterval(pushing);

@@ -121,7 +121,7 @@ describe("telemetry", () => {
   });
   const take = (...events: Parameters<typeof eventOf>[0][]) => {
     let lines: readonly string[] = [];
-    telemetry.take(batchOf(...events.map(eventOf)), (logged) => {
+    telemetry.take(batchOf(...events.map(eventOf)), "east", (logged) => {
       lines = logged;
     });
     return lines;

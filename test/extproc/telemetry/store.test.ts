@@ -181,7 +181,7 @@ describe("the telemetry thread", function () {
       const seen: string[] = [];
       thread.watch({ tenant: "frontend" }, (queries) => seen.push(...queries));
       const lines = await new Promise<readonly string[]>((resolve) =>
-        thread.take(batchOf(eventOf(), eventOf({ tenant: "backend", logged: false })), resolve),
+        thread.take(batchOf(eventOf(), eventOf({ tenant: "backend", logged: false })), "east", resolve),
       );
       assert.equal(lines.length, 1);
       thread.lost(2);
@@ -190,7 +190,7 @@ describe("the telemetry thread", function () {
       assert.deepEqual([overview.all.queries, overview.lost, overview.events, overview.store], [2, 2, "All", false]);
       assert.equal(seen.length, 1);
       await assert.rejects(thread.ask("search", { limit: 1 }), { name: "NoStoreError" });
-      assert.deepEqual(await new Promise((resolve) => thread.take(Buffer.from([0xff]), resolve)), []);
+      assert.deepEqual(await new Promise((resolve) => thread.take(Buffer.from([0xff]), "east", resolve)), []);
       assert.match(troubles.join(), /a batch of events is lost/);
     } finally {
       await thread.close();

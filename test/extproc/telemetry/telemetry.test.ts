@@ -183,7 +183,7 @@ describe("reports", () => {
       ],
       latencies: [{ tenant: "frontend", transport: 4, buckets, sum_us: 1_500_000 }],
     });
-    queue.push(report, () => done++);
+    queue.push(report, "east", () => done++);
     drain();
     assert.equal(done, 1);
     assert.equal(lines.length, 2);
@@ -210,7 +210,7 @@ describe("reports", () => {
 
   it("count lines that the log did not take", async () => {
     const { metrics, queue, drain } = setUp({ ...noQueryLog, write: () => false });
-    queue.push(reportOf({ events: batchOf(eventOf(), eventOf()) }), () => {});
+    queue.push(reportOf({ events: batchOf(eventOf(), eventOf()) }), "east", () => {});
     drain();
     assert.match(await metrics.registry.metrics(), /^dns_query_log_dropped_total 2$/m);
   });
@@ -219,8 +219,8 @@ describe("reports", () => {
     const { queue, turn } = setUp();
     const order: number[] = [];
     const counters = Array.from({ length: 500 }, () => ({ tenant: "frontend", count: 1 }));
-    queue.push(reportOf({ number: 1, counters }), () => order.push(1));
-    queue.push(reportOf({ number: 2 }), () => order.push(2));
+    queue.push(reportOf({ number: 1, counters }), "east", () => order.push(1));
+    queue.push(reportOf({ number: 2 }), "east", () => order.push(2));
     let turns = 0;
     while (order.length < 2) {
       turn();
@@ -233,7 +233,7 @@ describe("reports", () => {
   it("know no more than 1,000 tenants", async () => {
     const { metrics, queue, drain } = setUp();
     const counters = Array.from({ length: 1500 }, (_, index) => ({ tenant: `t${index}`, count: 1 }));
-    queue.push(reportOf({ counters }), () => {});
+    queue.push(reportOf({ counters }), "east", () => {});
     drain();
     const text = await metrics.registry.metrics();
     assert.equal(text.match(/^dns_queries_total\{/gm)?.length, 1001);
