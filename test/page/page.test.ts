@@ -6,7 +6,11 @@ import type { Browser } from "playwright-core";
 import { eventually } from "../e2e/clients/deadline.ts";
 import { launchChromium, openTab, type Tab, violationsOf } from "./browser.ts";
 import { Deployment } from "./deployment.ts";
+import { describeOverview } from "./overview-stories.ts";
 import { describePolicies } from "./policies-stories.ts";
+
+/** In the order of the navigation and of the keys 1 to 5. */
+const VIEWS = ["Overview", "Policies", "Upstreams"];
 
 /** What all stories are told with. */
 export interface World {
@@ -56,7 +60,7 @@ describe("the page", function () {
   };
 
   it("is painted within a second", async () => {
-    const { page } = await world.open("policies");
+    const { page } = await world.open("overview");
     await page.waitForSelector(".masthead");
     const paint = (await page.evaluate(
       'performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Infinity',
@@ -67,7 +71,8 @@ describe("the page", function () {
   it("goes from view to view by keys, and says where it is", async () => {
     const { page } = await world.open("policies");
     await page.waitForSelector("nav a[aria-current=page]");
-    await page.keyboard.press("2");
+    assert.deepEqual(await page.getByRole("navigation", { name: "Views" }).getByRole("link").allTextContents(), VIEWS);
+    await page.keyboard.press(String(VIEWS.indexOf("Upstreams") + 1));
     await page
       .getByRole("navigation", { name: "Views" })
       .locator("[aria-current]", { hasText: /^Upstreams$/ })
@@ -107,6 +112,7 @@ describe("the page", function () {
   });
 
   for (const view of [
+    "overview",
     "policies",
     "policies/set/set",
     "policies/explain?client=127.0.1.1&name=www.example.com",
@@ -124,4 +130,5 @@ describe("the page", function () {
   }
 
   describePolicies(world);
+  describeOverview(world);
 });

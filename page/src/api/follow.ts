@@ -15,8 +15,8 @@ export interface Followed<T> {
   stop(): void;
 }
 
-export function follow<T>(path: string, everyMs: number, options: Ask = {}): Followed<T> {
-  const value = signal<T | undefined>(undefined);
+export function follow<T>(path: string, everyMs: number, options: Ask = {}, before?: T): Followed<T> {
+  const value = signal<T | undefined>(before);
   const trouble = signal("");
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
@@ -53,14 +53,17 @@ export function follow<T>(path: string, everyMs: number, options: Ask = {}): Fol
   };
 }
 
-/** For as long as a component is shown. The path may change: another one is followed then. */
+/**
+ * For as long as a component is shown. The path may change: another one is followed then, and what the one before said
+ * stays until there is an answer, so that nothing jumps. Answers name their window and tenant.
+ */
 export function useFollowed<T>(path: string, everyMs: number): Followed<T> {
   const [followed, setFollowed] = useState<Followed<T>>(() => follow<T>(path, everyMs));
   const [followedPath, setFollowedPath] = useState(path);
   useEffect(() => {
     if (followedPath === path) return;
     setFollowedPath(path);
-    setFollowed(follow<T>(path, everyMs));
+    setFollowed((before) => follow<T>(path, everyMs, {}, before.value.peek()));
   }, [path, followedPath, everyMs]);
   useEffect(() => () => followed.stop(), [followed]);
   return followed;

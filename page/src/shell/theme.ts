@@ -1,7 +1,7 @@
 /**
  * Light or dark: as the system has it, or as chosen here.
  */
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
 export const THEMES = ["auto", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
@@ -9,6 +9,15 @@ export type Theme = (typeof THEMES)[number];
 const KEY = "dnspolicy.theme";
 
 export const theme = signal<Theme>(THEMES.find((known) => known === localStorage.getItem(KEY)) ?? "auto");
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+const systemIsDark = signal(system.matches);
+system.addEventListener("change", () => {
+  systemIsDark.value = system.matches;
+});
+
+/** For what is drawn and not styled. */
+export const dark = computed(() => (theme.value === "auto" ? systemIsDark.value : theme.value === "dark"));
 
 effect(() => {
   localStorage.setItem(KEY, theme.value);

@@ -12,6 +12,11 @@ export interface View {
 
 export const VIEWS: readonly View[] = [
   {
+    id: "overview",
+    title: "Overview",
+    load: () => import("../overview/overview-view.tsx").then(({ OverviewView }) => OverviewView),
+  },
+  {
     id: "policies",
     title: "Policies",
     load: () => import("../policies/policies-view.tsx").then(({ PoliciesView }) => PoliciesView),

@@ -48,6 +48,16 @@ export function formatLatency(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
+/** Of a second. */
+export function formatRate(rate: number): string {
+  return `${rate < 10 ? Number(rate.toFixed(rate < 1 ? 2 : 1)) : formatCompact(Math.round(rate))}/s`;
+}
+
+/** Clients that are no tenant's have none, and are told apart from a tenant of any name by how that looks. */
+export function nameTenant(tenant: string): string {
+  return tenant === "" ? "(no tenant)" : tenant;
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }

@@ -1,0 +1,81 @@
+/**
+ * Of which time and of whom a view tells, as its address says: `?window=1h&tenant=frontend`.
+ */
+import { WINDOWS, type Window } from "../../../extproc/telemetry/questions.ts";
+import { withQuery } from "../api/ask.ts";
+import { caller, resources } from "../api/service.ts";
+import { go, route } from "../shell/route.ts";
+
+const USUAL: Window = "15m";
+const WORDS: Readonly<Record<Window, string>> = {
+  "1m": "the last minute",
+  "15m": "the last 15 minutes",
+  "1h": "the last hour",
+  "6h": "the last 6 hours",
+  "24h": "the last 24 hours",
+  "7d": "the last 7 days",
+};
+
+export interface Span {
+  readonly window: Window;
+  /** As the API has it: empty for all, `-` for clients that are no tenant's. */
+  readonly tenant: string;
+}
+
+export function useSpan(): Span {
+  const { query } = route.value;
+  const window = WINDOWS.find((known) => known === query.get("window")) ?? USUAL;
+  return { window, tenant: query.get("tenant") ?? "" };
+}
+
+/** How often it is worth while to ask again, in milliseconds. */
+export function paceOf(window: Window): number {
+  return window === "1m" || window === "15m" ? 2000 : 10_000;
+}
+
+export function telemetryPath(what: string, { window, tenant }: Span, more: Readonly<Record<string, string>> = {}) {
+  return withQuery(`/v1/telemetry/${what}`, { window, tenant, ...more });
+}
+
+/** The parameter of a tenant's name. */
+export function tenantParameter(tenant: string): string {
+  return tenant === "" ? "-" : tenant;
+}
+
+export function SpanChoice({ span }: { readonly span: Span }) {
+  const names = (resources.value?.resources ?? []).filter(({ kind }) => kind === "Tenant").map(({ name }) => name);
+  const choose = (change: Partial<Span>) => {
+    const { window, tenant } = { ...span, ...change };
+    go(route.value.segments, { ...(window === USUAL ? {} : { window }), ...(tenant === "" ? {} : { tenant }) });
+  };
+  const own = caller.value?.role === "editor" ? caller.value.tenant : undefined;
+  return (
+    <form class="row" aria-label="Of whom, and of which time">
+      {own === undefined && (
+        <select
+          aria-label="Tenant"
+          data-filter
+          value={span.tenant}
+          onChange={(event) => choose({ tenant: event.currentTarget.value })}
+        >
+          <option value="">all tenants</option>
+          {names.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+          <option value="-">(no tenant)</option>
+        </select>
+      )}
+      <select
+        aria-label="Time"
+        value={span.window}
+        onChange={(event) => choose({ window: event.currentTarget.value as Window })}
+      >
+        {WINDOWS.map((window) => (
+          <option key={window} value={window}>
+            {WORDS[window]}
+          </option>
+        ))}
+      </select>
+    </form>
+  );
+}

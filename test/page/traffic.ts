@@ -1,0 +1,64 @@
+/**
+ * What three tenants and a stranger ask, again and again: names that are denied, on trial, cached and not, of the mesh.
+ */
+import { CLIENTS } from "../e2e/stack.ts";
+import { Load, type LoadResult } from "../prove/load.ts";
+import type { Deployment } from "./deployment.ts";
+
+/** A stream of questions: whose, their share of all, and their names in turn. */
+interface Stream {
+  readonly client: keyof typeof CLIENTS;
+  readonly share: number;
+  readonly type: string;
+  readonly names: string[];
+}
+
+/** Names that nobody has asked before. */
+function fresh(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `host-${index}.wild.example.com`);
+}
+
+const STREAMS: readonly Stream[] = [
+  {
+    client: "frontend",
+    share: 0.36,
+    type: "A",
+    names: ["api.example.org", "www.example.org", "assets.example.com", "www.example.com", "px.ads.example.net"],
+  },
+  { client: "frontend", share: 0.14, type: "AAAA", names: ["www.example.org", "cart.web.svc.cluster.local"] },
+  {
+    client: "backend",
+    share: 0.2,
+    type: "A",
+    names: ["payments.example.org", "www.example.com", "cdn.example.net", "orders.shop.svc.cluster.local"],
+  },
+  { client: "backend", share: 0.1, type: "A", names: fresh(4000) },
+  {
+    client: "platform",
+    share: 0.18,
+    type: "A",
+    names: ["git.corp.example", "wiki.corp.example", "gone.corp.example", "cart.web.svc.cluster.local"],
+  },
+  { client: "nobody", share: 0.02, type: "A", names: ["www.example.com"] },
+];
+
+export class Traffic {
+  readonly #loads: readonly Load[];
+
+  /** So many questions a second in all. */
+  static async start({ port }: Deployment, rate: number): Promise<Traffic> {
+    const server = { host: "127.0.0.1", port };
+    const loads = STREAMS.map(({ client, share, type, names }) =>
+      Load.start({ server, from: CLIENTS[client], rate: rate * share, names, type, sockets: 2 }),
+    );
+    return new Traffic(await Promise.all(loads));
+  }
+
+  private constructor(loads: readonly Load[]) {
+    this.#loads = loads;
+  }
+
+  async stop(): Promise<readonly LoadResult[]> {
+    return Promise.all(this.#loads.map((load) => load.stop()));
+  }
+}
