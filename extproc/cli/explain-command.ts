@@ -76,7 +76,8 @@ function describeAction({
   switch (outcome) {
     case "deny": {
       const form = denial?.form === undefined ? denial?.rcode : `${denial.form} (${denial.rcode})`;
-      return `denied: ${form}, EDE ${denial?.ede} "${denial?.text}", TTL ${denial?.ttl}${own}`;
+      const why = denial?.ede === "none" ? "without EDE" : `EDE ${denial?.ede} "${denial?.text}"`;
+      return `denied: ${form}, ${why}, TTL ${denial?.ttl}${own}`;
     }
     case "forward":
       return `forwarded to ${upstream?.name} (${upstream?.protocol})`;

@@ -44,9 +44,6 @@ const FAULT_RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED:
 /** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
 const DEFAULT_DENIAL_TTL = 30;
 
-/** Actions whose answers say which rule they come of. */
-const TELLING: ReadonlySet<string> = new Set(["Deny", "Fault", "RateLimit"]);
-
 const TYPE_A = 1;
 const TYPE_AAAA = 28;
 
@@ -84,19 +81,18 @@ export function compilePolicies(
     for (const rule of spec.rules) {
       if (rule.mode !== "Disabled") addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
       const types = rule.match.types ?? [];
-      const text = `policy ${metadata.name}/${rule.name}`;
       const denial = rule.fault
-        ? compileFault(rule.fault, text)
+        ? compileFault(rule.fault)
         : rule.answer
           ? compileAnswer(rule.answer)
-          : compileDenial(rule.response, defaultCode(rule), defaultEde(rule), text);
+          : compileDenial(rule.response, defaultCode(rule), defaultEde(rule), "");
       ruleRecords.push(
         strings.intern(rule.name),
         number,
         ACTIONS[rule.action],
         denial.rcode,
         denial.edeCode,
-        strings.intern(TELLING.has(rule.action) ? denial.edeText : ""),
+        ownTextOf(rule, strings),
         denial.ttl,
         lists.append(types),
         types.length,
@@ -125,6 +121,12 @@ function numberOf(numbers: Map<string, number>, text: string): number {
   const number = numbers.get(text) ?? numbers.size;
   numbers.set(text, number);
   return number;
+}
+
+/** The string + 1 that the rule itself gives as the reason of a denial; 0 for none. */
+function ownTextOf({ response }: Rule, strings: StringPool): number {
+  const text = typeof response?.ede === "object" ? response.ede.text : undefined;
+  return text === undefined ? 0 : strings.intern(text) + 1;
 }
 
 /** A rule that only changes what comes of others is passed by. */
@@ -183,10 +185,10 @@ function compileAnswer({ records, ttl }: NonNullable<Rule["answer"]>): DenialRec
   };
 }
 
-function compileFault({ code }: NonNullable<Rule["fault"]>, edeText: string): DenialRecord {
+function compileFault({ code }: NonNullable<Rule["fault"]>): DenialRecord {
   const form = code === "Drop" ? DenyForm.DROP : code === "Truncate" ? DenyForm.TRUNCATE : DenyForm.RCODE;
   const rcode = code === undefined || code === "Drop" || code === "Truncate" ? 0 : FAULT_RCODES[code];
-  return { rcode, form, edeCode: 0, edeText, ttl: 0, records: [] };
+  return { rcode, form, edeCode: 0, edeText: "", ttl: 0, records: [] };
 }
 
 export function compileDenial(

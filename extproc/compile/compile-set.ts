@@ -1,7 +1,15 @@
 /**
  * A valid policy set to its compiled form. Everything is numbered by name, so the same set compiles to the same bytes.
  */
-import { SECTIONS, type SectionName, SUBJECT_FIRST_TENANT } from "../compiled/layout.ts";
+import {
+  EXPLAIN_CODE,
+  EXPLAIN_FULL,
+  EXPLAIN_NONE,
+  EXPLAIN_RULE,
+  SECTIONS,
+  type SectionName,
+  SUBJECT_FIRST_TENANT,
+} from "../compiled/layout.ts";
 import type { CompiledPolicy, CompiledTables } from "../compiled/snapshot.ts";
 import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
@@ -23,6 +31,8 @@ import { WordList } from "./word-list.ts";
 
 /** The filter counts the decisions of a tenant by a subject's last 12 bits: all of its classes have them in common. */
 const MIN_STRIDE = 4096;
+
+const EXPLAIN = { Full: EXPLAIN_FULL, Rule: EXPLAIN_RULE, Code: EXPLAIN_CODE, None: EXPLAIN_NONE } as const;
 
 export function compileSet(set: PolicySet): CompiledPolicy {
   const tenants = set.tenants.map(({ resource }) => resource);
@@ -59,6 +69,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       lists.append(own.conditions),
       own.conditions.length,
       routesOf(tenant, compiledPolicies.routes),
+      EXPLAIN[tenant.spec.explain],
     );
   }
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));

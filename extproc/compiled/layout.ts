@@ -65,7 +65,7 @@ export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
 export const RULE_RCODE = 3;
 export const RULE_EDE_CODE = 4;
-export const RULE_EDE_TEXT = 5;
+export const RULE_EDE_TEXT = 5; // string + 1; 0: that of the tenant (EXPLAIN_*)
 export const RULE_TTL = 6;
 export const RULE_TYPES = 7; // start in lists
 export const RULE_TYPES_COUNT = 8; // 0: all types
@@ -128,7 +128,7 @@ export const TRANSITION_WORDS = 2;
 export const TRANSITION_AT = 0; // seconds since 1970; of a zone's first, 0
 export const TRANSITION_OFFSET = 1; // seconds ahead of UTC from then on, as a signed number
 
-export const TENANT_WORDS = 9;
+export const TENANT_WORDS = 10;
 export const TENANT_NAME = 0;
 export const TENANT_LOG_ALL = 1;
 export const TENANT_POLICIES = 2; // start in lists: pairs of a policy and its condition + 1 (0: none), as they are asked
@@ -138,6 +138,13 @@ export const TENANT_ZONE_ROOT = 5; // root of the forward zones + 1; 0: none
 export const TENANT_CONDITIONS = 6; // start in lists: the conditions of its policies, each once
 export const TENANT_CONDITION_COUNT = 7;
 export const TENANT_ROUTES = 8; // start in lists: a zone for each upstream that rules route to
+export const TENANT_EXPLAIN = 9; // EXPLAIN_*
+
+/** What denials say to a tenant's clients (EDE): how much of the rule's place, the INFO-CODE alone, or nothing. */
+export const EXPLAIN_FULL = 0;
+export const EXPLAIN_RULE = 1;
+export const EXPLAIN_CODE = 2;
+export const EXPLAIN_NONE = 3;
 
 export const ZONE_WORDS = 3;
 export const ZONE_UPSTREAM = 0; // Upstream.id

@@ -26,6 +26,7 @@ export interface VerdictClient {
   readonly tenant: string;
   readonly prefix: number;
   readonly log_all: boolean;
+  readonly unexplained: boolean;
 }
 
 export interface VerdictScope {

@@ -19,7 +19,6 @@ import {
   RULE_CHANCE,
   RULE_DELAY,
   RULE_EDE_CODE,
-  RULE_EDE_TEXT,
   RULE_FORM,
   RULE_METER,
   RULE_NAME,
@@ -63,6 +62,7 @@ import type { StringTable } from "../compiled/strings.ts";
 import { findForward, findRoute } from "../compiled/zones.ts";
 import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify } from "./client.ts";
+import { isUnexplained, reasonOf } from "./reason.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 
 export { type DecisionRequest, MalformedRequest };
@@ -172,9 +172,9 @@ function outcomeOf(
     case RuleAction.ANSWER:
       return { ...answerByRule(snapshot, match, places.tenant), ...named };
     case RuleAction.FAULT:
-      return { fault: faultByRule(snapshot, match), ...named };
+      return { fault: faultByRule(snapshot, match, places.tenant), ...named };
     default:
-      return { deny: denyByRule(snapshot, match), ...named };
+      return { deny: denyByRule(snapshot, match, places.tenant), ...named };
   }
 }
 
@@ -276,18 +276,16 @@ function actionOf({ sections }: Snapshot, rule: number): RuleAction {
   return (sections.rules[rule * RULE_WORDS + RULE_ACTION] ?? 0) as RuleAction;
 }
 
-function describeClient(
-  { sections, strings }: Snapshot,
-  { tenant }: Identity,
-  { subject, prefix }: ClientClass,
-): VerdictClient {
-  if (tenant === NO_TENANT) return { subject, tenant: "", prefix, log_all: false };
+function describeClient(snapshot: Snapshot, { tenant }: Identity, { subject, prefix }: ClientClass): VerdictClient {
+  if (tenant === NO_TENANT) return { subject, tenant: "", prefix, log_all: false, unexplained: false };
+  const { sections, strings } = snapshot;
   const record = tenant * TENANT_WORDS;
   return {
     subject,
     tenant: strings.get(sections.tenants[record + TENANT_NAME] ?? 0),
     prefix,
     log_all: sections.tenants[record + TENANT_LOG_ALL] === 1,
+    unexplained: isUnexplained(snapshot, tenant),
   };
 }
 
@@ -298,12 +296,14 @@ function denyNobody({ tables }: Snapshot, { subject }: Identity): Deny {
   return { rcode, ede_code: edeCode, ede_text, ttl, soa_labels: 0, form, records };
 }
 
-function denyByRule({ sections: { rules, lists }, strings }: Snapshot, match: Match): Deny {
+function denyByRule(snapshot: Snapshot, match: Match, tenant: number): Deny {
+  const { strings } = snapshot;
+  const { rules, lists } = snapshot.sections;
   const rule = match.rule * RULE_WORDS;
   return {
     rcode: rules[rule + RULE_RCODE] ?? 0,
     ede_code: rules[rule + RULE_EDE_CODE] ?? 0,
-    ede_text: strings.get(rules[rule + RULE_EDE_TEXT] ?? 0),
+    ede_text: reasonOf(snapshot, match.rule, tenant),
     ttl: rules[rule + RULE_TTL] ?? 0,
     soa_labels: match.base,
     form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
@@ -333,12 +333,13 @@ function aliasView(view: string, alias: string, ttl: number): string {
   return numberOf(`${view} ${alias} ${ttl}`);
 }
 
-function faultByRule({ sections: { rules }, strings }: Snapshot, match: Match): Fault {
+function faultByRule(snapshot: Snapshot, match: Match, tenant: number): Fault {
+  const { rules } = snapshot.sections;
   const rule = match.rule * RULE_WORDS;
   return {
     rcode: rules[rule + RULE_RCODE] ?? 0,
     form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,
-    ede_text: strings.get(rules[rule + RULE_EDE_TEXT] ?? 0),
+    ede_text: reasonOf(snapshot, match.rule, tenant),
   };
 }
 

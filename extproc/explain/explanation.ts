@@ -94,7 +94,8 @@ export function describeVerdict(
   if ("deny" in verdict) {
     const { rcode, form, ede_code, ede_text, ttl, records } = verdict.deny;
     const shape = form === DenyForm.DROP || form === DenyForm.TRUNCATE ? { form: FORMS[form] } : {};
-    const denial = { rcode: rcodeName(rcode), ...shape, ede: edeName(ede_code), text: ede_text, ttl };
+    const ede = client.unexplained ? "none" : edeName(ede_code);
+    const denial = { rcode: rcodeName(rcode), ...shape, ede, text: ede_text, ttl };
     const own = form === DenyForm.RECORDS ? { records: recordsFor(records, request.qtype) } : {};
     return { ...about, outcome: "deny", denial, ...own };
   }

@@ -831,6 +831,10 @@ export const descriptors: object = {
           "log_all": {
            "type": "bool",
            "id": 4
+          },
+          "unexplained": {
+           "type": "bool",
+           "id": 5
           }
          }
         },

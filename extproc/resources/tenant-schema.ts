@@ -74,6 +74,8 @@ const tenantSpec = z
     namespaces: list(namespaceName).optional(),
     isolation: isolation.optional(),
     searchDomains: list(zone).max(MAX_SEARCH_DOMAINS).optional(),
+    /** What denials tell this tenant's clients of the rule: all of its place, its name, the code alone, or nothing. */
+    explain: z.enum(["Full", "Rule", "Code", "None"]).default("Full"),
     telemetry: tenantTelemetry.default({ log: "Denials", clients: "Full", names: "Full" }),
   })
   .superRefine((spec, context) => {

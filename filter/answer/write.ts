@@ -136,7 +136,7 @@ export class AnswerWriter {
       if (verdict !== null && (verdict.ttlMin | verdict.ttlMax) != 0 && !stale) this.clampTtls(answer, body, verdict);
       if (answer.rcode != Rcode.NOERROR && answer.rcode != Rcode.NXDOMAIN) this.ttl = 0;
     }
-    if (stale) this.setEde(Ede.StaleAnswer, 0, 0);
+    if (stale) this.setEde(answer.rcode == Rcode.NXDOMAIN ? Ede.StaleNxdomain : Ede.StaleAnswer, 0, 0);
     else if (answer.edeLength >= 2) {
       const ede = edeAt(answer);
       this.setEde(bswap<u16>(load<u16>(ede)), ede + 2, answer.edeLength - 2);
@@ -187,7 +187,7 @@ export class AnswerWriter {
   fault(question: Question, transport: Transport, verdict: Verdict): void {
     const truncated = verdict.form == Form.Truncate;
     this.begin(question, transport, truncated ? Rcode.NOERROR : verdict.rcode, truncated ? Flag.RA | Flag.TC : Flag.RA);
-    this.setEde(Ede.Other, edeTextAt(verdict), verdict.edeLength);
+    this.setEde(verdict.edeCode, edeTextAt(verdict), verdict.edeLength);
     this.finish();
   }
 

@@ -27,6 +27,8 @@ import {
 } from "./verdict";
 
 const MAX_TEXT: u32 = 512;
+/** An INFO-CODE has 16 bits (RFC 8914, section 2). */
+const MAX_EDE: u32 = 65_535;
 /** Names of policies and rules have 63 octets at most; what is longer is cut. */
 const MAX_NAME: u32 = 253;
 const MAX_AUDITS: u32 = 8;
@@ -46,7 +48,7 @@ export class OutcomeReader {
   private upstream: u32 = 0;
   private view: u64 = 0;
   private rcode: u32 = 0;
-  private edeCode: u32 = 0;
+  private edeCode: i32 = 0;
   private ttl: u32 = 0;
   private soaLabels: u32 = 0;
   private form: Form = Form.Rcode;
@@ -379,7 +381,7 @@ export class OutcomeReader {
           this.rcode = <u32>reader.number();
           break;
         case 2:
-          this.edeCode = <u32>reader.number();
+          this.edeCode = <i32>min(reader.number(), <u64>MAX_EDE);
           break;
         case 3:
           reader.bytes();

@@ -2,6 +2,7 @@
 
 import { internTenant } from "../telemetry/tenants";
 import { ProtoReader } from "../wire/protobuf";
+import { Ede } from "../wire/types";
 import { OutcomeReader } from "./outcome-reader";
 import { Action, CERTAIN, Extent, HEAD, releaseVerdict, Verdict } from "./verdict";
 
@@ -34,6 +35,7 @@ export class VerdictReader {
   private subject: u64 = 0;
   private tenant: u32 = 0;
   private logAll: bool = false;
+  private unexplained: bool = false;
   private broken: bool = false;
   /** Blocks of the alternatives read so far: the first, the last, and how many. */
   private first: Verdict | null = null;
@@ -96,6 +98,7 @@ export class VerdictReader {
       at.subject = this.subject;
       at.tenant = this.tenant;
       at.logAll = this.logAll;
+      if (this.unexplained) at.edeCode = Ede.None;
       size += at.size;
       if (at.chance != 0 && !at.metered) head.byChance = true;
       at = at.next;
@@ -119,6 +122,7 @@ export class VerdictReader {
     this.subject = 0;
     this.tenant = 0;
     this.logAll = false;
+    this.unexplained = false;
     this.broken = false;
     this.first = null;
     this.last = null;
@@ -163,6 +167,7 @@ export class VerdictReader {
         this.tenant = internTenant(reader.bytesAt, reader.bytesLength);
       } else if (reader.field == 3) this.prefix = <u32>reader.number();
       else if (reader.field == 4) this.logAll = reader.number() != 0;
+      else if (reader.field == 5) this.unexplained = reader.number() != 0;
       else reader.skip();
     }
     this.finish();

@@ -45,7 +45,8 @@ export class Verdict {
   meshView: u64;
   /** Deny. */
   rcode: u32;
-  edeCode: u32;
+  /** INFO-CODE, or -1: no EDE. */
+  edeCode: i32;
   ttl: u32;
   soaLabels: u32;
   form: Form;

@@ -89,6 +89,7 @@ export const enum Ede {
   Blocked = 15,
   Prohibited = 18,
   NotReady = 14,
+  StaleNxdomain = 19,
   NotSupported = 21,
   NoReachableAuthority = 22,
   NetworkError = 23,

@@ -81,7 +81,7 @@ export function describePolicies(world: World): void {
       await page.keyboard.press("Enter");
       await page.getByText(/is in force, obeyed by 1 workers?\./).waitFor();
       const denied = await deployment.ask("platform", "www.example.org");
-      assert.deepEqual([denied.rcode, denied.ede[0]?.text], ["NXDOMAIN", "policy kept-apart/deny"]);
+      assert.deepEqual([denied.rcode, denied.ede[0]?.text], ["NXDOMAIN", "platform/kept-apart/deny"]);
 
       await page.getByRole("link", { name: "History" }).click();
       await page.getByRole("link", { name: /nobody of platform asks there/ }).waitFor();

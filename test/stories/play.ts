@@ -92,6 +92,7 @@ function compareAnswer(expected: Exclude<ExpectedAnswer, "none">, got: Answer, s
       [edeCode(expected.ede)],
       `EDE ${JSON.stringify(ede)}`,
     );
+  if (expected.text !== undefined) assert.equal(ede[0]?.text, expected.text, "text of the EDE");
   for (const flag of expected.flags ?? []) {
     const bit = FLAGS[flag as keyof typeof FLAGS];
     assert.ok(bit && (got.flags & bit) !== 0, `expected flag ${flag}, got flags 0x${got.flags.toString(16)}`);

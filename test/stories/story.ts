@@ -46,6 +46,8 @@ const answer = z.union([
     soa: z.string().optional(),
     /** Exactly this EDE; `false` for none. */
     ede: z.union([ede, z.literal(false)]).optional(),
+    /** Its EXTRA-TEXT. */
+    text: z.string().optional(),
     /** Flags that are set, of TC, AA, AD, RA, RD, CD. */
     flags: z.array(z.string()).optional(),
     /** Latest time at which it comes, and earliest. */

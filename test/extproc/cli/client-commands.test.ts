@@ -167,7 +167,7 @@ Upstream  public  1           1         True      True          Unknown
     const online = await dnspolicy(["explain", "--name", "www.x.com", ...from]);
     const expected = `www.x.com. AAAA over dot from 127.0.1.7, by revision 1
 tenant frontend, as everybody with the same evidence from 127.0.1.0/24
-denied: NXDOMAIN, EDE 15 (Blocked) "policy no-com/deny-com", TTL 30
+denied: NXDOMAIN, EDE 15 (Blocked) "frontend/no-com/deny-com", TTL 30
 by rule no-com/deny-com
 and so for every name below com., every type, every transport
 

@@ -101,18 +101,18 @@ describe("dnspolicy test", () => {
       `FAIL stdin:2: 127.0.1.1 asks www.x.com A over udp
      outcome: expected forward, got deny
      upstream: expected public, got none
-     denied: NXDOMAIN, EDE 15 (Blocked) "policy no-com/deny-com", TTL 30, by rule no-com/deny-com
+     denied: NXDOMAIN, EDE 15 (Blocked) "frontend/no-com/deny-com", TTL 30, by rule no-com/deny-com
 FAIL stdin:3: <b> & "so": 127.0.1.1 asks sink.example A over udp
      tenant: expected backend, got frontend
      rule: expected none, got all/sink
      rcode: expected NXDOMAIN, got NOERROR
      ede: expected Filtered, got 4 (ForgedAnswer)
-     text: expected x, got policy all/sink
+     text: expected x, got frontend/all/sink
      ttl: expected 8, got 9
      addresses: expected 192.0.2.2, got 192.0.2.1
      records: expected none, got A 192.0.2.1
      rules.a/b: expected decides, got no such rule of the tenant
-     denied: NOERROR, EDE 4 (ForgedAnswer) "policy all/sink", TTL 9: A 192.0.2.1, by rule all/sink
+     denied: NOERROR, EDE 4 (ForgedAnswer) "frontend/all/sink", TTL 9: A 192.0.2.1, by rule all/sink
 1 case passed, 2 failed
 `,
     );

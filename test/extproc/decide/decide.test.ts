@@ -27,6 +27,35 @@ function withRules(...rules: object[]) {
   return snapshotOf(documents(upstream("public"), tenant("t", spec), policy("p", 1, ["t"], rules)), 7);
 }
 
+describe("decide: what a denial tells", () => {
+  const rules = [
+    { name: "plain", match: { names: ["plain.test"] }, action: "Deny" },
+    { name: "own", match: { names: ["own.test"] }, action: "Deny", response: { ede: { code: 17, text: "ask ops" } } },
+    { name: "mute", match: { names: ["mute.test"] }, action: "Deny", response: { ede: { code: 16, text: "" } } },
+    { name: "broken", match: { names: ["broken.test"] }, action: "Fault", fault: { code: "SERVFAIL" } },
+  ];
+  const told = (explain: string | undefined) => {
+    const spec = { match: everyone, upstream: "public", ...(explain && { explain }) };
+    const snapshot = snapshotOf(documents(upstream("public"), tenant("t", spec), policy("p", 1, ["t"], rules)));
+    return ["plain", "own", "mute", "broken"].map((label) => {
+      const verdict = ask(snapshot, { name: `${label}.test` });
+      assert.deepEqual([verdict.policy, verdict.rule], ["p", label]);
+      assert.equal(verdict.client.unexplained, explain === "None");
+      if ("fault" in verdict) return verdict.fault.ede_text;
+      return "deny" in verdict ? `${verdict.deny.ede_code} ${verdict.deny.ede_text}` : "";
+    });
+  };
+
+  it("is as much as its tenant lets it", () => {
+    const all = ["15 t/p/plain", "17 ask ops", "16 ", "t/p/broken"];
+    assert.deepEqual(told(undefined), all);
+    assert.deepEqual(told("Full"), all);
+    assert.deepEqual(told("Rule"), ["15 plain", "17 ask ops", "16 ", "broken"]);
+    assert.deepEqual(told("Code"), ["15 ", "17 ", "16 ", ""]);
+    assert.deepEqual(told("None"), ["15 ", "17 ", "16 ", ""]);
+  });
+});
+
 describe("decide: names and rules", () => {
   it("denies *.com and holds for everything below com", () => {
     const rules = [{ name: "deny-com", match: { names: ["*.com"] }, action: "Deny" }];
@@ -34,7 +63,7 @@ describe("decide: names and rules", () => {
     const verdict = ask(snapshot, { name: "WWW.Example.COM" });
     assert.deepEqual(verdict, {
       revision: 7,
-      client: { subject: 3, tenant: "t", prefix: 0, log_all: false },
+      client: { subject: 3, tenant: "t", prefix: 0, log_all: false, unexplained: false },
       scope: {
         labels: 1,
         extent: Extent.BELOW,
@@ -44,7 +73,7 @@ describe("decide: names and rules", () => {
         transports: 0,
         lifetime_ms: 0,
       },
-      deny: { rcode: 3, ede_code: 15, ede_text: "policy p/deny-com", ttl: 30, soa_labels: 1, form: 0, records: [] },
+      deny: { rcode: 3, ede_code: 15, ede_text: "t/p/deny-com", ttl: 30, soa_labels: 1, form: 0, records: [] },
       policy: "p",
       rule: "deny-com",
       audits: [],
@@ -520,10 +549,10 @@ describe("decide: faults", () => {
     const [some] = denied.alternatives;
     assert.deepEqual([some?.rule, some?.delays], ["some", [slow, { chance: 0, milliseconds: 1000 }]]);
     const cut = ask(snapshot, { name: "x.com", transport: 0 });
-    assert.deepEqual("fault" in cut && cut.fault, { rcode: 0, form: 2, ede_text: "policy p/cut" });
+    assert.deepEqual("fault" in cut && cut.fault, { rcode: 0, form: 2, ede_text: "t/p/cut" });
     assert.equal(cut.scope.transports, 1);
     const broken = ask(snapshot, { name: "x.com", transport: 1 });
-    assert.deepEqual("fault" in broken && broken.fault, { rcode: 2, form: 0, ede_text: "policy p/broken" });
+    assert.deepEqual("fault" in broken && broken.fault, { rcode: 2, form: 0, ede_text: "t/p/broken" });
     assert.equal(broken.scope.transports, 0b11110);
   });
 });

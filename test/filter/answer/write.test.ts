@@ -106,6 +106,12 @@ describe("answers to clients", () => {
     assert.deepEqual([lab.room.call("writtenTtl"), lab.room.call("writtenEde")], [30, 3]);
   });
 
+  it("say so of an NXDOMAIN by its own code (RFC 8914, section 4.20)", () => {
+    const stale = { stale: true, now: START + 999n * SECOND };
+    const got = answered(encodeQuestion(WWW, { edns: 1232 }), { flags: RD | FLAGS.RA | 3 }, stale);
+    assert.deepEqual([got.rcode, got.ede], ["NXDOMAIN", [{ code: 19, text: "" }]]);
+  });
+
   it("have AD for who asks by AD or DO, where the upstream says so (RFC 6840)", () => {
     for (const [upstream, query, expected] of [
       [FLAGS.AD, { flags: FLAGS.RD | FLAGS.AD }, true],

@@ -56,6 +56,15 @@ describe("verdicts", () => {
     assert.deepEqual([lab.fields.action, lab.fields.rcode, lab.text(0)], [1n, 0n, ""]);
   });
 
+  it("say nothing of why where the client is not to know", () => {
+    const deny = { rcode: 3, ede_code: 15 };
+    const client = { subject: 1, unexplained: true };
+    assert.ok(lab.read(encode({ revision: 1, client, scope: {}, deny })));
+    assert.deepEqual([lab.fields.rcode, lab.fields.edeCode], [3n, 2n ** 64n - 1n]);
+    assert.ok(lab.read(encode({ revision: 1, client: { subject: 1 }, scope: {}, deny })));
+    assert.equal(lab.fields.edeCode, 15n);
+  });
+
   it("tell which rules on trial would have done what, eight of them at most", () => {
     const audits = () => {
       const octets = lab.room.output(lab.room.call("audits"));

@@ -7,6 +7,7 @@ export interface Client {
   'tenant'?: (string);
   'prefix'?: (number);
   'log_all'?: (boolean);
+  'unexplained'?: (boolean);
 }
 
 export interface Client__Output {
@@ -14,4 +15,5 @@ export interface Client__Output {
   'tenant': (string);
   'prefix': (number);
   'log_all': (boolean);
+  'unexplained': (boolean);
 }
