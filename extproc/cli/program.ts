@@ -6,6 +6,7 @@ import { TRANSPORTS } from "../explain/request.ts";
 import { EndpointError } from "../server/endpoint.ts";
 import { OUTCOMES } from "../telemetry/names.ts";
 import { TOP_KINDS, WINDOWS } from "../telemetry/questions.ts";
+import { CAPTURE_TASKS, CAPTURE_WAYS, runCapture } from "./capture-command.ts";
 import { runApply, runDelete, runRollback } from "./change-commands.ts";
 import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
@@ -255,6 +256,24 @@ function addOfflineCommands(program: Command, context: Context, finish: (code: E
     .option("--limit <count>", "how many changes the table has; 0 is all of them", "100")
     .addOption(output())
     .action(async (log: string, options) => finish(await runReplay(context, log, options)));
+  program
+    .command("capture")
+    .addArgument(new Argument("<task>").choices(CAPTURE_TASKS))
+    .description("let programs of this pod or machine that know nothing of Envoy ask it; check fails where they do not")
+    .addOption(
+      new Option("--with <way>", "redirect port 53, or name Envoy in a file").choices(CAPTURE_WAYS).default("nftables"),
+    )
+    .option("--port <port>", "of Envoy, for UDP and TCP, at 127.0.0.1 and ::1", "1053")
+    .option("--uid <uid>", "do not redirect what this user sends: Envoy's; may be repeated", collect)
+    .option("--mark <mark>", "do not redirect what has this mark (SO_MARK): Envoy's")
+    .option(
+      "--nameserver <address>",
+      "of Envoy, with resolv-conf, at port 53; may be repeated (default: 127.0.0.1)",
+      collect,
+    )
+    .option("--file <file>", "with resolv-conf", "/etc/resolv.conf")
+    .option("--dry-run", "only show what install would do")
+    .action(async (task, options) => finish(await runCapture(context, task, options)));
   program
     .command("schema")
     .argument("[kind]", "one kind; by default all of them")

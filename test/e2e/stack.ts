@@ -21,7 +21,7 @@ import { Program } from "./process.ts";
 import type { Zone } from "./records.ts";
 import { PolicyService } from "./service.ts";
 import { Asker, type Target } from "./target.ts";
-import { ScriptedUpstream } from "./upstream.ts";
+import { ScriptedUpstream, type UpstreamPorts } from "./upstream.ts";
 
 const run = promisify(execFile);
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -30,7 +30,9 @@ const READY_MS = 20_000;
 export interface StackOptions {
   /** Resources but for Upstreams, which are made of `upstreams`. */
   policy: string;
-  upstreams: Record<string, { protocol?: "DoT" | "TCP" | "DoH"; zone?: Zone | string }>;
+  upstreams: Record<string, { protocol?: "DoT" | "TCP" | "DoH"; zone?: Zone | string; ports?: UpstreamPorts }>;
+  /** Envoy's port for UDP and TCP; a free one by default. */
+  dnsPort?: number;
   concurrency?: number;
   /** Settings of the filter, by their names. */
   settings?: Record<string, string | number>;
@@ -62,11 +64,13 @@ export class Stack {
     const directory = await mkdtemp(join(tmpdir(), "dnspolicy-"));
     const certificates = await makeCertificates(directory);
     const upstreams = new Map<string, ScriptedUpstream>();
-    for (const [name, { zone = "" }] of Object.entries(options.upstreams))
-      upstreams.set(name, await ScriptedUpstream.start({ tls: certificates.upstream, zone }));
+    for (const [name, { zone = "", ports }] of Object.entries(options.upstreams)) {
+      const wanted = ports === undefined ? {} : { ports };
+      upstreams.set(name, await ScriptedUpstream.start({ tls: certificates.upstream, zone, ...wanted }));
+    }
     const service = await PolicyService.start(directory, options.token, options.serve?.(directory));
     const policySocket = (await options.policySocket?.(service.socket)) ?? service.socket;
-    const dns = await freePort();
+    const dns = options.dnsPort ?? (await freePort());
     const ports = { udp: dns, tcp: dns, dot: await freePort(), doh: await freePort() };
     const adminPort = await freePort();
     const bootstrap: BootstrapOptions = {
