@@ -25,6 +25,7 @@ export const descriptors: object = {
             "hello",
             "ack",
             "report",
+            "meter_uses",
             "mesh_interest"
            ]
           }
@@ -42,6 +43,10 @@ export const descriptors: object = {
            "type": "Report",
            "id": 3
           },
+          "meter_uses": {
+           "type": "MeterUses",
+           "id": 4
+          },
           "mesh_interest": {
            "type": "MeshInterest",
            "id": 5
@@ -56,6 +61,7 @@ export const descriptors: object = {
             "heartbeat",
             "report_ack",
             "drain",
+            "meter_shares",
             "telemetry",
             "mesh_update"
            ]
@@ -77,6 +83,10 @@ export const descriptors: object = {
           "drain": {
            "type": "Drain",
            "id": 4
+          },
+          "meter_shares": {
+           "type": "MeterShares",
+           "id": 6
           },
           "telemetry": {
            "type": "Telemetry",
@@ -117,6 +127,64 @@ export const descriptors: object = {
           "sequence": {
            "type": "uint64",
            "id": 1
+          }
+         }
+        },
+        "MeterUses": {
+         "fields": {
+          "uses": {
+           "rule": "repeated",
+           "type": "MeterUse",
+           "id": 1
+          }
+         }
+        },
+        "MeterUse": {
+         "fields": {
+          "id": {
+           "type": "fixed64",
+           "id": 1
+          },
+          "client_high": {
+           "type": "fixed64",
+           "id": 2
+          },
+          "client_low": {
+           "type": "fixed64",
+           "id": 3
+          },
+          "load": {
+           "type": "uint32",
+           "id": 4
+          }
+         }
+        },
+        "MeterShares": {
+         "fields": {
+          "shares": {
+           "rule": "repeated",
+           "type": "MeterShare",
+           "id": 1
+          }
+         }
+        },
+        "MeterShare": {
+         "fields": {
+          "id": {
+           "type": "fixed64",
+           "id": 1
+          },
+          "client_high": {
+           "type": "fixed64",
+           "id": 2
+          },
+          "client_low": {
+           "type": "fixed64",
+           "id": 3
+          },
+          "share": {
+           "type": "uint32",
+           "id": 4
           }
          }
         },

@@ -107,7 +107,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.verdicts = new VerdictCache(settings.share(settings.verdictCacheBytes));
     this.mesh = new Mesh(settings.share(settings.meshTableBytes));
     this.subjects = new ClientTable(settings.share(CLIENT_TABLE_OCTETS));
-    this.draws = new Draws(new Buckets(settings.share(settings.meterBytes), random64()));
+    const buckets = new Buckets(settings.share(settings.meterBytes), random64(), settings.concurrency);
+    this.draws = new Draws(buckets);
     this.decisions = new Decisions(settings.decisionMilliseconds);
     this.exchanges = new Exchanges(
       this,
@@ -122,6 +123,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.sync = new Sync(
       this,
       this.events,
+      buckets,
       String.UTF8.encode(settings.node),
       String.UTF8.encode(settings.token),
       settings.concurrency,

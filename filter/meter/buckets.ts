@@ -5,70 +5,71 @@
 import { Node, S3Fifo } from "../cache/s3-fifo";
 import { Peer } from "../transport/peer";
 import { mix } from "../wire/name";
+import { BUCKET_SIZE, Bucket, begin, fill, takeFrom } from "./bucket";
 import { Meter } from "./meter";
+import { UseList } from "./use-list";
 
-@unmanaged
-export class Bucket extends Node {
-  id: u64;
-  high: u64;
-  low: u64;
-  /** Monotonic microseconds up to which `tokens` is right. */
-  filledAt: u64;
-  tokens: f64;
-}
-
-const SIZE: u32 = (<u32>offsetof<Bucket>() + 7) & ~7;
 /** Octets of buckets are not fewer in any worker. */
 const MIN_BUDGET: u32 = 64 * 1024;
 
 @final
 export class Buckets extends S3Fifo {
+  /** What the policy service has not heard of yet. */
+  readonly uses: UseList = new UseList();
+  /** One worker's part of the process. */
+  private readonly equal: f64;
+
   /** `seed`: so that nobody can choose addresses that collide. */
   constructor(
     budget: u32,
     private readonly seed: u64,
+    concurrency: u32,
   ) {
     super(max(budget, MIN_BUDGET));
+    this.equal = 1 / <f64>max(concurrency, 1);
   }
 
   /** Takes one where there is one; whether there was. */
   take(meter: Meter, peer: Peer, now: u64): bool {
-    const bucket = this.of(meter, peer, now);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
-    return true;
-  }
-
-  private of(meter: Meter, peer: Peer, now: u64): Bucket {
     const high = meter.byClient ? peer.high : 0;
     const low = meter.byClient && peer.isIPv4 ? peer.low : 0;
-    const burst = <f64>meter.burst;
-    const hash = mix(mix(mix(this.seed, meter.id), high), low);
+    const bucket = this.find(meter.id, high, low) || this.add(meter.id, high, low, now);
+    fill(bucket, meter, this.equal, now);
+    this.uses.count(bucket);
+    return takeFrom(bucket, meter);
+  }
+
+  find(id: u64, high: u64, low: u64): Bucket | null {
+    const hash = this.hashOf(id, high, low);
     let node = this.first(hash);
     while (node !== null) {
       const bucket = changetype<Bucket>(node);
       node = node.next;
-      if (bucket.hash != hash || bucket.id != meter.id || bucket.high != high || bucket.low != low) continue;
+      if (bucket.hash != hash || bucket.id != id || bucket.high != high || bucket.low != low) continue;
       this.touch(bucket);
-      const passed = <f64>(now - bucket.filledAt);
-      const filled = bucket.tokens + (passed * <f64>meter.count) / (<f64>meter.perMilliseconds * 1000);
-      bucket.tokens = min(filled, burst);
-      bucket.filledAt = now;
       return bucket;
     }
-    const bucket = changetype<Bucket>(heap.alloc(SIZE));
-    bucket.hash = hash;
-    bucket.size = SIZE;
-    bucket.id = meter.id;
+    return null;
+  }
+
+  private add(id: u64, high: u64, low: u64, now: u64): Bucket {
+    const bucket = changetype<Bucket>(heap.alloc(BUCKET_SIZE));
+    bucket.hash = this.hashOf(id, high, low);
+    bucket.size = BUCKET_SIZE;
+    bucket.id = id;
     bucket.high = high;
     bucket.low = low;
-    bucket.tokens = burst;
-    bucket.filledAt = now;
+    begin(bucket, now);
     this.insert(bucket);
     return bucket;
   }
 
+  private hashOf(id: u64, high: u64, low: u64): u64 {
+    return mix(mix(mix(this.seed, id), high), low);
+  }
+
   protected free(node: Node): void {
+    this.uses.forget(changetype<Bucket>(node));
     heap.free(changetype<usize>(node));
   }
 }

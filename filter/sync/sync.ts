@@ -2,9 +2,11 @@
 // what was answered. Whether a verdict may be used at all hangs on what was heard here last.
 
 import { GrpcStream, Headers, random16, random64, sharedRandom64, Text, wallMicroseconds } from "../host/host";
+import { Buckets } from "../meter/buckets";
 import { Events } from "../telemetry/events";
 import { writeCounters } from "../telemetry/telemetry";
 import { ProtoReader, ProtoWriter } from "../wire/protobuf";
+import { ShareReader } from "./shares";
 
 /** What a worker knows of the policy service. */
 export const enum Standing {
@@ -73,16 +75,20 @@ export class Sync {
   private readonly inner: ProtoReader = new ProtoReader();
   private readonly body: ProtoWriter = new ProtoWriter(REPORT);
   private readonly out: ProtoWriter = new ProtoWriter(REPORT + 16);
+  private readonly shares: ShareReader;
 
   constructor(
     private readonly listener: SyncListener,
     private readonly events: Events,
+    private readonly buckets: Buckets,
     private readonly node: ArrayBuffer,
     private readonly secret: ArrayBuffer,
     private readonly concurrency: u32,
     private readonly silence: u64,
     private readonly lastGood: u64,
-  ) {}
+  ) {
+    this.shares = new ShareReader(buckets);
+  }
 
   standing(now: u64): Standing {
     if (this.sequence == 0) return Standing.Unknown;
@@ -174,6 +180,7 @@ export class Sync {
       else if (field == 2) this.onHeartbeat(reader.bytesAt, reader.bytesLength, now);
       else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength);
       else if (field == 4) this.listener.draining();
+      else if (field == 6) this.shares.read(reader.bytesAt, reader.bytesLength, now);
       else if (field == 7) this.onTelemetry(reader.bytesAt, reader.bytesLength);
       else if (field == 5 && !this.listener.meshUpdated(reader.bytesAt, reader.bytesLength)) {
         this.close(now);
@@ -257,10 +264,17 @@ export class Sync {
       return;
     }
     if (!this.synced) return;
+    if (this.buckets.uses.isDue(now)) this.tellUses(now);
     this.events.wallOffset = wallMicroseconds() - now;
     const waiting = this.events.batch.length;
     const eventsDue = waiting >= EVENTS_DUE || (waiting > 0 && now >= this.nextEvents);
     if (eventsDue || now >= this.nextReport) this.report(now);
+  }
+
+  /** Where it cannot be sent, the next telling is as good. */
+  private tellUses(now: u64): void {
+    this.body.clear();
+    if (this.buckets.uses.write(this.body, now)) this.send(4);
   }
 
   /** A batch of events is full: it goes out at once where the policy service has acknowledged enough, otherwise with a tick. */

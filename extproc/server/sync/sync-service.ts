@@ -4,6 +4,7 @@
 import { status } from "@grpc/grpc-js";
 import type { RevisionMessage } from "../../compiled/messages.ts";
 import type { Hello__Output } from "../../gen/types/dns/mesh/v1/Hello.ts";
+import type { MeterUse__Output } from "../../gen/types/dns/mesh/v1/MeterUse.ts";
 import type { Report__Output } from "../../gen/types/dns/mesh/v1/Report.ts";
 import type { ServiceMessage, ServiceMessage__Output } from "../../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import type { WorkerMessage, WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
@@ -14,6 +15,7 @@ import type { Clock } from "../clock.ts";
 import { admits, type GrpcService } from "../grpc-service.ts";
 import type { Logger } from "../logger.ts";
 import type { Token } from "../token.ts";
+import { RateShares } from "./rate-shares.ts";
 import type { Membership, WorkerIdentity, WorkerRegistry } from "./registry.ts";
 import { type StreamOwner, type SyncCall, WorkerStream } from "./worker-stream.ts";
 
@@ -53,10 +55,12 @@ export class SyncService implements StreamOwner {
   readonly #members = new Map<WorkerStream, Member>();
   /** Nodes that are being drained, and which process of each. */
   readonly #draining = new Map<string, string>();
+  readonly #shares: RateShares;
   readonly #stopHeartbeat: () => void;
 
   constructor(dependencies: SyncDependencies) {
     this.#dependencies = dependencies;
+    this.#shares = new RateShares(dependencies.clock);
     this.#stopHeartbeat = dependencies.clock.every(HEARTBEAT_MS, () => this.#beat());
   }
 
@@ -131,6 +135,10 @@ export class SyncService implements StreamOwner {
     this.#dependencies.onReport(report, this.#members.get(stream)?.identity.node ?? "", done);
   }
 
+  used(stream: WorkerStream, uses: readonly MeterUse__Output[]): void {
+    this.#shares.used(stream, uses);
+  }
+
   interested(stream: WorkerStream, views: readonly string[]): void {
     this.#members.get(stream)?.mesh.interested(views);
   }
@@ -142,6 +150,7 @@ export class SyncService implements StreamOwner {
     this.#members.delete(stream);
     member.membership.leave();
     member.mesh.leave();
+    this.#shares.left(stream);
     this.#dependencies.logger.info(member.identity, "a worker has gone");
   }
 
@@ -162,6 +171,7 @@ export class SyncService implements StreamOwner {
 
   #beat(): void {
     this.#dependencies.registry.expire();
+    this.#shares.expire();
     for (const [stream, { membership }] of [...this.#members]) if (!membership.isKnown) stream.end();
     const sequence = this.#dependencies.revision()?.sequence;
     // Without a policy the service is as good as away, and silent.

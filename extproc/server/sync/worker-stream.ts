@@ -5,6 +5,8 @@
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { RevisionMessage } from "../../compiled/messages.ts";
 import type { Hello__Output } from "../../gen/types/dns/mesh/v1/Hello.ts";
+import type { MeterShare } from "../../gen/types/dns/mesh/v1/MeterShare.ts";
+import type { MeterUse__Output } from "../../gen/types/dns/mesh/v1/MeterUse.ts";
 import type { Report__Output } from "../../gen/types/dns/mesh/v1/Report.ts";
 import type { ServiceMessage } from "../../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import type { WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
@@ -23,6 +25,8 @@ export interface StreamOwner {
   acknowledged(stream: WorkerStream, sequence: number): void;
   /** Calls `done` when the report is counted. */
   reported(stream: WorkerStream, report: Report__Output, done: () => void): void;
+  /** What its meters have counted. */
+  used(stream: WorkerStream, uses: readonly MeterUse__Output[]): void;
   /** The views (fixed64, decimal) that it answers by. */
   interested(stream: WorkerStream, views: readonly string[]): void;
   left(stream: WorkerStream): void;
@@ -97,6 +101,11 @@ export class WorkerStream {
     this.#write({ mesh_update: update as unknown as NonNullable<ServiceMessage["mesh_update"]> });
   }
 
+  sendMeterShares(shares: readonly MeterShare[]): void {
+    // What waits to be read is followed by other shares within a second.
+    if (!this.#call.writableNeedDrain) this.#write({ meter_shares: { shares: [...shares] } });
+  }
+
   #write(message: ServiceMessage): void {
     if (this.#state !== "joined") return;
     if (this.#call.writableLength >= MAX_BACKLOG) {
@@ -106,7 +115,7 @@ export class WorkerStream {
     this.#call.write(message);
   }
 
-  #read({ hello, ack, report, mesh_interest: interest }: WorkerMessage__Output): void {
+  #read({ hello, ack, report, meter_uses: meters, mesh_interest: interest }: WorkerMessage__Output): void {
     if (this.#state === "ended") return;
     if (this.#state === "joined") this.#owner.heard(this);
     if (this.#state === "new") {
@@ -114,6 +123,7 @@ export class WorkerStream {
       else this.refuse(status.INVALID_ARGUMENT, "expected Hello first, got another message");
     } else if (ack) this.#owner.acknowledged(this, toNumber(ack.sequence));
     else if (report) this.#report(report);
+    else if (meters) this.#owner.used(this, meters.uses);
     else if (interest) this.#owner.interested(this, interest.views.map(String));
     else if (hello) this.refuse(status.INVALID_ARGUMENT, "expected one Hello, got another");
   }

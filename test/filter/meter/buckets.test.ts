@@ -18,7 +18,7 @@ describe("token buckets", () => {
 
   beforeEach(async () => {
     ({ entry } = await instantiate(module));
-    entry.open?.(BUDGET);
+    entry.open?.(BUDGET, 1);
     entry.setIPv4?.(0x7f000001);
   });
 
@@ -97,5 +97,103 @@ describe("token buckets", () => {
     const fair = 100 * (10 + 10 * 10);
     assert.equal(asked, 100_000);
     assert.ok(passed >= fair * 0.99 && passed <= fair * 1.05, `expected ${fair}, got ${passed}`);
+  });
+
+  describe("of a process with four workers", () => {
+    beforeEach(() => {
+      entry.open?.(BUDGET, 4);
+      meter(100, 1000, 100, false);
+    });
+
+    const share = (part: number, now: number) => entry.share?.(1n, BigInt(part * 1_000_000), BigInt(now));
+    const passIn = (from: number, seconds: number, renewed?: number) => {
+      let passed = 0;
+      for (let now = from; now < from + seconds * SECOND; now += 1000) {
+        if (take(now)) passed++;
+        if (renewed !== undefined && now % SECOND === 0) share(renewed, now);
+      }
+      return passed;
+    };
+
+    it("lets the burst through, and then an equal part, before a share is told", () => {
+      const passed = passIn(SECOND, 10);
+      assert.ok(passed >= 349 && passed <= 351, `expected 100 and 250, got ${passed}`);
+    });
+
+    it("lets its share of the rate through", () => {
+      take(SECOND);
+      share(0.6, SECOND);
+      const passed = passIn(SECOND, 10, 0.6);
+      // The burst, less the part of it that is others', and the rate.
+      assert.ok(passed >= 658 && passed <= 660, `expected 59 and 600, got ${passed}`);
+    });
+
+    it("gives back what it has taken of others' shares", () => {
+      for (let i = 0; i < 100; i++) assert.ok(take(SECOND));
+      share(0.5, SECOND);
+      // The other half of the burst was not this worker's: for a second nothing comes.
+      assert.equal(passIn(SECOND, 1, 0.5), 0);
+      const passed = passIn(2 * SECOND, 10, 0.5);
+      assert.ok(passed >= 499 && passed <= 501, `expected 500, got ${passed}`);
+    });
+
+    it("lets a query through now and then, however small the share is", () => {
+      meter(10, 1000, 10, false);
+      take(SECOND);
+      share(0.01, SECOND);
+      const passed = passIn(2 * SECOND, 60, 0.01);
+      assert.ok(passed >= 5 && passed <= 7, `expected 6, got ${passed}`);
+    });
+
+    it("goes back to an equal part when no share is told any more", () => {
+      take(SECOND);
+      share(0.05, SECOND);
+      passIn(SECOND, 12);
+      const passed = passIn(13 * SECOND, 10);
+      assert.ok(passed >= 249 && passed <= 251, `expected 250, got ${passed}`);
+    });
+
+    it("tells what was counted every second, and soon where a burst is half spent", () => {
+      assert.equal(entry.isDue?.(BigInt(SECOND)), 0, "nothing is used");
+      entry.tell?.(BigInt(SECOND));
+      for (let i = 0; i < 52; i++) take(SECOND);
+      assert.equal(entry.isDue?.(BigInt(SECOND + 99_000)), 0);
+      assert.equal(entry.isDue?.(BigInt(SECOND + 100_000)), 1);
+      assert.equal(entry.tell?.(BigInt(SECOND + 100_000)), 1);
+      // 52 in a tenth of a second, of 100 a second.
+      assert.equal(entry.toldLoad?.(), 5200);
+      share(0.9, SECOND + 100_000);
+      for (let i = 0; i < 500; i++) take(SECOND + 200_000);
+      assert.equal(entry.isDue?.(BigInt(SECOND + 1_000_000)), 0);
+      assert.equal(entry.isDue?.(BigInt(SECOND + 1_100_000)), 1);
+      assert.equal(entry.tell?.(BigInt(SECOND + 1_100_000)), 1);
+      assert.equal(entry.toldLoad?.(), 5000);
+    });
+
+    it("tells nothing of clients far below their rate, and of 256 at most", () => {
+      meter(100, 1000, 100);
+      entry.tell?.(BigInt(SECOND));
+      for (let client = 0; client < 1000; client++) {
+        entry.setIPv4?.(0x0a000000 + client);
+        take(2 * SECOND);
+      }
+      assert.equal(entry.tell?.(BigInt(2 * SECOND)), 0);
+      for (let client = 0; client < 1000; client++) {
+        entry.setIPv4?.(0x0a000000 + client);
+        for (let i = 0; i < 6; i++) take(3 * SECOND);
+      }
+      assert.equal(entry.tell?.(BigInt(3 * SECOND)), 256);
+    });
+
+    it("holds more clients than it can tell of, that come and go", function () {
+      this.timeout(60_000);
+      meter(10, 1000, 10);
+      for (let client = 0; client < 100_000; client++) {
+        entry.setIPv4?.(0x0a000000 + client);
+        assert.ok(take(SECOND + client * 10));
+        if (client % 9999 === 0) entry.tell?.(BigInt(SECOND + client * 10));
+      }
+      assert.ok((entry.bytes?.() ?? 0) <= BUDGET, "octets");
+    });
   });
 });

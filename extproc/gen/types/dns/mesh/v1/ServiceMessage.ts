@@ -5,6 +5,7 @@ import type { Heartbeat as _dns_mesh_v1_Heartbeat, Heartbeat__Output as _dns_mes
 import type { ReportAck as _dns_mesh_v1_ReportAck, ReportAck__Output as _dns_mesh_v1_ReportAck__Output } from '../../../dns/mesh/v1/ReportAck.ts';
 import type { Drain as _dns_mesh_v1_Drain, Drain__Output as _dns_mesh_v1_Drain__Output } from '../../../dns/mesh/v1/Drain.ts';
 import type { MeshUpdate as _dns_mesh_v1_MeshUpdate, MeshUpdate__Output as _dns_mesh_v1_MeshUpdate__Output } from '../../../dns/mesh/v1/MeshUpdate.ts';
+import type { MeterShares as _dns_mesh_v1_MeterShares, MeterShares__Output as _dns_mesh_v1_MeterShares__Output } from '../../../dns/mesh/v1/MeterShares.ts';
 import type { Telemetry as _dns_mesh_v1_Telemetry, Telemetry__Output as _dns_mesh_v1_Telemetry__Output } from '../../../dns/mesh/v1/Telemetry.ts';
 
 export interface ServiceMessage {
@@ -13,8 +14,9 @@ export interface ServiceMessage {
   'report_ack'?: (_dns_mesh_v1_ReportAck | null);
   'drain'?: (_dns_mesh_v1_Drain | null);
   'mesh_update'?: (_dns_mesh_v1_MeshUpdate | null);
+  'meter_shares'?: (_dns_mesh_v1_MeterShares | null);
   'telemetry'?: (_dns_mesh_v1_Telemetry | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry"|"mesh_update";
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"meter_shares"|"telemetry"|"mesh_update";
 }
 
 export interface ServiceMessage__Output {
@@ -23,6 +25,7 @@ export interface ServiceMessage__Output {
   'report_ack'?: (_dns_mesh_v1_ReportAck__Output | null);
   'drain'?: (_dns_mesh_v1_Drain__Output | null);
   'mesh_update'?: (_dns_mesh_v1_MeshUpdate__Output | null);
+  'meter_shares'?: (_dns_mesh_v1_MeterShares__Output | null);
   'telemetry'?: (_dns_mesh_v1_Telemetry__Output | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"telemetry"|"mesh_update";
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"meter_shares"|"telemetry"|"mesh_update";
 }

@@ -3,20 +3,23 @@
 import type { Hello as _dns_mesh_v1_Hello, Hello__Output as _dns_mesh_v1_Hello__Output } from '../../../dns/mesh/v1/Hello.ts';
 import type { Ack as _dns_mesh_v1_Ack, Ack__Output as _dns_mesh_v1_Ack__Output } from '../../../dns/mesh/v1/Ack.ts';
 import type { Report as _dns_mesh_v1_Report, Report__Output as _dns_mesh_v1_Report__Output } from '../../../dns/mesh/v1/Report.ts';
+import type { MeterUses as _dns_mesh_v1_MeterUses, MeterUses__Output as _dns_mesh_v1_MeterUses__Output } from '../../../dns/mesh/v1/MeterUses.ts';
 import type { MeshInterest as _dns_mesh_v1_MeshInterest, MeshInterest__Output as _dns_mesh_v1_MeshInterest__Output } from '../../../dns/mesh/v1/MeshInterest.ts';
 
 export interface WorkerMessage {
   'hello'?: (_dns_mesh_v1_Hello | null);
   'ack'?: (_dns_mesh_v1_Ack | null);
   'report'?: (_dns_mesh_v1_Report | null);
+  'meter_uses'?: (_dns_mesh_v1_MeterUses | null);
   'mesh_interest'?: (_dns_mesh_v1_MeshInterest | null);
-  'message'?: "hello"|"ack"|"report"|"mesh_interest";
+  'message'?: "hello"|"ack"|"report"|"meter_uses"|"mesh_interest";
 }
 
 export interface WorkerMessage__Output {
   'hello'?: (_dns_mesh_v1_Hello__Output | null);
   'ack'?: (_dns_mesh_v1_Ack__Output | null);
   'report'?: (_dns_mesh_v1_Report__Output | null);
+  'meter_uses'?: (_dns_mesh_v1_MeterUses__Output | null);
   'mesh_interest'?: (_dns_mesh_v1_MeshInterest__Output | null);
-  'message'?: "hello"|"ack"|"report"|"mesh_interest";
+  'message'?: "hello"|"ack"|"report"|"meter_uses"|"mesh_interest";
 }
