@@ -5,6 +5,7 @@
 import { type Config, extension, toYaml } from "./config.ts";
 import { dotListener, proxiedListener, tcpListener, udpListener } from "./dns-listeners.ts";
 import { doh3Listener, dohListener } from "./doh-listeners.ts";
+import { egressCluster, egressListener } from "./egress.ts";
 import { decisions, dohOut, pipe, udpTunnel } from "./internal.ts";
 import type { BootstrapOptions } from "./options.ts";
 import { dynamicClusters, policyServiceCluster } from "./policy-service.ts";
@@ -28,7 +29,11 @@ export function bootstrap(options: BootstrapOptions): Config {
     dynamic_resources: dynamicClusters(options),
     static_resources: {
       listeners: [...publicListeners(options), ...internals.map(({ listener }) => listener)],
-      clusters: [...internals.map(({ cluster }) => cluster), policyServiceCluster(options)],
+      clusters: [
+        ...internals.map(({ cluster }) => cluster),
+        policyServiceCluster(options),
+        ...(options.egress ? [egressCluster()] : []),
+      ],
     },
   };
 }
@@ -47,5 +52,6 @@ function publicListeners(options: BootstrapOptions): Config[] {
   if (doh !== undefined) listeners.push(dohListener(options, doh));
   if (doh !== undefined && options.doh3) listeners.push(doh3Listener(options, doh));
   if (options.proxied) listeners.push(proxiedListener(options, options.proxied.port, options.proxied.balancers));
+  if (options.egress) listeners.push(egressListener(options, options.egress.port));
   return listeners;
 }

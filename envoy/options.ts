@@ -31,6 +31,8 @@ export interface BootstrapOptions {
   admin: Endpoint;
   /** A TCP listener that believes the PROXY protocol, of these balancers only. */
   proxied?: { port: number; balancers: string[] };
+  /** A listener for the workload's own connections, which the kernel redirects to this port. */
+  egress?: { port: number };
 }
 
 export interface ServerTls {
@@ -77,6 +79,7 @@ export const listenerNames = {
   doh: "doh",
   doh3: "doh3",
   proxied: "tcp_proxied",
+  egress: "egress",
 } as const;
 
 /** Octets of a connection that Envoy buffers: the largest DNS message, twice, rounded up. */

@@ -31,13 +31,17 @@ export function policyServiceCluster(options: BootstrapOptions): Config {
 }
 
 /** A gRPC service of the policy service, authorised by the token where there is one. */
-export function grpcService(options: BootstrapOptions, timeout?: string, retry?: Config): Config {
+export function grpcService(
+  options: BootstrapOptions,
+  timeout?: string,
+  { retry, metadata = {} }: { retry?: Config; metadata?: Record<string, string> } = {},
+): Config {
+  const all = { ...(options.token ? { authorization: `Bearer ${options.token}` } : {}), ...metadata };
+  const initial = Object.entries(all).map(([key, value]) => ({ key, value: value.replaceAll("%", "%%") }));
   return {
     envoy_grpc: { cluster_name: cluster, ...(retry ? { retry_policy: retry } : {}) },
     ...(timeout ? { timeout } : {}),
-    ...(options.token
-      ? { initial_metadata: [{ key: "authorization", value: `Bearer ${options.token.replaceAll("%", "%%")}` }] }
-      : {}),
+    ...(initial.length > 0 ? { initial_metadata: initial } : {}),
   };
 }
 
@@ -53,7 +57,7 @@ export function dynamicClusters(options: BootstrapOptions): Config {
           api_type: "GRPC",
           transport_api_version: "V3",
           set_node_on_first_message_only: true,
-          grpc_services: [grpcService(options, undefined, reconnect)],
+          grpc_services: [grpcService(options, undefined, { retry: reconnect })],
         },
       },
       { initial_fetch_timeout: "The default holds the listeners back for 15 s while the service is away." },

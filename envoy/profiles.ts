@@ -50,4 +50,7 @@ export const sidecar: BootstrapOptions = {
   admin: { path: "/run/envoy/admin.sock" },
 };
 
-export const profiles = { demo, compose, sidecar };
+/** The same, and the workload's connections go to addresses that its names were answered with, and to no others. */
+export const egress: BootstrapOptions = { ...sidecar, node: "egress", egress: { port: 15_001 } };
+
+export const profiles = { demo, compose, sidecar, egress };

@@ -35,6 +35,7 @@ const typedFiles = [
   "dnstap.proto",
   "envoy/service/ext_proc/v3/external_processor.proto",
   "envoy/service/discovery/v3/discovery.proto",
+  "envoy/service/auth/v3/external_auth.proto",
 ];
 
 const describedFiles = [
@@ -53,6 +54,7 @@ const typedMessages = [
   /^grpc\/health\/v1\/HealthCheck/,
   /^envoy\/service\/ext_proc\/v3\/Processing(Request|Response)\.ts$/,
   /^envoy\/service\/discovery\/v3\/Discovery(Request|Response)\.ts$/,
+  /^envoy\/service\/auth\/v3\/Check(Request|Response)\.ts$/,
 ];
 
 const generated = new Map([["descriptors.ts", describe()], ...describeTypes()]);

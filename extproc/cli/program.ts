@@ -109,6 +109,10 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
       "JSON lines of denials, and of all queries where a tenant asks for it; - is the standard output",
     )
     .option(
+      "--connection-log <file>",
+      "JSON lines of connections that Envoys have asked about; - is the standard output",
+    )
+    .option(
       "--query-store <file>",
       "keep what the query log has in this file, too, for `dnspolicy logs` and the API (needs the package @duckdb/node-api)",
     )

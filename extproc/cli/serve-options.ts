@@ -38,6 +38,7 @@ export interface ServeFlags {
   readonly tlsClientCa?: string;
   readonly upstreamCa?: string;
   readonly queryLog?: string;
+  readonly connectionLog?: string;
   readonly queryStore?: string;
   readonly queryStoreKeep: string;
   readonly queryStoreSize: string;
@@ -60,6 +61,8 @@ export interface ServeOptions {
   readonly upstreamCa: string | undefined;
   /** A file, or `-`. */
   readonly queryLog: string | undefined;
+  /** The same. */
+  readonly connectionLog: string | undefined;
   readonly queryStore: StoreOptions | undefined;
   readonly exports: ExportOptions;
   readonly lastGoodMs: number;
@@ -94,6 +97,7 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     tls,
     upstreamCa: await readUpstreamCa(flags.upstreamCa),
     queryLog: flags.queryLog,
+    connectionLog: flags.connectionLog,
     queryStore: readQueryStore(flags),
     exports: { dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap) },
     lastGoodMs: readSeconds(flags.lastGood) * 1000,

@@ -52,12 +52,14 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
     mesh = opened.mesh;
     virtualAddresses = opened.virtualAddresses;
-    const queryLog = openQueryLog(options.queryLog, context, logger);
+    const queryLog = openLog("query log", options.queryLog, context, logger);
+    const connectionLog = openLog("connection log", options.connectionLog, context, logger);
     audit = await openAuditLog(options.auditLog, logger);
     telemetry = await openTelemetry(options, context, logger);
     context.onReopen(() => {
       queryLog.reopen();
-      logger.info({}, "the query log is opened anew");
+      connectionLog.reopen();
+      logger.info({}, "the logs of queries and connections are opened anew");
       void audit?.reopen();
       options.reloadCredentials().then(
         () => logger.info({}, "who may use the admin API is read anew"),
@@ -78,6 +80,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       virtualAddresses,
       decide,
       queryLog,
+      connectionLog,
       telemetry,
       audit,
       page: await readPage(PAGE_PLACES.map((place) => new URL(place, import.meta.url))),
@@ -188,9 +191,9 @@ async function openTelemetry(
   }
 }
 
-function openQueryLog(path: string | undefined, context: Context, logger: Logger): QueryLog {
+function openLog(what: string, path: string | undefined, context: Context, logger: Logger): QueryLog {
   if (path === undefined) return noQueryLog;
-  const onError = (error: Error) => logger.error({ err: error }, "the query log cannot be written");
+  const onError = (error: Error) => logger.error({ err: error }, `the ${what} cannot be written`);
   if (path !== "-") return fileLog(path, onError);
   return new StreamLog({ open: () => context.stdout as Writable, onError });
 }

@@ -21,7 +21,7 @@ import { ConditionCompiler } from "./compile-conditions.ts";
 import { compileMesh } from "./compile-mesh.ts";
 import { compileDenial, compilePolicies } from "./compile-policies.ts";
 import { ScheduleCompiler } from "./compile-schedules.ts";
-import { compileTelemetry } from "./compile-telemetry.ts";
+import { compileConnections, compileTelemetry } from "./compile-telemetry.ts";
 import { Intervals } from "./network-builder.ts";
 import type { PolicySet } from "./policy-set.ts";
 import { StringPool } from "./string-pool.ts";
@@ -82,6 +82,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     upstreams: upstreams.messages,
     clusters: upstreams.clusters,
     telemetry: compileTelemetry(tenants, set.settings?.resource),
+    connections: { mode: compileConnections(set.settings?.resource).mode },
     unknownClient: compileDenial(
       set.settings?.resource.spec.unknownClient?.response,
       "REFUSED",

@@ -46,6 +46,11 @@ export interface MeshView {
   readonly searchDomains: readonly string[];
 }
 
+/** What becomes of connections to addresses that no answer had. */
+export interface ConnectionSettings {
+  readonly mode: "Off" | "Audit" | "Enforce";
+}
+
 export interface CompiledTables {
   /** 64 bits of SHA-256 over the canonical policy set, as 16 hex digits. */
   readonly hash: string;
@@ -55,6 +60,7 @@ export interface CompiledTables {
   readonly clusters: readonly ClusterDefinition[];
   readonly unknownClient: DenialRecord;
   readonly telemetry: TelemetrySettings;
+  readonly connections: ConnectionSettings;
   /** Roots in the trie of names and principals. */
   readonly principalRoot: number;
   /** The same for the principals that policies speak of. */

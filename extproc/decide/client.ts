@@ -20,6 +20,8 @@ import {
   SUBJECT_FIRST_TENANT,
   SUBJECT_UNIDENTIFIED,
   SUBJECT_UNKNOWN,
+  TENANT_NAME,
+  TENANT_WORDS,
 } from "../compiled/layout.ts";
 import { type Address, findInGroup } from "../compiled/networks.ts";
 import { matchPrincipal } from "../compiled/principals.ts";
@@ -35,7 +37,10 @@ export interface Identity {
   readonly prefix: number;
 }
 
-export function identify(snapshot: Snapshot, request: DecisionRequest, address: Address): Identity {
+/** What a client is told by, besides its address. */
+export type ClientEvidence = Pick<DecisionRequest, "principal" | "serverName" | "path" | "tenant">;
+
+export function identify(snapshot: Snapshot, request: ClientEvidence, address: Address): Identity {
   const { sections, tables } = snapshot;
   if (request.tenant !== undefined) {
     const tenant = findString(sections, "tenantIndex", request.tenant);
@@ -58,6 +63,11 @@ export function identify(snapshot: Snapshot, request: DecisionRequest, address: 
   return found.tenant === NO_TENANT ? nobody(SUBJECT_UNKNOWN, prefix) : somebody(found.tenant, prefix);
 }
 
+/** metadata.name of a tenant by its number. */
+export function tenantName({ sections, strings }: Snapshot, tenant: number): string {
+  return strings.get(sections.tenants[tenant * TENANT_WORDS + TENANT_NAME] ?? 0);
+}
+
 function somebody(tenant: number, prefix: number): Identity {
   return { subject: SUBJECT_FIRST_TENANT + tenant, tenant, prefix };
 }
@@ -74,7 +84,7 @@ interface Evidence {
 }
 
 /** Server names without regard to case (RFC 6066 section 3), paths to the letter. */
-function readClaims({ sections }: Snapshot, request: DecisionRequest): Omit<Evidence, "address"> {
+function readClaims({ sections }: Snapshot, request: ClientEvidence): Omit<Evidence, "address"> {
   const { serverName, path } = request;
   const name = serverName?.toLowerCase().replace(/\.$/, "");
   return {

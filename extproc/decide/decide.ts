@@ -33,7 +33,6 @@ import {
   RULE_WORDS,
   SUBJECT_UNIDENTIFIED,
   TENANT_LOG_ALL,
-  TENANT_NAME,
   TENANT_POLICIES,
   TENANT_POLICY_COUNT,
   TENANT_WORDS,
@@ -61,7 +60,7 @@ import type { Snapshot } from "../compiled/snapshot.ts";
 import type { StringTable } from "../compiled/strings.ts";
 import { findForward, findRoute } from "../compiled/zones.ts";
 import { type ClientClass, classify } from "./classify.ts";
-import { type Identity, identify } from "./client.ts";
+import { type Identity, identify, tenantName } from "./client.ts";
 import { isUnexplained, reasonOf } from "./reason.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 
@@ -278,13 +277,12 @@ function actionOf({ sections }: Snapshot, rule: number): RuleAction {
 
 function describeClient(snapshot: Snapshot, { tenant }: Identity, { subject, prefix }: ClientClass): VerdictClient {
   if (tenant === NO_TENANT) return { subject, tenant: "", prefix, log_all: false, unexplained: false };
-  const { sections, strings } = snapshot;
-  const record = tenant * TENANT_WORDS;
+  const log_all = snapshot.sections.tenants[tenant * TENANT_WORDS + TENANT_LOG_ALL] === 1;
   return {
     subject,
-    tenant: strings.get(sections.tenants[record + TENANT_NAME] ?? 0),
+    tenant: tenantName(snapshot, tenant),
     prefix,
-    log_all: sections.tenants[record + TENANT_LOG_ALL] === 1,
+    log_all,
     unexplained: isUnexplained(snapshot, tenant),
   };
 }

@@ -405,6 +405,10 @@ export const descriptors: object = {
           "all_events": {
            "type": "bool",
            "id": 1
+          },
+          "prompt": {
+           "type": "bool",
+           "id": 5
           }
          }
         },
@@ -546,6 +550,10 @@ export const descriptors: object = {
           "logged": {
            "type": "bool",
            "id": 19
+          },
+          "ttl": {
+           "type": "uint32",
+           "id": 29
           }
          }
         },
@@ -1860,6 +1868,286 @@ export const descriptors: object = {
              "fields": {
               "do_not_cache": {
                "type": "bool",
+               "id": 1
+              }
+             }
+            }
+           }
+          }
+         }
+        }
+       }
+      },
+      "auth": {
+       "nested": {
+        "v3": {
+         "options": {
+          "java_package": "io.envoyproxy.envoy.service.auth.v3",
+          "java_outer_classname": "AttributeContextProto",
+          "java_multiple_files": true,
+          "go_package": "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3;authv3",
+          "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+         },
+         "nested": {
+          "Authorization": {
+           "methods": {
+            "Check": {
+             "requestType": "CheckRequest",
+             "responseType": "CheckResponse"
+            }
+           }
+          },
+          "CheckRequest": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.CheckRequest"
+           },
+           "fields": {
+            "attributes": {
+             "type": "AttributeContext",
+             "id": 1
+            }
+           }
+          },
+          "DeniedHttpResponse": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.DeniedHttpResponse"
+           },
+           "fields": {
+            "status": {
+             "type": "type.v3.HttpStatus",
+             "id": 1
+            },
+            "headers": {
+             "rule": "repeated",
+             "type": "config.core.v3.HeaderValueOption",
+             "id": 2
+            },
+            "body": {
+             "type": "string",
+             "id": 3
+            }
+           }
+          },
+          "OkHttpResponse": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.OkHttpResponse"
+           },
+           "fields": {
+            "headers": {
+             "rule": "repeated",
+             "type": "config.core.v3.HeaderValueOption",
+             "id": 2
+            },
+            "headers_to_remove": {
+             "rule": "repeated",
+             "type": "string",
+             "id": 5
+            },
+            "dynamic_metadata": {
+             "type": "google.protobuf.Struct",
+             "id": 3,
+             "options": {
+              "deprecated": true,
+              "(envoy.annotations.deprecated_at_minor_version)": "3.0"
+             }
+            },
+            "response_headers_to_add": {
+             "rule": "repeated",
+             "type": "config.core.v3.HeaderValueOption",
+             "id": 6
+            },
+            "query_parameters_to_set": {
+             "rule": "repeated",
+             "type": "config.core.v3.QueryParameter",
+             "id": 7
+            },
+            "query_parameters_to_remove": {
+             "rule": "repeated",
+             "type": "string",
+             "id": 8
+            }
+           }
+          },
+          "CheckResponse": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.CheckResponse"
+           },
+           "oneofs": {
+            "http_response": {
+             "oneof": [
+              "denied_response",
+              "ok_response"
+             ]
+            }
+           },
+           "fields": {
+            "status": {
+             "type": "google.rpc.Status",
+             "id": 1
+            },
+            "denied_response": {
+             "type": "DeniedHttpResponse",
+             "id": 2
+            },
+            "ok_response": {
+             "type": "OkHttpResponse",
+             "id": 3
+            },
+            "dynamic_metadata": {
+             "type": "google.protobuf.Struct",
+             "id": 4
+            }
+           }
+          },
+          "AttributeContext": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.AttributeContext"
+           },
+           "fields": {
+            "source": {
+             "type": "Peer",
+             "id": 1
+            },
+            "destination": {
+             "type": "Peer",
+             "id": 2
+            },
+            "request": {
+             "type": "Request",
+             "id": 4
+            },
+            "context_extensions": {
+             "keyType": "string",
+             "type": "string",
+             "id": 10
+            },
+            "metadata_context": {
+             "type": "config.core.v3.Metadata",
+             "id": 11
+            },
+            "route_metadata_context": {
+             "type": "config.core.v3.Metadata",
+             "id": 13
+            },
+            "tls_session": {
+             "type": "TLSSession",
+             "id": 12
+            }
+           },
+           "nested": {
+            "Peer": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.AttributeContext.Peer"
+             },
+             "fields": {
+              "address": {
+               "type": "config.core.v3.Address",
+               "id": 1
+              },
+              "service": {
+               "type": "string",
+               "id": 2
+              },
+              "labels": {
+               "keyType": "string",
+               "type": "string",
+               "id": 3
+              },
+              "principal": {
+               "type": "string",
+               "id": 4
+              },
+              "certificate": {
+               "type": "string",
+               "id": 5
+              }
+             }
+            },
+            "Request": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.AttributeContext.Request"
+             },
+             "fields": {
+              "time": {
+               "type": "google.protobuf.Timestamp",
+               "id": 1
+              },
+              "http": {
+               "type": "HttpRequest",
+               "id": 2
+              }
+             }
+            },
+            "HttpRequest": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.auth.v2.AttributeContext.HttpRequest"
+             },
+             "fields": {
+              "id": {
+               "type": "string",
+               "id": 1
+              },
+              "method": {
+               "type": "string",
+               "id": 2
+              },
+              "headers": {
+               "keyType": "string",
+               "type": "string",
+               "id": 3,
+               "options": {
+                "(udpa.annotations.field_migrate).oneof_promotion": "headers_type"
+               }
+              },
+              "header_map": {
+               "type": "config.core.v3.HeaderMap",
+               "id": 13,
+               "options": {
+                "(udpa.annotations.field_migrate).oneof_promotion": "headers_type"
+               }
+              },
+              "path": {
+               "type": "string",
+               "id": 4
+              },
+              "host": {
+               "type": "string",
+               "id": 5
+              },
+              "scheme": {
+               "type": "string",
+               "id": 6
+              },
+              "query": {
+               "type": "string",
+               "id": 7
+              },
+              "fragment": {
+               "type": "string",
+               "id": 8
+              },
+              "size": {
+               "type": "int64",
+               "id": 9
+              },
+              "protocol": {
+               "type": "string",
+               "id": 10
+              },
+              "body": {
+               "type": "string",
+               "id": 11
+              },
+              "raw_body": {
+               "type": "bytes",
+               "id": 12
+              }
+             }
+            },
+            "TLSSession": {
+             "fields": {
+              "sni": {
+               "type": "string",
                "id": 1
               }
              }

@@ -4,8 +4,9 @@
 import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
 import { parseNetwork } from "../resources/network.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
-import { type Entry, NameTable } from "./names/name-table.ts";
-import { type Octets, reverseZone } from "./names/wire.ts";
+import { contentOf, type Entry, NameTable } from "./names/name-table.ts";
+import { mayKnow } from "./names/views.ts";
+import { type Octets, reverseOf, reverseZone, TYPE_PTR } from "./names/wire.ts";
 import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
 import type { VirtualAddresses, VirtualAddressStatus } from "./virtual-addresses.ts";
 
@@ -87,6 +88,18 @@ export class Mesh {
       interested: (views) => feed.interested(views),
       leave: () => void this.#feeds.delete(feed),
     };
+  }
+
+  /** A name that the view may know and that its reverse zones have for this address, in wire format. */
+  nameAt(viewId: string, address: string): Uint8Array | undefined {
+    const view = this.#views.get(viewId);
+    if (view === undefined || this.#table === undefined) return undefined;
+    for (const entry of this.#table.entriesAt(reverseOf(address), false)) {
+      if (!mayKnow(view, entry.group)) continue;
+      const pointer = contentOf(entry).records.find(({ type }) => type === TYPE_PTR);
+      if (pointer !== undefined) return Buffer.from(pointer.data, "latin1");
+    }
+    return undefined;
   }
 
   status(): MeshStatus {

@@ -29,6 +29,14 @@ const mesh = z.strictObject({
     .optional(),
 });
 
+/** What Envoys that ask are told of connections to addresses that no answer had. */
+const connections = z.strictObject({
+  /** Audit: let through, and told of. */
+  mode: z.enum(["Enforce", "Audit", "Off"]).default("Enforce"),
+  /** How much longer than the answer's TTL; by default 30s. */
+  grace: ttl.optional(),
+});
+
 const settingsSpec = z.strictObject({
   telemetry: z
     .strictObject({
@@ -37,6 +45,7 @@ const settingsSpec = z.strictObject({
     })
     .optional(),
   mesh: mesh.optional(),
+  connections: connections.optional(),
   unknownClient: z
     .strictObject({ action: z.literal("Deny").default("Deny"), response: response.optional() })
     .optional(),

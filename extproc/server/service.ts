@@ -7,11 +7,14 @@ import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
 import type { PolicySource } from "../store/policy-source.ts";
 import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import type { QueryLog } from "../telemetry/query-log.ts";
+import { noQueryLog, type QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
+import { privacyOf, USUAL_SETTINGS } from "../telemetry/settings.ts";
 import { type AdminListener, startAdminServer } from "./admin/admin-server.ts";
 import type { AuditLog } from "./admin/audit.ts";
 import type { Page } from "./admin/page.ts";
+import { authorization } from "./authorization/authorization.ts";
+import { connectionRecord } from "./authorization/connection-record.ts";
 import type { Clock } from "./clock.ts";
 import { ClusterService } from "./clusters/cluster-service.ts";
 import { Control } from "./control.ts";
@@ -48,6 +51,8 @@ export interface ServiceOptions {
   readonly virtualAddresses?: VirtualAddresses;
   readonly decide: Decide;
   readonly queryLog: QueryLog;
+  /** Of connections that Envoys have asked about. */
+  readonly connectionLog?: QueryLog | undefined;
   /** By default on this thread. */
   readonly telemetry?: TelemetryRoom | undefined;
   /** Of the admin API. */
@@ -70,12 +75,13 @@ export interface Service {
 
 const SERVICES = [
   "envoy.service.ext_proc.v3.ExternalProcessor",
+  "envoy.service.auth.v3.Authorization",
   "envoy.service.cluster.v3.ClusterDiscoveryService",
   "dns.mesh.v1.Sync",
 ];
 
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { source, clock, logger, queryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
+  const { source, clock, logger, queryLog, connectionLog = noQueryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
   const objects = options.mesh ?? MeshSource.inMemory();
   const virtualAddresses = options.virtualAddresses ?? (await VirtualAddresses.open(() => clock.now()));
   const mesh = new Mesh({
@@ -100,7 +106,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     registry,
     revision: () => rollout.inForce?.revision,
     mesh,
-    events: () => rollout.inForce?.tables.telemetry.events ?? "Logged",
+    telemetry: () => rollout.inForce?.tables.telemetry ?? USUAL_SETTINGS,
     onReport: (report, node, done) => reports.push(report, node, done),
   });
   const rollout: Rollout = new Rollout({
@@ -128,6 +134,23 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       metrics.decisionDuration.observe(seconds);
     },
   });
+  const connections = authorization({
+    token,
+    clock,
+    logger,
+    policy: () => rollout.inForce,
+    decide: options.decide,
+    mesh,
+    telemetry,
+    onJudged: (connection, judgement, seconds) => {
+      const { outcome, tenant } = judgement;
+      metrics.connectionChecks.inc({ tenant: metrics.tenants.label(tenant), outcome });
+      metrics.connectionCheckDuration.observe(seconds);
+      if (outcome === "unchecked") return;
+      const privacy = privacyOf(rollout.inForce?.tables.telemetry ?? USUAL_SETTINGS, tenant);
+      connectionLog.write(connectionRecord(clock.now(), connection, judgement, privacy));
+    },
+  });
   const control = new Control({
     source,
     decide: options.decide,
@@ -152,7 +175,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     sync.close();
     mesh.close();
   };
-  const services = [decisions, sync.grpc, clusters.grpc, health.grpc];
+  const services = [decisions, connections, sync.grpc, clusters.grpc, health.grpc];
   const grpc = await startGrpcServer(options.listen, services, clock, options.tls).catch((error) => {
     stopSync();
     throw error;
@@ -178,6 +201,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await ended;
     await telemetry.close();
     await queryLog.close();
+    await connectionLog.close();
   };
   return { listen: grpc.endpoints, admin: admin.endpoints, control, close };
 }

@@ -3,7 +3,16 @@
  */
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { EventCounts } from "./metrics.ts";
-import { nameOf, presentAddress, presentLabels, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
+import {
+  foldedName,
+  latin1,
+  nameOf,
+  presentAddress,
+  presentLabels,
+  rcodeLabel,
+  TRANSPORTS,
+  typeLabel,
+} from "./names.ts";
 import type {
   Counts,
   Overview,
@@ -214,19 +223,6 @@ function columnsOf(starts: readonly number[], cells: ReadonlyMap<number, CountTa
   };
 }
 
-const UPPER = /[A-Z]/;
-
-/** Wire format as one character an octet, in lower case: a key that costs little. (A length octet is no letter.) */
-function foldedName(wire: Uint8Array): string {
-  const text = latin1(wire);
-  // Only these: toLowerCase() would change octets above 127, too.
-  return UPPER.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
-}
-
 function presentClient(key: string): string {
   return presentAddress(Buffer.from(key, "latin1"));
-}
-
-function latin1(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("latin1");
 }

@@ -7,13 +7,14 @@ import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts"
 import { messageType } from "../messages/protos.ts";
 import { Aggregate } from "./aggregate.ts";
 import type { EventExporter } from "./export/event-exporter.ts";
+import { Grants } from "./grants.ts";
 import type { EventCounts } from "./metrics.ts";
 import { conceal } from "./privacy.ts";
 import { compileFilter, type Loosely } from "./query-filter.ts";
 import { queryRecord, toQueryRecord } from "./query-record.ts";
 import type { QueryStore } from "./query-store.ts";
 import { NoStoreError, type QueryFilter, type QuestionKind, type Questions } from "./questions.ts";
-import { type TelemetrySettings, USUAL_SETTINGS } from "./settings.ts";
+import { privacyOf, type TelemetrySettings, USUAL_SETTINGS } from "./settings.ts";
 
 const batchType = messageType<unknown, EventBatch__Output>("dns.mesh.v1.EventBatch");
 
@@ -39,6 +40,7 @@ export interface EngineOptions {
 export class TelemetryEngine {
   readonly #options: EngineOptions;
   readonly #aggregate: Aggregate;
+  readonly #grants = new Grants();
   readonly #watchers = new Set<Watcher>();
   readonly #key: Buffer;
   #settings = USUAL_SETTINGS;
@@ -51,6 +53,7 @@ export class TelemetryEngine {
 
   configure(settings: TelemetrySettings): void {
     this.#settings = settings;
+    if (settings.graceMs === undefined) this.#grants.clear();
   }
 
   /** An EventBatch of a worker of this Envoy; returns the lines of what is to be logged. */
@@ -58,10 +61,11 @@ export class TelemetryEngine {
     const now = this.#options.now();
     const { events } = batchType.decode(batch);
     const { store } = this.#options;
-    const { tenants } = this.#settings;
+    const { graceMs } = this.#settings;
     const lines: string[] = [];
     for (const event of events) {
-      const privacy = Object.hasOwn(tenants, event.tenant) ? tenants[event.tenant] : undefined;
+      if (graceMs !== undefined) this.#grants.add(event, graceMs, now);
+      const privacy = privacyOf(this.#settings, event.tenant);
       if (privacy !== undefined) conceal(event, privacy, this.#key);
       this.#aggregate.add(event, now);
       if (!event.logged) continue;
@@ -107,6 +111,8 @@ export class TelemetryEngine {
           ...aggregate.counts(),
           exports: this.#exports(),
         };
+      case "granted":
+        return this.#grants.namesOf(question.asks.tenant, question.asks.address, now);
       case "search":
         return this.#store.search(question.asks);
       case "erase":
@@ -140,6 +146,7 @@ export class TelemetryEngine {
   async expire(): Promise<void> {
     const now = this.#options.now();
     this.#aggregate.expire(now);
+    this.#grants.expire(now);
     const { tenants } = this.#settings;
     const keep = Object.fromEntries(Object.entries(tenants).map(([tenant, { keepMs }]) => [tenant, keepMs]));
     await this.#options.store?.expire(now, keep);

@@ -17,6 +17,8 @@ const MAX_UPSTREAMS = 200;
 
 const DECISION_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.2];
 
+const CHECK_BUCKETS = [...DECISION_BUCKETS, 0.3, 0.5];
+
 /** What is counted by events: absolute figures, since the service runs. */
 export interface EventCounts {
   readonly events: number;
@@ -174,6 +176,18 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       name: "dns_decision_duration_seconds",
       help: "Time to make a decision, without the transport.",
       buckets: DECISION_BUCKETS,
+      registers,
+    }),
+    connectionChecks: new Counter({
+      name: "dns_connection_checks_total",
+      help: "Connections that Envoys have asked about.",
+      labelNames: ["tenant", "outcome"] as const,
+      registers,
+    }),
+    connectionCheckDuration: new Histogram({
+      name: "dns_connection_check_duration_seconds",
+      help: "Time to say whether a connection may be opened, without the transport.",
+      buckets: CHECK_BUCKETS,
       registers,
     }),
     revision: new Gauge({

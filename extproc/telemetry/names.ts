@@ -184,3 +184,16 @@ function shorten(groups: readonly string[]): string {
   if (best.length < 2) return groups.join(":");
   return `${groups.slice(0, best.start).join(":")}::${groups.slice(best.start + best.length).join(":")}`;
 }
+
+const UPPER = /[A-Z]/;
+
+/** Wire format as one character an octet, in lower case: a key that costs little. (A length octet is no letter.) */
+export function foldedName(wire: Uint8Array): string {
+  const text = latin1(wire);
+  // Only these: toLowerCase() would change octets above 127, too.
+  return UPPER.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
+}
+
+export function latin1(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("latin1");
+}

@@ -19,7 +19,8 @@ export function conceal(event: QueryEvent__Output, { clients, names }: TenantPri
   }
 }
 
-function maskClient(client: Uint8Array, whole: boolean): Uint8Array {
+/** Its network, or nothing. */
+export function maskClient(client: Uint8Array, whole: boolean): Uint8Array {
   const masked = Buffer.alloc(client.length);
   const kept = whole ? 0 : client.length === 4 ? IPV4_OCTETS : IPV6_OCTETS;
   masked.set(client.subarray(0, kept));

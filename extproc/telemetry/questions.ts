@@ -243,8 +243,22 @@ export interface Questions {
   readonly rules: { readonly asks: { readonly tenant?: string }; readonly answer: Rules };
   /** For metrics. */
   readonly counts: { readonly asks: object; readonly answer: EventCounts };
+  /** For connections, of all names. */
+  readonly granted: {
+    readonly asks: { readonly tenant: string; readonly address: Uint8Array };
+    readonly answer: readonly GrantedName[];
+  };
   readonly search: { readonly asks: QuerySearch; readonly answer: QueryPage };
   readonly erase: { readonly asks: QueryFilter; readonly answer: Erased };
+}
+
+/** A question whose answer had an address, within its TTL. */
+export interface GrantedName {
+  /** Wire format. */
+  readonly qname: Uint8Array;
+  readonly qtype: number;
+  /** As sync.proto numbers them. */
+  readonly transport: number;
 }
 
 /** `tenant`: of this one alone. */

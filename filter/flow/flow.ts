@@ -737,9 +737,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         upstream === null ? 0 : upstream.name.length,
         query.upstreamMicroseconds,
         outcome == Outcome.Forwarded || outcome == Outcome.Answered ? query.answer : null,
+        writer.ttl,
         logged,
       );
-      if (this.events.hasFull) this.sync.sendEvents(this.now);
+      if (this.events.hasFull || this.events.prompt) this.sync.sendEvents(this.now);
     }
     this.recycle(query);
   }

@@ -178,7 +178,7 @@ export class Sync {
       if (reader.failed) break;
       if (field == 1) this.onRevision(reader.bytesAt, reader.bytesLength);
       else if (field == 2) this.onHeartbeat(reader.bytesAt, reader.bytesLength, now);
-      else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength);
+      else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength, now);
       else if (field == 4) this.listener.draining();
       else if (field == 6) this.shares.read(reader.bytesAt, reader.bytesLength, now);
       else if (field == 7) this.onTelemetry(reader.bytesAt, reader.bytesLength);
@@ -230,15 +230,19 @@ export class Sync {
 
   private onTelemetry(at: usize, length: u32): void {
     let all = false;
+    let prompt = false;
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
       if (reader.field == 1) all = reader.number() != 0;
+      else if (reader.field == 5) prompt = reader.number() != 0;
       else reader.skip();
     }
-    if (!reader.failed) this.events.all = all;
+    if (reader.failed) return;
+    this.events.all = all;
+    this.events.prompt = prompt;
   }
 
-  private onReportAck(at: usize, length: u32): void {
+  private onReportAck(at: usize, length: u32, now: u64): void {
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
       if (reader.field != 1) {
@@ -251,6 +255,8 @@ export class Sync {
         this.octets -= unchecked(this.reportOctets[<u32>(this.acknowledged % MAX_REPORTS)]);
       }
     }
+    // What came about meanwhile goes out together: the policy service's own pace bounds how many reports there are.
+    if (this.events.prompt && this.events.batch.length > 0) this.sendEvents(now);
   }
 
   tick(now: u64): void {
@@ -277,9 +283,13 @@ export class Sync {
     if (this.buckets.uses.write(this.body, now)) this.send(4);
   }
 
-  /** A batch of events is full: it goes out at once where the policy service has acknowledged enough, otherwise with a tick. */
+  /**
+   * A batch of events is full, or somebody waits for it: it goes out at once where the policy service has acknowledged
+   * enough, otherwise with a tick or an acknowledgement.
+   */
   sendEvents(now: u64): void {
-    if (this.synced && this.stream.token != 0) this.report(now);
+    if (!this.synced || this.stream.token == 0) return;
+    if (this.events.hasFull || this.acknowledged == this.reportNumber) this.report(now);
   }
 
   private report(now: u64): void {

@@ -31,13 +31,15 @@ const EVENTS: u32 = 1;
 
 const address: usize = memory.data(16);
 /** Addresses of an answer that are told, each behind its length. */
-const MAX_ADDRESSES: u32 = 8;
-const addresses: usize = memory.data(8 * 17);
+const MAX_ADDRESSES: u32 = 64;
+const addresses: usize = memory.data(64 * 17);
 
 @final
 export class Events {
   /** The policy service wants to hear of every query. */
   all: bool = false;
+  /** Somebody waits for each event. */
+  prompt: bool = false;
   dropped: u64 = 0;
   /** What is to be added to monotonic microseconds for those since 1970. */
   wallOffset: u64 = 0;
@@ -78,7 +80,7 @@ export class Events {
   /**
    * `receivedAt`: monotonic microseconds; `verdict` is null where none was found; `audited` and `target` carry rules in mode
    * Audit, of the query and of a name that its answer points to, of which those in the bits beside them are told; `ede` is an
-   * INFO-CODE or -1; `answer` is what an upstream said, `records` whose verdict's records are the answer.
+   * INFO-CODE or -1; `answer` is what an upstream said, `ttl` for how many seconds the client may keep what it got.
    */
   add(
     question: Question,
@@ -100,6 +102,7 @@ export class Events {
     upstreamLength: u32,
     upstreamMicroseconds: u64,
     answer: Answer | null,
+    ttl: u32,
     logged: bool,
   ): void {
     for (;;) {
@@ -142,6 +145,7 @@ export class Events {
       }
       out.number(18, upstreamMicroseconds);
       out.number(19, <u64>logged);
+      out.number(29, ttl);
       out.endMessage(start);
       if (!out.full) {
         unchecked((this.counts[last] += 1));

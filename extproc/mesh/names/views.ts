@@ -2,6 +2,7 @@
  * Which groups of names a tenant has, and whose come first.
  */
 import type { MeshView } from "../../compiled/snapshot.ts";
+import type { Group } from "./contribution.ts";
 import type { NamedGroup } from "./name-table.ts";
 
 /**
@@ -10,15 +11,16 @@ import type { NamedGroup } from "./name-table.ts";
  */
 export function groupsOf(view: MeshView, groups: Iterable<NamedGroup>): readonly NamedGroup[] {
   const own = new Set(view.own);
-  const visible = [...groups].filter((group) => mayKnow(view, own, group));
+  const visible = [...groups].filter((group) => mayKnow(view, group));
   return visible.sort((a, b) => rankOf(a, own) - rankOf(b, own) || (a.key < b.key ? -1 : 1));
 }
 
-function mayKnow({ namespaces }: MeshView, own: ReadonlySet<string>, { namespace, exportTo }: NamedGroup): boolean {
+/** Whether names of the group are among those that the view has. */
+export function mayKnow({ own, namespaces }: MeshView, { namespace, exportTo }: Group): boolean {
   if (namespace === "") return true;
   if (namespaces !== undefined && !namespaces.includes(namespace)) return false;
   // Istio's exportTo is about the namespace of who asks; what is its own is its own all the same.
-  return exportTo === undefined || exportTo.some((target) => own.has(target));
+  return exportTo === undefined || exportTo.some((target) => own.includes(target));
 }
 
 function rankOf({ namespace }: NamedGroup, own: ReadonlySet<string>): number {

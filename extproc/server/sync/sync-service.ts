@@ -11,6 +11,7 @@ import type { WorkerMessage, WorkerMessage__Output } from "../../gen/types/dns/m
 import type { Mesh, MeshMember } from "../../mesh/mesh.ts";
 import { toHex } from "../../messages/long.ts";
 import { method } from "../../messages/protos.ts";
+import type { TelemetrySettings } from "../../telemetry/settings.ts";
 import type { Clock } from "../clock.ts";
 import { admits, type GrpcService } from "../grpc-service.ts";
 import type { Logger } from "../logger.ts";
@@ -36,8 +37,7 @@ export interface SyncDependencies {
   readonly registry: WorkerRegistry;
   /** The revision in force; undefined while there is none. */
   readonly revision: () => RevisionMessage | undefined;
-  /** Of which queries workers are to send events. */
-  readonly events: () => "All" | "Logged";
+  readonly telemetry: () => TelemetrySettings;
   readonly mesh: Mesh;
   /** A report of a worker of `node`. Calls `done` when it is counted. */
   readonly onReport: (report: Report__Output, node: string, done: () => void) => void;
@@ -70,9 +70,9 @@ export class SyncService implements StreamOwner {
 
   /** To every worker, in this very moment. */
   broadcast(revision: RevisionMessage): void {
-    const events = this.#dependencies.events();
+    const telemetry = this.#dependencies.telemetry();
     for (const stream of [...this.#members.keys()]) {
-      stream.sendTelemetry(events);
+      stream.sendTelemetry(telemetry);
       stream.sendRevision(revision);
     }
   }
@@ -114,7 +114,7 @@ export class SyncService implements StreamOwner {
       }),
     });
     logger.info(identity, "a worker has connected");
-    stream.sendTelemetry(this.#dependencies.events());
+    stream.sendTelemetry(this.#dependencies.telemetry());
     const current = revision();
     if (current !== undefined) stream.sendRevision(current);
     if (this.#draining.get(identity.node) === identity.process) stream.sendDrain();

@@ -12,6 +12,7 @@ import type { ServiceMessage } from "../../gen/types/dns/mesh/v1/ServiceMessage.
 import type { WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
 import type { MeshUpdateMessage } from "../../mesh/feed.ts";
 import { toNumber } from "../../messages/long.ts";
+import type { TelemetrySettings } from "../../telemetry/settings.ts";
 
 export type SyncCall = ServerDuplexStream<WorkerMessage__Output, ServiceMessage>;
 
@@ -76,8 +77,8 @@ export class WorkerStream {
     this.#write({ revision: revision as unknown as NonNullable<ServiceMessage["revision"]> });
   }
 
-  sendTelemetry(events: "All" | "Logged"): void {
-    this.#write({ telemetry: { all_events: events === "All" } });
+  sendTelemetry({ events, graceMs }: TelemetrySettings): void {
+    this.#write({ telemetry: { all_events: events === "All", prompt: graceMs !== undefined } });
   }
 
   sendHeartbeat(sequence: number): void {

@@ -47,6 +47,7 @@ export interface LabEvent {
   upstream_us: number;
   latency_us: number;
   answers: Uint8Array;
+  ttl: number;
   logged: boolean;
 }
 

@@ -286,6 +286,29 @@ describe("the flow", () => {
       assert.equal(report?.dropped_events, 51);
     });
 
+    it("at once where somebody waits for each, and together while the service is behind", async () => {
+      await open({}, { wide: true });
+      lab.tell({ telemetry: { all_events: true, prompt: true } });
+      lab.host.advance(1000);
+      for (const { number } of lab.reports()) lab.tell({ report_ack: { number } });
+      lab.reports();
+      lab.ask(client, "a.example");
+      for (const pipe of lab.pipes) lab.serve(pipe);
+      const told = lab.reports();
+      assert.deepEqual(
+        told.map(({ events }) => events.map(({ ttl, answers }) => [ttl, Buffer.from(answers).toString("hex")])),
+        [[[300, "04c0000201"]]],
+      );
+      lab.host.advance(10);
+      for (let times = 0; times < 3; times++) lab.ask(client, "a.example");
+      assert.deepEqual(lab.reports(), [], "the first report is not acknowledged");
+      lab.tell({ report_ack: { number: told[0]?.number } });
+      assert.deepEqual(
+        lab.reports().map(({ events }) => events.length),
+        [3],
+      );
+    });
+
     it("every query where the service asks for it, with what came of it", async () => {
       await open({}, { wide: true });
       lab.tell({ telemetry: { all_events: true } });

@@ -67,6 +67,7 @@ export function run(count: u32): u64 {
       6,
       412,
       answer,
+      300,
       false,
     );
     if (events.hasFull) {

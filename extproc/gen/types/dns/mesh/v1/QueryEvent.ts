@@ -26,6 +26,7 @@ export interface QueryEvent {
   'answers'?: (Buffer | Uint8Array | string);
   'upstream_us'?: (number);
   'logged'?: (boolean);
+  'ttl'?: (number);
 }
 
 export interface QueryEvent__Output {
@@ -48,4 +49,5 @@ export interface QueryEvent__Output {
   'answers': (Buffer);
   'upstream_us': (number);
   'logged': (boolean);
+  'ttl': (number);
 }

@@ -3,8 +3,10 @@
 
 export interface Telemetry {
   'all_events'?: (boolean);
+  'prompt'?: (boolean);
 }
 
 export interface Telemetry__Output {
   'all_events': (boolean);
+  'prompt': (boolean);
 }

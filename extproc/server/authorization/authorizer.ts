@@ -1,0 +1,128 @@
+/**
+ * Whether a client may open a connection to an address: where its tenant was told that address as the answer of a name that
+ * it may still ask for, or where a name of the mesh that it may know has it.
+ */
+import { NO_TENANT } from "../../compiled/layout.ts";
+import { Transport } from "../../compiled/messages.ts";
+import { readAddress } from "../../compiled/networks.ts";
+import type { Snapshot } from "../../compiled/snapshot.ts";
+import { identify, tenantName } from "../../decide/client.ts";
+import type { Mesh } from "../../mesh/mesh.ts";
+import { presentAddress, presentName } from "../../telemetry/names.ts";
+import type { GrantedName, Telemetry } from "../../telemetry/questions.ts";
+import type { Clock } from "../clock.ts";
+import type { Decide } from "../decisions/processor.ts";
+import type { Connection } from "./connection.ts";
+
+/** `unchecked`: no policy asks for it. */
+export type ConnectionOutcome = "allowed" | "refused" | "would_refuse" | "unchecked";
+
+export interface Judgement {
+  readonly outcome: ConnectionOutcome;
+  /** metadata.name; empty for a client that is no tenant's. */
+  readonly tenant: string;
+  /** By which it is allowed, or that is denied by now. */
+  readonly name?: string;
+  /** Why it is, or would be, refused. */
+  readonly reason?: string;
+  /** What denies the name. */
+  readonly policy?: string;
+  readonly rule?: string;
+}
+
+export interface AuthorizerDependencies {
+  /** The policy in force; undefined while there is none. */
+  readonly policy: () => Snapshot | undefined;
+  readonly decide: Decide;
+  readonly mesh: Pick<Mesh, "nameAt">;
+  readonly telemetry: Pick<Telemetry, "ask">;
+  readonly clock: Clock;
+}
+
+/**
+ * A client may be sooner with its connection than the worker with the event of the answer. A worker sends it at once, or
+ * with the next acknowledgement; so nobody waits for long but who was told nothing.
+ */
+const LOOKS_MS = [2, 8, 30, 60, 100];
+
+const TYPE_A = 1;
+
+type Found = Pick<Judgement, "name" | "policy" | "rule"> & { readonly denied: boolean };
+
+export class Authorizer {
+  readonly #dependencies: AuthorizerDependencies;
+
+  constructor(dependencies: AuthorizerDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async judge(connection: Connection): Promise<Judgement> {
+    const snapshot = this.#dependencies.policy();
+    if (snapshot === undefined) return { outcome: "refused", tenant: "", reason: "there is no policy yet" };
+    const { mode } = snapshot.tables.connections;
+    if (mode === "Off") return { outcome: "unchecked", tenant: "" };
+    const { allowed, ...judgement } = await this.#look(snapshot, connection);
+    return { outcome: allowed ? "allowed" : mode === "Audit" ? "would_refuse" : "refused", ...judgement };
+  }
+
+  async #look(snapshot: Snapshot, connection: Connection): Promise<Omit<Judgement, "outcome"> & { allowed: boolean }> {
+    const { clock } = this.#dependencies;
+    const tenant = this.#tenantOf(snapshot, connection);
+    if (tenant === undefined) return { allowed: false, tenant: "", reason: "the client is no tenant's" };
+    for (const wait of [...LOOKS_MS, undefined]) {
+      const found = await this.#find(snapshot, tenant, connection);
+      if (found !== undefined) {
+        const { denied, ...names } = found;
+        const reason = denied ? { reason: "the name is denied" } : {};
+        return { allowed: !denied, tenant: tenant.name, ...names, ...reason };
+      }
+      if (wait !== undefined) await new Promise<void>((resolve) => clock.after(wait, resolve));
+    }
+    return { allowed: false, tenant: tenant.name, reason: "no answer had this address" };
+  }
+
+  #tenantOf(snapshot: Snapshot, connection: Connection) {
+    const address = readAddress(connection.client);
+    if (address === undefined) return undefined;
+    const { tenant } = identify(snapshot, connection, address);
+    if (tenant === NO_TENANT) return undefined;
+    return { name: tenantName(snapshot, tenant), view: snapshot.tables.mesh.viewOf[tenant] ?? "" };
+  }
+
+  /** A name that allows it, or else one that is denied; undefined where no name has the address. */
+  async #find(
+    snapshot: Snapshot,
+    { name: tenant, view }: { readonly name: string; readonly view: string },
+    connection: Connection,
+  ): Promise<Found | undefined> {
+    const { mesh, telemetry } = this.#dependencies;
+    const { address } = connection;
+    const granted = await telemetry.ask("granted", { tenant, address }).catch((): GrantedName[] => []);
+    const meshName = mesh.nameAt(view, presentAddress(address));
+    const ofMesh = meshName === undefined ? [] : [{ qname: meshName, qtype: TYPE_A, transport: Transport.UDP }];
+    let denied: Found | undefined;
+    for (const name of [...granted, ...ofMesh]) {
+      const found = this.#ask(snapshot, connection, name);
+      if (!found.denied) return found;
+      denied ??= found;
+    }
+    return denied;
+  }
+
+  /** What the policy in force says of a name that was answered under it, or under one before. */
+  #ask(snapshot: Snapshot, connection: Connection, { qname, qtype, transport }: GrantedName): Found {
+    const { decide, clock } = this.#dependencies;
+    const { client, principal, tenant } = connection;
+    const who = { address: client, principal, tenant, listener: "connection" };
+    const verdict = decide(snapshot, {
+      ...who,
+      qname,
+      qtype,
+      transport: transport as Transport,
+      time: clock.now(),
+    });
+    const name = presentName(qname);
+    if (!("deny" in verdict)) return { denied: false, name };
+    return { denied: true, name, policy: verdict.policy, rule: verdict.rule };
+  }
+}

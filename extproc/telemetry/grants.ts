@@ -1,0 +1,105 @@
+/**
+ * Which addresses tenants were told, of which names, and until when: what their connections are allowed by. It is kept in
+ * memory alone, and so knows all that was answered, whatever a tenant wants to be remembered of it.
+ */
+import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
+import { foldedName, latin1 } from "./names.ts";
+import type { GrantedName } from "./questions.ts";
+
+/** Outcome of sync.proto. What a rule that denies answers with is no permission. */
+const FORWARDED = 0;
+const ANSWERED = 5;
+
+/** Addresses of all tenants, some 400 octets each; where there are more, whoever has most loses the one told longest ago. */
+const MAX_ADDRESSES = 200_000;
+/** Names of one address: those told last. */
+const MAX_NAMES = 16;
+
+interface Grant extends Omit<GrantedName, "qname"> {
+  /** Wire format in lower case, one character an octet: octets of the event would keep its whole batch in memory. */
+  readonly name: string;
+  /** Milliseconds of the wall clock. */
+  until: number;
+}
+
+export class Grants {
+  readonly #maxAddresses: number;
+  /** By tenant and address; the address that was told last is the last. */
+  readonly #tenants = new Map<string, Map<string, Grant[]>>();
+  #size = 0;
+
+  constructor(maxAddresses = MAX_ADDRESSES) {
+    this.#maxAddresses = maxAddresses;
+  }
+
+  /** `graceMs`: how much longer than the answer's TTL its addresses count. */
+  add(event: QueryEvent__Output, graceMs: number, now: number): void {
+    const { outcome, answers, tenant } = event;
+    if ((outcome !== FORWARDED && outcome !== ANSWERED) || answers.length === 0 || tenant === "") return;
+    const { qtype, transport } = event;
+    const name = foldedName(event.qname);
+    const until = now + event.ttl * 1000 + graceMs;
+    for (let at = 0; at < answers.length; at += (answers[at] ?? 0) + 1) {
+      const address = latin1(answers.subarray(at + 1, at + 1 + (answers[at] ?? 0)));
+      this.#grant(tenant, address, { name, qtype, transport, until });
+    }
+  }
+
+  /** Names by which the tenant knows this address, the one told last first. */
+  namesOf(tenant: string, address: Uint8Array, now: number): GrantedName[] {
+    const grants = this.#tenants.get(tenant)?.get(latin1(address)) ?? [];
+    return grants
+      .filter(({ until }) => until > now)
+      .map(({ name, qtype, transport }) => ({ qname: Uint8Array.from(Buffer.from(name, "latin1")), qtype, transport }))
+      .reverse();
+  }
+
+  expire(now: number): void {
+    for (const [tenant, addresses] of this.#tenants) {
+      for (const [address, grants] of addresses) {
+        if (grants.every(({ until }) => until <= now)) this.#forget(tenant, addresses, address);
+      }
+    }
+  }
+
+  clear(): void {
+    this.#tenants.clear();
+    this.#size = 0;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  #grant(tenant: string, address: string, grant: Grant): void {
+    let addresses = this.#tenants.get(tenant);
+    if (addresses === undefined) {
+      addresses = new Map();
+      this.#tenants.set(tenant, addresses);
+    }
+    const before = addresses.get(address);
+    const same = before?.find(({ name, qtype }) => name === grant.name && qtype === grant.qtype);
+    // An answer from the cache has what is left of the TTL of one before it.
+    const kept = { ...grant, until: Math.max(grant.until, same?.until ?? 0) };
+    const others = before?.filter((other) => other !== same) ?? [];
+    addresses.delete(address);
+    addresses.set(address, [...others.slice(1 - MAX_NAMES), kept]);
+    if (before !== undefined) return;
+    this.#size++;
+    if (this.#size > this.#maxAddresses) this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    const [most] = [...this.#tenants].sort(([, a], [, b]) => b.size - a.size);
+    if (most === undefined) return;
+    const [tenant, addresses] = most;
+    const [oldest] = addresses.keys();
+    if (oldest !== undefined) this.#forget(tenant, addresses, oldest);
+  }
+
+  #forget(tenant: string, addresses: Map<string, Grant[]>, address: string): void {
+    addresses.delete(address);
+    this.#size--;
+    if (addresses.size === 0) this.#tenants.delete(tenant);
+  }
+}

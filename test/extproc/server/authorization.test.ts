@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { type Client as GrpcClient, Metadata, status } from "@grpc/grpc-js";
+import type { CheckRequest } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckRequest.ts";
+import type { CheckResponse__Output } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckResponse.ts";
+import { authorizationService } from "../../../extproc/server/authorization/authorization.ts";
+import type { QueryLog } from "../../../extproc/telemetry/query-log.ts";
+import { batchOf, eventOf } from "../telemetry/events.ts";
+import { Harness, until } from "./harness.ts";
+import { bearer, WorkerPeer } from "./peers.ts";
+import { DENY_COM, TENANT, upstream } from "./policies.ts";
+
+const CLIENT = "127.0.1.1";
+const ADDRESS = "192.0.2.1";
+
+const settings = (connections: string) => `apiVersion: dns.mesh/v1alpha1
+kind: Settings
+metadata: {name: default}
+spec: {connections: ${connections}}
+`;
+const policy = (connections: string, tenant = TENANT) =>
+  [tenant, upstream(), DENY_COM, settings(connections)].join("---\n");
+
+const peer = (address: string, port: number, principal = "") => ({
+  address: { socket_address: { address, port_value: port } },
+  principal,
+});
+
+interface From {
+  readonly client?: string;
+  readonly principal?: string;
+  readonly to?: string;
+  readonly metadata?: Metadata;
+}
+
+function check(client: GrpcClient, { client: from = CLIENT, principal, to = ADDRESS, metadata }: From = {}) {
+  const { path, requestSerialize, responseDeserialize } = authorizationService.Check;
+  const request: CheckRequest = { attributes: { source: peer(from, 4000, principal), destination: peer(to, 443) } };
+  return new Promise<CheckResponse__Output>((resolve, reject) => {
+    client.makeUnaryRequest<CheckRequest, CheckResponse__Output>(
+      path,
+      requestSerialize as (value: CheckRequest) => Buffer,
+      responseDeserialize as (bytes: Buffer) => CheckResponse__Output,
+      request,
+      metadata ?? new Metadata(),
+      (error, response) => (response === undefined ? reject(error) : resolve(response)),
+    );
+  });
+}
+
+describe("connections that an Envoy asks about", () => {
+  let harness: Harness;
+  let lines: string[];
+  const connectionLog: QueryLog = {
+    write: (line) => lines.push(line) > 0,
+    reopen: () => {},
+    close: async () => {},
+  };
+  const start = async (options: Partial<Parameters<typeof Harness.start>[0]> = {}) => {
+    lines = [];
+    harness = await Harness.start({ connectionLog, ...options });
+  };
+  afterEach(() => harness.stop());
+
+  /** The tenant was told ADDRESS as the answer of this name. */
+  const tell = async (name: string, ttl = 60) => {
+    const labels = name.split(".").map((label) => String.fromCharCode(label.length) + label);
+    const worker = WorkerPeer.hello(harness.client());
+    const qname = Buffer.from(`${labels.join("")}\0`, "latin1");
+    const answers = Buffer.from([4, 192, 0, 2, 1]);
+    const event = eventOf({ outcome: 0, rcode: 0, qtype: 1, qname, answers, ttl, logged: false });
+    worker.report({ number: 1, events: batchOf(event) });
+    await until(() => worker.reportAcks.length === 1, "the acknowledgement");
+    worker.cancel();
+  };
+  /** What is refused is so after a while, in which an answer could have come. */
+  const refused = async (from: From = {}) => {
+    const before = lines.length;
+    const answer = check(harness.client(), from);
+    await until(() => {
+      harness.clock.advance(1);
+      return lines.length > before;
+    }, "a judgement");
+    return answer;
+  };
+
+  it("are allowed to an address that the tenant was told", async () => {
+    await start();
+    await harness.apply(policy("{}"));
+    await tell("www.example.org");
+    const { status: said, dynamic_metadata: metadata } = await check(harness.client());
+    assert.equal(said?.code, status.OK);
+    assert.deepEqual(JSON.parse(JSON.stringify(metadata)), {
+      fields: { tenant: { stringValue: "frontend" }, name: { stringValue: "www.example.org." } },
+    });
+    assert.deepEqual(JSON.parse(lines[0] ?? ""), {
+      time: new Date(harness.clock.now()).toISOString(),
+      tenant: "frontend",
+      client: CLIENT,
+      address: ADDRESS,
+      port: 443,
+      name: "www.example.org.",
+      outcome: "allowed",
+    });
+    harness.clock.advance(90_000);
+    assert.equal((await refused()).status?.code, status.PERMISSION_DENIED);
+  });
+
+  it("wait a moment for an answer that is on its way", async () => {
+    await start();
+    await harness.apply(policy("{}"));
+    const answer = check(harness.client());
+    await until(() => harness.clock.isDue(5), "a second look");
+    harness.clock.advance(5);
+    await tell("www.example.org");
+    await until(() => harness.clock.isDue(50), "a third look");
+    harness.clock.advance(50);
+    assert.equal((await answer).status?.code, status.OK);
+  });
+
+  it("are refused where the name is denied, or nobody was told, or the client is nobody", async () => {
+    await start();
+    await harness.apply(policy("{}"));
+    const unknown = await refused();
+    assert.deepEqual([unknown.status?.code, unknown.status?.message], [7, "no answer had this address"]);
+    await tell("www.example.com");
+    assert.equal((await refused()).status?.message, "the name is denied");
+    const { name, policy: by, rule, outcome } = JSON.parse(lines.at(-1) ?? "");
+    assert.deepEqual(
+      { name, by, rule, outcome },
+      { name: "www.example.com.", by: "no-com", rule: "deny-com", outcome: "refused" },
+    );
+    assert.equal((await refused({ client: "127.0.9.1" })).status?.message, "the client is no tenant's");
+  });
+
+  it("take an address for one, however a socket has it", async () => {
+    await start();
+    await harness.apply(policy("{}"));
+    await tell("www.example.org");
+    const mapped = { client: `::ffff:${CLIENT}`, to: `::ffff:${ADDRESS}` };
+    assert.equal((await check(harness.client(), mapped)).status?.code, status.OK);
+    const malformed = await check(harness.client(), { to: "" });
+    assert.deepEqual([malformed.status?.code, lines.length], [status.PERMISSION_DENIED, 1]);
+  });
+
+  it("are a tenant's by principal, or by what the Envoy's own configuration says", async () => {
+    await start();
+    const principal = "spiffe://cluster.local/ns/web/sa/shop";
+    const tenant = TENANT.replace('cidrs: ["127.0.1.0/24"]', `principals: ["${principal}"]`);
+    await harness.apply(policy("{}", tenant));
+    await tell("www.example.org");
+    assert.equal((await refused()).status?.message, "the client is no tenant's");
+    assert.equal((await refused({ principal: "CN=shop" })).status?.message, "the client is no tenant's");
+    assert.equal((await check(harness.client(), { principal })).status?.code, status.OK);
+    const metadata = new Metadata();
+    metadata.set("x-dns-tenant", "frontend");
+    assert.equal((await check(harness.client(), { metadata })).status?.code, status.OK);
+  });
+
+  it("are told of, and let through, in mode Audit; nobody asks without a word of them", async () => {
+    await start();
+    await harness.apply(policy("{mode: Audit}"));
+    assert.equal((await refused()).status?.code, status.OK);
+    assert.equal(JSON.parse(lines[0] ?? "").outcome, "would_refuse");
+    for (const off of [policy("{mode: Off}"), [TENANT, upstream()].join("---\n")]) {
+      await harness.apply(off, "?prune=true");
+      assert.equal((await check(harness.client())).status?.code, status.OK);
+    }
+    assert.equal(lines.length, 1);
+    const { text } = await harness.http({ path: "/metrics" });
+    assert.match(text, /^dns_connection_checks_total\{tenant="frontend",outcome="would_refuse"\} 1$/m);
+    assert.match(text, /^dns_connection_checks_total\{tenant="-",outcome="unchecked"\} 2$/m);
+  });
+
+  it("are logged with no more than their tenant wants to be known", async () => {
+    await start();
+    const hiding = TENANT.replace("upstream: public", "upstream: public, telemetry: {clients: Network, names: Hashed}");
+    await harness.apply(policy("{}", hiding));
+    await tell("www.example.org");
+    assert.equal((await check(harness.client())).status?.code, status.OK);
+    const { time: _, ...line } = JSON.parse(lines[0] ?? "");
+    assert.deepEqual(line, { tenant: "frontend", client: "127.0.1.0", port: 443, outcome: "allowed" });
+  });
+
+  it("are judged for who knows the token alone", async () => {
+    await start({ token: "secret" });
+    await harness.apply(policy("{mode: Audit}"));
+    await assert.rejects(check(harness.client()), { code: status.UNAUTHENTICATED });
+    assert.equal(lines.length, 0);
+    assert.equal((await refused({ metadata: bearer("secret") })).status?.code, status.OK);
+  });
+
+  it("have workers tell of every answer at once", async () => {
+    await start();
+    const worker = WorkerPeer.hello(harness.client(), { obedient: true });
+    await worker.waitRevision(1);
+    await harness.apply(policy("{mode: Audit}"));
+    await until(() => worker.revisions.length === 2, "a revision");
+    const told = worker.received.flatMap(({ telemetry }) => (telemetry ? [telemetry] : []));
+    assert.deepEqual(
+      told.map(({ all_events, prompt }) => ({ all_events, prompt })),
+      [
+        { all_events: true, prompt: false },
+        { all_events: true, prompt: true },
+      ],
+    );
+  });
+});
