@@ -70,6 +70,8 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       own.conditions.length,
       routesOf(tenant, compiledPolicies.routes),
       EXPLAIN[tenant.spec.explain],
+      Math.round((tenant.spec.telemetry.sample ?? 0) * 100),
+      tenant.spec.onUnavailable === "Deny" ? 1 : 0,
     );
   }
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));

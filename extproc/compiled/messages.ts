@@ -27,6 +27,9 @@ export interface VerdictClient {
   readonly prefix: number;
   readonly log_all: boolean;
   readonly unexplained: boolean;
+  /** Of 10,000; 0 is all. */
+  readonly sample: number;
+  readonly current_only: boolean;
 }
 
 export interface VerdictScope {

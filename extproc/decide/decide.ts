@@ -32,9 +32,11 @@ import {
   RULE_TTL_MIN,
   RULE_WORDS,
   SUBJECT_UNIDENTIFIED,
+  TENANT_CURRENT_ONLY,
   TENANT_LOG_ALL,
   TENANT_POLICIES,
   TENANT_POLICY_COUNT,
+  TENANT_SAMPLE,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
 import {
@@ -80,6 +82,8 @@ const NO_UPSTREAM: Deny = {
 };
 
 const UNTOUCHED = { audits: [], delays: [], ttl_min: 0, ttl_max: 0 };
+
+const UNKNOWN = { tenant: "", log_all: false, unexplained: false, sample: 0, current_only: false };
 
 const BY_NOBODY = { policy: "", rule: "" };
 
@@ -276,14 +280,17 @@ function actionOf({ sections }: Snapshot, rule: number): RuleAction {
 }
 
 function describeClient(snapshot: Snapshot, { tenant }: Identity, { subject, prefix }: ClientClass): VerdictClient {
-  if (tenant === NO_TENANT) return { subject, tenant: "", prefix, log_all: false, unexplained: false };
-  const log_all = snapshot.sections.tenants[tenant * TENANT_WORDS + TENANT_LOG_ALL] === 1;
+  if (tenant === NO_TENANT) return { subject, prefix, ...UNKNOWN };
+  const { tenants } = snapshot.sections;
+  const record = tenant * TENANT_WORDS;
   return {
     subject,
     tenant: tenantName(snapshot, tenant),
     prefix,
-    log_all,
+    log_all: tenants[record + TENANT_LOG_ALL] === 1,
     unexplained: isUnexplained(snapshot, tenant),
+    sample: tenants[record + TENANT_SAMPLE] ?? 0,
+    current_only: tenants[record + TENANT_CURRENT_ONLY] === 1,
   };
 }
 

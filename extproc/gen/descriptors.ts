@@ -911,6 +911,14 @@ export const descriptors: object = {
           "unexplained": {
            "type": "bool",
            "id": 5
+          },
+          "sample": {
+           "type": "uint32",
+           "id": 6
+          },
+          "current_only": {
+           "type": "bool",
+           "id": 7
           }
          }
         },

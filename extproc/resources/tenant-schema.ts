@@ -1,7 +1,7 @@
 /** A tenant: who it is, and what holds for all that it asks. */
 
 import { z } from "zod";
-import { httpPath, keep, namespaceName, network, principal, resourceName, serverName, zone } from "./field.ts";
+import { httpPath, keep, namespaceName, network, percent, principal, resourceName, serverName, zone } from "./field.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 
 /** One principal, server name and path each make one way to match: so many at most, in one entry. */
@@ -56,13 +56,19 @@ const isolation = z
   });
 
 /** What is written down of a tenant's queries, and for how long. */
-const tenantTelemetry = z.strictObject({
-  log: z.enum(["Denials", "All"]).default("Denials"),
-  /** Of addresses, what is known of them from then on: all of it, their network (/24, /56), or nothing. */
-  clients: z.enum(["Full", "Network", "None"]).default("Full"),
-  names: z.enum(["Full", "Hashed"]).default("Full"),
-  keep: keep.optional(),
-});
+const tenantTelemetry = z
+  .strictObject({
+    log: z.enum(["Denials", "All"]).default("Denials"),
+    /** Percent of what was not denied that is logged. */
+    sample: percent.optional(),
+    /** Of addresses, what is known of them from then on: all of it, their network (/24, /56), or nothing. */
+    clients: z.enum(["Full", "Network", "None"]).default("Full"),
+    names: z.enum(["Full", "Hashed"]).default("Full"),
+    keep: keep.optional(),
+  })
+  .superRefine(({ log, sample }, context) => {
+    if (sample !== undefined && log !== "All") fail(context, ["sample"], `expected log: All beside it, got ${log}`);
+  });
 
 const tenantSpec = z
   .strictObject({
@@ -74,6 +80,8 @@ const tenantSpec = z
     namespaces: list(namespaceName).optional(),
     isolation: isolation.optional(),
     searchDomains: list(zone).max(MAX_SEARCH_DOMAINS).optional(),
+    /** What becomes of questions while the policy service is away: all of them fail, or known verdicts go on for a while. */
+    onUnavailable: z.enum(["Deny", "ServeLast"]).default("ServeLast"),
     /** What denials tell this tenant's clients of the rule: all of its place, its name, the code alone, or nothing. */
     explain: z.enum(["Full", "Rule", "Code", "None"]).default("Full"),
     telemetry: tenantTelemetry.default({ log: "Denials", clients: "Full", names: "Full" }),

@@ -35,7 +35,7 @@ import { VerdictReader } from "../verdict/verdict-reader";
 import { mix, NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
-import { Draws, drawForTarget } from "./chance";
+import { comesUp, Draws, drawForTarget } from "./chance";
 import { Client, Clients } from "./clients";
 import { Delays } from "./delays";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
@@ -185,7 +185,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if (subject != 0 && standing != Standing.Stale) {
       verdict = this.verdicts.find(subject, question.key, question.type, query.transport, this.now);
     }
-    if (verdict === null) {
+    if (verdict === null || (verdict.currentOnly && standing != Standing.Current)) {
       this.ask(query, standing, subject, question.key);
       return;
     }
@@ -261,7 +261,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   /**
    * What happens while the policy service is away, to a question that no verdict in force covers: it fails, since nothing
-   * goes out that was not approved. A failure is not cached, and is no denial. (Verdicts that were found are good while
+   * goes out that was not approved (nor by a verdict of old, for a tenant that wants none). A failure is not cached, and is no denial. (Verdicts that were found are good while
    * Sync's standing is better than Stale.)
    */
   private failsafe(query: Query, standing: Standing): bool {
@@ -714,7 +714,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const draws = this.draws;
     const audited = draws.drawAudits(query, this.now);
     countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
-    const logged = verdict !== null && (isOfNote(outcome) || verdict.logAll || audited != Audited.Untouched);
+    const logged = verdict !== null && (isOfNote(outcome) || audited != Audited.Untouched || isLogged(verdict));
     if (logged || this.events.all) {
       const upstream = query.upstream;
       this.events.add(
@@ -817,6 +817,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 /** Whether a rule has kept the upstream's answer from the client. */
 function isOfNote(outcome: Outcome): bool {
   return outcome == Outcome.Denied || outcome == Outcome.Faulted || outcome == Outcome.Limited;
+}
+
+/** Whether the query log has a query of which there is nothing to note. */
+function isLogged(verdict: Verdict): bool {
+  return verdict.logAll && (verdict.sample == 0 || comesUp(verdict.sample));
 }
 
 /** Types that only queries have, or that no question can have (RFC 6895, section 3.1), but ANY. */

@@ -36,6 +36,8 @@ export class VerdictReader {
   private tenant: u32 = 0;
   private logAll: bool = false;
   private unexplained: bool = false;
+  private sample: u32 = 0;
+  private currentOnly: bool = false;
   private broken: bool = false;
   /** Blocks of the alternatives read so far: the first, the last, and how many. */
   private first: Verdict | null = null;
@@ -98,6 +100,8 @@ export class VerdictReader {
       at.subject = this.subject;
       at.tenant = this.tenant;
       at.logAll = this.logAll;
+      at.sample = this.sample;
+      at.currentOnly = this.currentOnly;
       if (this.unexplained) at.edeCode = Ede.None;
       size += at.size;
       if (at.chance != 0 && !at.metered) head.byChance = true;
@@ -123,6 +127,8 @@ export class VerdictReader {
     this.tenant = 0;
     this.logAll = false;
     this.unexplained = false;
+    this.sample = 0;
+    this.currentOnly = false;
     this.broken = false;
     this.first = null;
     this.last = null;
@@ -168,6 +174,8 @@ export class VerdictReader {
       } else if (reader.field == 3) this.prefix = <u32>reader.number();
       else if (reader.field == 4) this.logAll = reader.number() != 0;
       else if (reader.field == 5) this.unexplained = reader.number() != 0;
+      else if (reader.field == 6) this.sample = <u32>min(reader.number(), <u64>CERTAIN);
+      else if (reader.field == 7) this.currentOnly = reader.number() != 0;
       else reader.skip();
     }
     this.finish();

@@ -38,6 +38,10 @@ export class Verdict {
   action: Action;
   tenant: u32;
   logAll: bool;
+  /** Of 10,000, how many of the queries that `logAll` alone makes one log; 0 is all. */
+  sample: u32;
+  /** It counts only while the policy service is heard. */
+  currentOnly: bool;
   /** Forward: number of the upstream in the revision, and the answers that may be shared. */
   upstream: u32;
   view: u64;

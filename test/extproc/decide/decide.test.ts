@@ -63,7 +63,15 @@ describe("decide: names and rules", () => {
     const verdict = ask(snapshot, { name: "WWW.Example.COM" });
     assert.deepEqual(verdict, {
       revision: 7,
-      client: { subject: 3, tenant: "t", prefix: 0, log_all: false, unexplained: false },
+      client: {
+        subject: 3,
+        tenant: "t",
+        prefix: 0,
+        log_all: false,
+        unexplained: false,
+        sample: 0,
+        current_only: false,
+      },
       scope: {
         labels: 1,
         extent: Extent.BELOW,

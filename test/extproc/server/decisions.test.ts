@@ -125,7 +125,15 @@ describe("decisions", () => {
         if (broken) throw new Error("a bug");
         return {
           revision: snapshot.sequence,
-          client: { subject: 1, tenant: "", prefix: 0, log_all: false, unexplained: false },
+          client: {
+            subject: 1,
+            tenant: "",
+            prefix: 0,
+            log_all: false,
+            unexplained: false,
+            sample: 0,
+            current_only: false,
+          },
           scope: { labels: 0, extent: 0, except: [], types: [], types_excluded: false, transports: 0, lifetime_ms: 0 },
           deny: { rcode: 5, ede_code: 0, ede_text: "", ttl: 0, soa_labels: 0, form: 0, records: [] },
           policy: "",

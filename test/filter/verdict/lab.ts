@@ -28,7 +28,7 @@ export const encode = (message: object): Buffer => Buffer.from(type.encode(type.
 /** Numbers of a Verdict, in the order of the entry's `field`. */
 export const FIELDS = ["revision", "prefix", "labels", "extent", "exceptCount", "typeCount", "typesExcluded"];
 FIELDS.push("transports", "lifetime", "action", "subject", "logAll", "upstream", "view", "rcode", "edeCode", "ttl");
-FIELDS.push("soaLabels", "tenant", "references");
+FIELDS.push("soaLabels", "tenant", "references", "sample", "currentOnly");
 
 /** FNV-1a, 32 bits. */
 export function hashLabel(label: string): number {

@@ -34,6 +34,7 @@ describe("verdicts", () => {
         Object.entries({
           ...{ revision: message.revision, prefix: 24, labels: 3, extent: 1, exceptCount: 2, typeCount: 3 },
           ...{ typesExcluded: 1, transports: 5, lifetime: 250, action: 1, subject: 4_000_000_000, logAll: 1 },
+          ...{ sample: 0, currentOnly: 0 },
           ...{ upstream: 9, view: "18446744073709551614", rcode: 0, edeCode: 0, ttl: 0, soaLabels: 0, references: 1 },
         }).map(([name, value]) => [name, String(value)]),
       ),
@@ -63,6 +64,16 @@ describe("verdicts", () => {
     assert.deepEqual([lab.fields.rcode, lab.fields.edeCode], [3n, 2n ** 64n - 1n]);
     assert.ok(lab.read(encode({ revision: 1, client: { subject: 1 }, scope: {}, deny })));
     assert.equal(lab.fields.edeCode, 15n);
+  });
+
+  it("tell how much of a tenant is logged, and whether they outlive the policy service", () => {
+    const client = { subject: 1, log_all: true, sample: 250, current_only: true };
+    assert.ok(lab.read(encode({ ...sound, client })));
+    assert.deepEqual([lab.fields.logAll, lab.fields.sample, lab.fields.currentOnly], [1n, 250n, 1n]);
+    assert.ok(lab.read(encode({ ...sound, client: { ...client, sample: 70_000 } })));
+    assert.equal(lab.fields.sample, 10_000n);
+    assert.ok(lab.read(encode(sound)));
+    assert.deepEqual([lab.fields.logAll, lab.fields.sample, lab.fields.currentOnly], [0n, 0n, 0n]);
   });
 
   it("tell which rules on trial would have done what, eight of them at most", () => {
@@ -317,6 +328,6 @@ describe("verdicts", () => {
     assert.ok(verdicts > 2000 && verdicts < 18_000, `${verdicts} verdicts`);
     assert.ok(performance.now() - started < 10_000);
     assert.equal(lab.room.memorySize, memory);
-    assert.equal(FIELDS.length, 20);
+    assert.equal(FIELDS.length, 22);
   });
 });

@@ -77,7 +77,9 @@ export function field(index: u32): i64 {
   if (index == 16) return verdict.ttl;
   if (index == 17) return verdict.soaLabels;
   if (index == 18) return verdict.tenant;
-  return verdict.references;
+  if (index == 19) return verdict.references;
+  if (index == 20) return verdict.sample;
+  return verdict.currentOnly ? 1 : 0;
 }
 export function listed(types: u32, index: u32): u32 {
   return types ? reader.types[index] : reader.except[index];

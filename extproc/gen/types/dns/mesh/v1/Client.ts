@@ -8,6 +8,8 @@ export interface Client {
   'prefix'?: (number);
   'log_all'?: (boolean);
   'unexplained'?: (boolean);
+  'sample'?: (number);
+  'current_only'?: (boolean);
 }
 
 export interface Client__Output {
@@ -16,4 +18,6 @@ export interface Client__Output {
   'prefix': (number);
   'log_all': (boolean);
   'unexplained': (boolean);
+  'sample': (number);
+  'current_only': (boolean);
 }
