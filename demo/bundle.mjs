@@ -18,6 +18,7 @@ export async function bundle() {
       dnspolicy: "extproc/main.ts",
       // Loaded by its name from beside the program: the compiler's thread.
       worker: "extproc/compile/worker.ts",
+      "list-thread": "extproc/lists/list-thread.ts",
       "thread-main": "extproc/telemetry/thread-main.ts",
       upstream: "demo/upstream-main.ts",
       certificates: "demo/certificates-main.ts",

@@ -1,6 +1,7 @@
 /**
  * The commands that look at a running service: get, status; and drain, which tells its workers.
  */
+import type { ListStatus } from "../lists/followed-list.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { NodeDescription, PendingResource, StatusDescription, WorkerDescription } from "../server/admin/status.ts";
 import type { ObservedResource } from "../server/resource-status.ts";
@@ -75,6 +76,7 @@ function statusLines(status: StatusDescription): string[] {
     `${count(workers.connected, "worker")} connected`,
     ...workers.nodes.map(describeNode),
     ...workers.behind.map((worker) => `behind: ${describeBehind(worker)}`),
+    ...status.lists.map(describeList),
     ...describeMesh(status.mesh),
     `${count(envoys.length, "Envoy")} connected`,
     ...envoys
@@ -90,6 +92,18 @@ function describeMesh({ objects, names, virtualAddresses }: StatusDescription["m
   if (size > 0) lines.push(`virtual addresses: ${used} of ${size} in use, ${quarantined} in quarantine`);
   if (without > 0) lines.push(`virtual addresses: ${count(without, "host")} without one`);
   return lines;
+}
+
+function describeList({ name, names, exceptions, left, serial, refreshed, error }: ListStatus): string {
+  const parts = [
+    count(names, "name"),
+    ...(exceptions === 0 ? [] : [count(exceptions, "exception")]),
+    ...(left === 0 ? [] : [`${count(left, "line")} left out`]),
+    ...(serial === undefined ? [] : [`serial ${serial}`]),
+    refreshed === undefined ? "never read" : `read ${refreshed}`,
+    ...(error === "" ? [] : [error]),
+  ];
+  return `list ${name}: ${parts.join(", ")}`;
 }
 
 function describePending({ kind, name, generation, message }: PendingResource): string {

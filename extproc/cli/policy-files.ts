@@ -1,12 +1,16 @@
 /**
  * Policy files as a whole set, for commands that ask no service.
  */
+import { dirname, resolve } from "node:path";
 import { CompileJobs } from "../compile/job.ts";
-import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import type { ListReference } from "../compiled/list-reference.ts";
+import type { NamedTables, NameTable } from "../compiled/name-table.ts";
+import { loadSnapshot, namedLists, type Snapshot } from "../compiled/snapshot.ts";
 import { decide } from "../decide/decide.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import { type ExplainRequest, explainRequest, toDecisionRequest } from "../explain/request.ts";
 import { considerRules } from "../explain/rules.ts";
+import { doListJob } from "../lists/list-job.ts";
 import { explainIssue } from "../resources/explain-issue.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import { formatPath, formatProblem, type Problem } from "../resources/problem.ts";
@@ -31,8 +35,30 @@ export async function readPolicyFiles(context: Context, paths: readonly string[]
     for (const problem of result.problems) context.stderr.write(`${formatProblem(problem)}\n`);
     throw new CommandError(ExitCode.FAILED, "the files are not a valid policy");
   }
-  const snapshot = loadSnapshot(result.policy, 0);
-  return { resources: jobs.readAsWritten(sources), snapshot, warnings: result.warnings };
+  const resources = jobs.readAsWritten(sources);
+  const lists = readListFiles(context, resources, result.policy.tables.lists);
+  return { resources, snapshot: loadSnapshot(result.policy, 0, lists), warnings: result.warnings };
+}
+
+/** Relative paths begin where the file is that names them. One that cannot be read is told, and has no name. */
+function readListFiles(
+  context: Context,
+  resources: readonly LocatedResource[],
+  references: readonly ListReference[],
+): NamedTables {
+  const sources = new Map(
+    resources.filter(({ resource }) => resource.kind === "NameList").map((one) => [one.resource.metadata.name, one]),
+  );
+  const tables = new Map<string, NameTable>();
+  for (const reference of references) {
+    const { name, file, inline = [] } = reference;
+    const origin = sources.get(name)?.origin;
+    const place = file === undefined ? { names: inline } : { path: resolve(dirname(origin?.source ?? ""), file) };
+    const outcome = doListJob({ ...reference, ...place });
+    if (outcome.ok) tables.set(name, outcome.table);
+    else context.stderr.write(`warning: NameList ${name} has no name: ${outcome.error}\n`);
+  }
+  return tables;
 }
 
 /** `now`: milliseconds since 1970. A CommandError for what is no question. */
@@ -50,6 +76,7 @@ export function explainByFiles(
   const question = toDecisionRequest(parsed.data, now);
   const verdict = decide(snapshot, question);
   const { tenant } = verdict.client;
-  const rules = tenant === "" || !parsed.data.rules ? [] : considerRules(resources, { ...question, tenant });
+  const rules =
+    tenant === "" || !parsed.data.rules ? [] : considerRules(resources, { ...question, tenant }, namedLists(snapshot));
   return describeVerdict(snapshot, question, verdict, rules);
 }

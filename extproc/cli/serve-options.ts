@@ -21,6 +21,7 @@ export interface ServeFlags {
   readonly listen?: readonly string[];
   readonly store?: string;
   readonly watch?: string;
+  readonly listDirectory?: string;
   readonly kubernetes?: string;
   readonly admin?: readonly string[];
   readonly adminDemo?: string;
@@ -54,6 +55,8 @@ export interface ServeOptions {
   readonly reloadCredentials: () => Promise<void>;
   readonly auditLog: string | undefined;
   readonly source: { readonly mode: "store" | "watch"; readonly directory: string };
+  /** Where relative paths of lists begin. */
+  readonly listDirectory: string;
   /** A kubeconfig, or `in-cluster`. */
   readonly kubernetes: string | undefined;
   readonly token: string | undefined;
@@ -92,6 +95,7 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     reloadCredentials: async () => credentials?.replace((await readCredentials(flags)) ?? []),
     auditLog: flags.auditLog,
     source: store !== undefined ? { mode: "store", directory: store } : { mode: "watch", directory: watch ?? "" },
+    listDirectory: flags.listDirectory ?? store ?? watch ?? "",
     kubernetes: flags.kubernetes,
     token,
     tls,

@@ -7,6 +7,8 @@ import { type DestinationStream, pino } from "pino";
 import type { Compiler } from "../compile/compiler.ts";
 import { startCompiler } from "../compile/compiler.ts";
 import { decide } from "../decide/decide.ts";
+import { startListReader } from "../lists/list-reader.ts";
+import { NameLists } from "../lists/name-lists.ts";
 import { type KubernetesSource, watchKubernetes } from "../mesh/sources/kubernetes.ts";
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
@@ -39,6 +41,15 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   );
   const stopped = new Promise<string>((resolve) => context.onStop(resolve));
   const compiler = startCompiler();
+  const reader = startListReader();
+  const lists = new NameLists({
+    reader,
+    directory: options.listDirectory,
+    now: () => context.clock.now(),
+    every: (milliseconds, task) => context.clock.every(milliseconds, task),
+    after: (milliseconds, task) => context.clock.after(milliseconds, task),
+    onTrouble: (fields, message) => logger.warn(fields, message),
+  });
   let source: PolicyStore | WatchedDirectory | undefined;
   let kubernetes: KubernetesSource | undefined;
   let mesh: MeshSource | undefined;
@@ -47,7 +58,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   let telemetry: TelemetryRoom | undefined;
   try {
     kubernetes = await openKubernetes(options.kubernetes, context, logger);
-    const opened = await openSource(options, compiler, context, logger, kubernetes);
+    const opened = await openSource(options, { compiler, lists, context, logger, live: kubernetes });
     source = opened.source;
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
     mesh = opened.mesh;
@@ -78,6 +89,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       source,
       mesh,
       virtualAddresses,
+      lists: () => lists.status(),
       decide,
       queryLog,
       connectionLog,
@@ -97,6 +109,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     logger.info({}, "the policy service has stopped");
     return ExitCode.OK;
   } finally {
+    lists.close();
     await source?.close();
     await kubernetes?.close();
     await mesh?.close();
@@ -104,6 +117,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     await audit?.close();
     await telemetry?.close();
     await compiler.close();
+    await reader.close();
   }
 }
 
@@ -113,6 +127,14 @@ interface OpenedSource {
   readonly virtualAddresses: VirtualAddresses;
   /** Nobody obeys a policy of it yet. */
   readonly isNew: boolean;
+}
+
+interface SourceParts {
+  readonly compiler: Compiler;
+  readonly lists: NameLists;
+  readonly context: Context;
+  readonly logger: Logger;
+  readonly live: KubernetesSource | undefined;
 }
 
 async function openKubernetes(
@@ -134,10 +156,7 @@ async function openKubernetes(
 
 async function openSource(
   { source: { mode, directory } }: ServeOptions,
-  compiler: Compiler,
-  context: Context,
-  logger: Logger,
-  live: KubernetesSource | undefined,
+  { compiler, lists, context, logger, live }: SourceParts,
 ): Promise<OpenedSource> {
   if (mode === "watch") {
     const onRefused = (problems: Parameters<typeof formatProblem>[0][]) => {
@@ -147,6 +166,7 @@ async function openSource(
     const source = await watchDirectory({
       directory,
       compiler,
+      lists,
       mesh,
       onRefused: (problems) => onRefused([...problems]),
     });
@@ -164,7 +184,7 @@ async function openSource(
     () => context.clock.now(),
     join(directory, "mesh", "virtual-addresses.jsonl"),
   );
-  const source = await openStore({ directory, compiler, now: () => context.clock.now(), firstSequence });
+  const source = await openStore({ directory, compiler, lists, now: () => context.clock.now(), firstSequence });
   return { source, mesh, virtualAddresses, isNew: source.current().sequence === firstSequence };
 }
 

@@ -63,10 +63,12 @@ export function compilePolicies(
   trie: TrieBuilder,
   lists: WordList,
   schedules: ScheduleCompiler,
+  nameLists: readonly string[],
 ): CompiledPolicies {
   const policyRecords = new WordList();
   const ruleRecords = new WordList();
   const routes = new Map<string, number>();
+  const listNumbers = new Map(nameLists.map((name, index) => [name, index]));
   let ruleCount = 0;
   for (const [number, policy] of policies.entries()) {
     const { metadata, spec } = policy;
@@ -109,6 +111,8 @@ export function compilePolicies(
         rule.ttl?.min ?? 0,
         rule.ttl?.max ?? 0,
         rule.rateLimit === undefined ? 0 : lists.append(meterOf(rule.rateLimit)) + 1,
+        lists.append((rule.match.lists ?? []).map((name) => listNumbers.get(name) ?? 0)),
+        rule.match.lists?.length ?? 0,
       );
       ruleCount++;
     }

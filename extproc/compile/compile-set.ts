@@ -10,7 +10,9 @@ import {
   type SectionName,
   SUBJECT_FIRST_TENANT,
 } from "../compiled/layout.ts";
+import type { ListReference } from "../compiled/list-reference.ts";
 import type { CompiledPolicy, CompiledTables } from "../compiled/snapshot.ts";
+import type { NameList } from "../resources/list-schema.ts";
 import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
@@ -45,7 +47,14 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const clients = compileClients(tenants, strings, trie, intervals);
   const upstreams = compileUpstreams(upstreamResources);
   const schedules = new ScheduleCompiler();
-  const compiledPolicies = compilePolicies(policies, strings, trie, lists, schedules);
+  const compiledPolicies = compilePolicies(
+    policies,
+    strings,
+    trie,
+    lists,
+    schedules,
+    set.lists.map(({ resource }) => resource.metadata.name),
+  );
   const conditions = new ConditionCompiler(trie, lists, intervals);
   const zones = new WordList();
   const tenantRecords = new WordList();
@@ -92,6 +101,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       "unknown client",
     ),
     mesh: compileMesh(tenants, set.settings?.resource),
+    lists: set.lists.map(({ resource }) => toReference(resource)),
     principalRoot,
     subjectRoot: conditions.root,
     subjectStride: Math.max(MIN_STRIDE, 2 ** Math.ceil(Math.log2(SUBJECT_FIRST_TENANT + tenants.length))),
@@ -143,6 +153,11 @@ function policiesOf(
   return { policies, conditions: [...conditions] };
 }
 
+function toReference({ metadata: { name }, spec: { format, subdomains, inline, file } }: NameList): ListReference {
+  const place = file === undefined ? { inline: (inline ?? []).map(({ text }) => text) } : { file };
+  return { name, format, subdomains, ...place };
+}
+
 class ZoneCompiler {
   readonly #byName: ReadonlyMap<string, Upstream>;
   readonly #upstreams: CompiledUpstreams;
@@ -183,8 +198,8 @@ function compileForward(tenant: Tenant, trie: TrieBuilder, zones: ZoneCompiler):
 }
 
 /** Of what the set says: labels, annotations and comments are not part of it, and neither is the order of writing. */
-function hashOf({ tenants, upstreams, policies, settings }: PolicySet): string {
-  const resources = [...tenants, ...upstreams, ...policies, ...(settings ? [settings] : [])];
+function hashOf({ tenants, upstreams, policies, lists, settings }: PolicySet): string {
+  const resources = [...tenants, ...upstreams, ...policies, ...lists, ...(settings ? [settings] : [])];
   return shortHash(
     resources.map(({ resource }) => [resource.kind, resource.metadata.name, resource.spec]),
     8,

@@ -133,6 +133,7 @@ class Linter {
     if (question === undefined) return undefined;
     const asked = { qtype: type, transport: Transport.UDP, time: 0 };
     const applicable = { start, count, conditions: this.#everyCondition };
-    return judge(this.#sections, applicable, question, asked, new ScopeBuilder()).match?.rule;
+    // What lists have is not known here: a rule that asks for one is no rule.
+    return judge(this.#sections, [], applicable, question, asked, new ScopeBuilder()).match?.rule;
   }
 }

@@ -1,6 +1,8 @@
 /**
  * All resources together, by kind, in the order in which everything numbers them: by name.
  */
+
+import type { NameList } from "../resources/list-schema.ts";
 import type { Origin } from "../resources/origin.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import type { Policy } from "../resources/policy-schema.ts";
@@ -18,6 +20,7 @@ export interface PolicySet {
   readonly tenants: readonly Located<Tenant>[];
   readonly upstreams: readonly Located<Upstream>[];
   readonly policies: readonly Located<Policy>[];
+  readonly lists: readonly Located<NameList>[];
   readonly settings: Located<Settings> | undefined;
 }
 
@@ -66,12 +69,14 @@ export function toPolicySet(ordered: readonly LocatedResource[]): PolicySet {
   const tenants: Located<Tenant>[] = [];
   const upstreams: Located<Upstream>[] = [];
   const policies: Located<Policy>[] = [];
+  const lists: Located<NameList>[] = [];
   let settings: Located<Settings> | undefined;
   for (const { resource, origin } of ordered) {
     if (resource.kind === "Tenant") tenants.push({ resource, origin });
     else if (resource.kind === "Upstream") upstreams.push({ resource, origin });
     else if (resource.kind === "DnsPolicy" || resource.kind === "ClusterDnsPolicy") policies.push({ resource, origin });
+    else if (resource.kind === "NameList") lists.push({ resource, origin });
     else settings = { resource, origin };
   }
-  return { tenants, upstreams, policies, settings };
+  return { tenants, upstreams, policies, lists, settings };
 }

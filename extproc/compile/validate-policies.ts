@@ -13,7 +13,7 @@ import { expectedOne } from "./validate-references.ts";
 
 type LocatedPolicy = Located<Policy>;
 
-export function validatePolicies({ tenants, policies, upstreams }: PolicySet, findings: Findings): void {
+export function validatePolicies({ tenants, policies, upstreams, lists }: PolicySet, findings: Findings): void {
   const known = new Set(tenants.map(({ resource }) => resource.metadata.name));
   for (const policy of policies) {
     const { subject, except } = policy.resource.spec;
@@ -23,6 +23,7 @@ export function validatePolicies({ tenants, policies, upstreams }: PolicySet, fi
     }
     warnOfTtl(policy, findings);
     checkRoutes(policy, tenants, upstreams, findings);
+    checkLists(policy, lists, findings);
   }
   checkNames(policies, findings);
   checkPriorities(policies, known, findings);
@@ -64,6 +65,20 @@ function checkRoutes(
     else if (tenant !== undefined && !allowed.has(route.upstream)) {
       const message = `expected an upstream of Tenant ${own}, got ${route.upstream}: only a ClusterDnsPolicy gives a tenant another`;
       findings.error({ origin }, path, message);
+    }
+  }
+}
+
+function checkLists(policy: LocatedPolicy, lists: PolicySet["lists"], findings: Findings): void {
+  const known = new Set(lists.map(({ resource }) => resource.metadata.name));
+  for (const [index, { match }] of policy.resource.spec.rules.entries()) {
+    for (const [position, name] of (match.lists ?? []).entries()) {
+      if (known.has(name)) continue;
+      findings.error(
+        policy,
+        ["spec", "rules", index, "match", "lists", position],
+        expectedOne("NameList", name, known),
+      );
     }
   }
 }

@@ -37,6 +37,9 @@ export interface Directory {
 
 export type Sections = Readonly<Record<SectionName, Uint32Array>> & { readonly bytes: Uint8Array };
 
+/** What walking a trie takes: of a policy set, or of a list of names. */
+export type TrieSections = Pick<Sections, "nodes" | "edges" | "lists" | "bytes">;
+
 export const NODE_WORDS = 6;
 export const NODE_CHILD_HASHES = 0; // start in lists; only with at most MAX_EXCEPT children
 export const NODE_CHILDREN = 1;
@@ -59,7 +62,7 @@ export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 
-export const RULE_WORDS = 22;
+export const RULE_WORDS = 24;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -82,6 +85,8 @@ export const RULE_DECIDES = 18; // 1: no rule after it has a word
 export const RULE_TTL_MIN = 19; // seconds; 0: none
 export const RULE_TTL_MAX = 20;
 export const RULE_METER = 21; // start in lists + 1, of METER_*; 0: none
+export const RULE_LISTS = 22; // start in lists: numbers of NameLists, one of which has to have the name
+export const RULE_LIST_COUNT = 23; // 0: none is asked for
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;

@@ -19,6 +19,8 @@ import {
   RULE_AUDIT,
   RULE_CHANCE,
   RULE_DECIDES,
+  RULE_LIST_COUNT,
+  RULE_LISTS,
   RULE_METER,
   RULE_SCHEDULE,
   RULE_TRANSPORTS,
@@ -28,6 +30,7 @@ import {
   type Sections,
 } from "./layout.ts";
 import type { Transport } from "./messages.ts";
+import { findListed, type NameTable } from "./name-table.ts";
 import type { Question } from "./question.ts";
 import { lookUpSchedule } from "./schedule.ts";
 import type { ScopeBuilder } from "./scope.ts";
@@ -77,8 +80,10 @@ export interface Applicable {
 /** Walks are synchronous: one scratch path serves them all. */
 const path = new NamePath();
 
+/** `tables`: names of the lists that rules refer to, by number. */
 export function judge(
   sections: Sections,
+  tables: readonly (NameTable | undefined)[],
   { start, count, conditions }: Applicable,
   question: Question,
   asked: Circumstances,
@@ -102,10 +107,13 @@ export function judge(
     // Of what a policy would have done, the first that matches is told: it would have ended there.
     let audited = false;
     const candidates = new Candidates(sections, question);
-    for (let match = candidates.next(); match !== undefined && !(wholly && audited); match = candidates.next()) {
-      const rule = match.rule * RULE_WORDS;
+    for (let next = candidates.next(); next !== undefined && !(wholly && audited); next = candidates.next()) {
+      const rule = next.rule * RULE_WORDS;
       const audit = wholly || rules[rule + RULE_AUDIT] === 1;
-      if ((audit && audited) || !applies(sections, rule, asked, scope)) continue;
+      if (audit && audited) continue;
+      const listed = applies(sections, tables, rule, question, asked, scope);
+      if (listed === undefined) continue;
+      const match = { rule: next.rule, base: Math.max(next.base, listed) };
       const chance = rules[rule + RULE_CHANCE] ?? 0;
       const decides = rules[rule + RULE_DECIDES] === 1;
       if (audit) {
@@ -132,31 +140,59 @@ export function judge(
 }
 
 /**
- * Whether the rule, whose names match, matches; the scope learns what else would have been judged otherwise. What does
- * not fit in one way is passed by for that alone.
+ * Whether the rule, whose names match, matches, and if it does, the base in its lists; the scope learns what else would
+ * have been judged otherwise. What does not fit in one way is passed by for that alone.
  */
-function applies(sections: Sections, rule: number, asked: Circumstances, scope: ScopeBuilder): boolean {
+function applies(
+  sections: Sections,
+  tables: readonly (NameTable | undefined)[],
+  rule: number,
+  question: Question,
+  asked: Circumstances,
+  scope: ScopeBuilder,
+): number | undefined {
   const { lists, rules } = sections;
   const transports = rules[rule + RULE_TRANSPORTS] ?? 0;
   if (transports !== 0 && (transports & (1 << asked.transport)) === 0) {
     scope.excludeTransports(transports);
-    return false;
+    return undefined;
   }
   const first = rules[rule + RULE_TYPES] ?? 0;
   const types = lists.subarray(first, first + (rules[rule + RULE_TYPES_COUNT] ?? 0));
   if (types.length > 0 && !types.includes(asked.qtype)) {
     scope.excludeTypes(types);
-    return false;
+    return undefined;
   }
+  const base = findBase(sections, tables, rule, question, scope);
+  if (base === undefined) return undefined;
   const schedule = rules[rule + RULE_SCHEDULE] ?? 0;
   if (schedule !== 0) {
     const { within, until } = lookUpSchedule(sections, schedule - 1, asked.time);
     scope.endAt(until);
-    if (!within) return false;
+    if (!within) return undefined;
   }
   if (transports !== 0) scope.includeTransports(transports);
   if (types.length > 0) scope.includeTypes([...types]);
-  return true;
+  return base;
+}
+
+/** The base of the entry by which the first of its lists has the name; 0 for a rule that asks for no list. */
+function findBase(
+  { lists, rules }: Sections,
+  tables: readonly (NameTable | undefined)[],
+  rule: number,
+  question: Question,
+  scope: ScopeBuilder,
+): number | undefined {
+  const count = rules[rule + RULE_LIST_COUNT] ?? 0;
+  if (count === 0) return 0;
+  const start = rules[rule + RULE_LISTS] ?? 0;
+  for (let index = start; index < start + count; index++) {
+    const table = tables[lists[index] ?? 0];
+    const base = table && findListed(table, question, scope);
+    if (base !== undefined) return base;
+  }
+  return undefined;
 }
 
 /** Rules whose names match, in order: the runs along the path, merged. */

@@ -5,7 +5,14 @@
  * nest along the chain of suffixes, so the narrowest is their intersection; only of two that lie below one owner
  * both lists of exceptions count.
  */
-import { MAX_EXCEPT, MAX_SCOPE_TYPES, NODE_CHILD_HASHES, NODE_CHILDREN, NODE_WORDS, type Sections } from "./layout.ts";
+import {
+  MAX_EXCEPT,
+  MAX_SCOPE_TYPES,
+  NODE_CHILD_HASHES,
+  NODE_CHILDREN,
+  NODE_WORDS,
+  type TrieSections,
+} from "./layout.ts";
 import { Extent, type VerdictScope } from "./messages.ts";
 import type { Question } from "./question.ts";
 import type { NamePath } from "./trie.ts";
@@ -24,7 +31,7 @@ export class ScopeBuilder {
   #until = Number.POSITIVE_INFINITY;
 
   /** The names for which a walk ends as this one did: at the same node, and no deeper. */
-  narrow(sections: Sections, question: Question, path: NamePath): void {
+  narrow(sections: TrieSections, question: Question, path: NamePath): void {
     if (path.depth === question.labels) {
       this.#labels = question.labels;
       this.#extent = Extent.EXACT;
@@ -111,7 +118,7 @@ function rank(labels: number, extent: Extent): number {
 }
 
 /** Undefined for more than a scope can name. */
-function childHashes({ nodes, lists }: Sections, node: number): readonly number[] | undefined {
+function childHashes({ nodes, lists }: TrieSections, node: number): readonly number[] | undefined {
   const count = nodes[node * NODE_WORDS + NODE_CHILDREN] ?? 0;
   if (count > MAX_EXCEPT) return undefined;
   const start = nodes[node * NODE_WORDS + NODE_CHILD_HASHES] ?? 0;

@@ -8,7 +8,9 @@
 
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 import { type Directory, type Sections, viewSections } from "./layout.ts";
+import type { ListReference } from "./list-reference.ts";
 import type { ClusterDefinition, DenyForm, RecordMessage, RevisionMessage, UpstreamMessage } from "./messages.ts";
+import type { NamedTables, NameTable } from "./name-table.ts";
 import { StringTable } from "./strings.ts";
 
 /** The answer to clients that are no tenant's. */
@@ -61,6 +63,8 @@ export interface CompiledTables {
   readonly unknownClient: DenialRecord;
   readonly telemetry: TelemetrySettings;
   readonly connections: ConnectionSettings;
+  /** Lists of names, by their numbers in rules. */
+  readonly lists: readonly ListReference[];
   /** Roots in the trie of names and principals. */
   readonly principalRoot: number;
   /** The same for the principals that policies speak of. */
@@ -91,9 +95,11 @@ export interface Snapshot {
   readonly tables: CompiledTables;
   readonly sections: Sections;
   readonly strings: StringTable;
+  /** Of the lists in the tables, by number: undefined for one that was never read, which has no name. */
+  readonly lists: readonly (NameTable | undefined)[];
 }
 
-export function loadSnapshot(compiled: CompiledPolicy, sequence: number): Snapshot {
+export function loadSnapshot(compiled: CompiledPolicy, sequence: number, lists: NamedTables = new Map()): Snapshot {
   const { tables } = compiled;
   const sections = viewSections(compiled.buffer, compiled.directory);
   return Object.freeze({
@@ -109,5 +115,26 @@ export function loadSnapshot(compiled: CompiledPolicy, sequence: number): Snapsh
     tables,
     sections,
     strings: new StringTable(sections),
+    lists: tables.lists.map(({ name }) => lists.get(name)),
   });
+}
+
+/** The same policy with other names in its lists, under a number of its own. */
+export function renewSnapshot(snapshot: Snapshot, sequence: number, lists: NamedTables): Snapshot {
+  return Object.freeze({
+    ...snapshot,
+    sequence,
+    revision: Object.freeze({ ...snapshot.revision, sequence }),
+    lists: snapshot.tables.lists.map(({ name }) => lists.get(name)),
+  });
+}
+
+/** The lists of a snapshot, for another one. */
+export function namedLists({ tables, lists }: Snapshot): NamedTables {
+  return new Map(
+    tables.lists.flatMap(({ name }, number) => {
+      const table = lists[number];
+      return table === undefined ? [] : [[name, table] as const];
+    }),
+  );
 }

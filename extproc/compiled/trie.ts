@@ -11,13 +11,13 @@ import {
   EDGE_LABEL_LENGTH,
   EDGE_PARENT,
   EDGE_WORDS,
-  type Sections,
+  type TrieSections,
 } from "./layout.ts";
 import type { Question } from "./question.ts";
 
 /** The child by a label; 0 where there is none, for node 0 is nobody's child. */
 export function findChild(
-  sections: Sections,
+  sections: TrieSections,
   parent: number,
   hash: number,
   octets: Uint8Array,
@@ -48,7 +48,7 @@ export class NamePath {
   /** Labels of the last node on the path. */
   depth = 0;
 
-  walk(sections: Sections, root: number, question: Question): void {
+  walk(sections: TrieSections, root: number, question: Question): void {
     const { nodes } = this;
     nodes[0] = root;
     let depth = 0;

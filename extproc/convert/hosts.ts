@@ -3,10 +3,8 @@
  * their addresses.
  */
 import { isIP } from "node:net";
+import { readHostsFile } from "../lists/hosts-file.ts";
 import { type Conversion, checkPattern, lineProblem, type Source } from "./conversion.ts";
-
-/** Of the machine itself, in every hosts file. */
-const OWN = /^(localhost(\.localdomain)?|local|broadcasthost|ip6-[a-z]+|0\.0\.0\.0)$/;
 
 export interface Hosts {
   readonly denied: readonly string[];
@@ -37,31 +35,26 @@ export function hostRules(answered: Hosts["answered"]): object[] {
 export function readHosts(source: Source, conversion: Conversion): Hosts {
   const denied = new Set<string>();
   const answered = new Map<string, string[]>();
-  for (const [index, text] of source.text.split("\n").entries()) {
-    const [address = "", ...names] = text.replace(/#.*/, "").trim().split(/\s+/);
-    const left = (message: string) => conversion.left(lineProblem(source, index + 1, message));
-    if (address === "") continue;
-    const plain = address.replace(/%.*$/, "");
-    if (isIP(plain) === 0 || names.length === 0) {
-      left(`expected an address and names, got ${JSON.stringify(text.trim().slice(0, 60))}`);
+  const left = (line: number, message: string) => conversion.left(lineProblem(source, line, message));
+  for (const { line, address, name, own } of readHostsFile(source.text, left)) {
+    if (own) {
+      conversion.note(lineProblem(source, line, `${name} is the machine's own, and no policy's`));
       continue;
     }
-    const blocks = /^(0\.0\.0\.0|127\.[\d.]+|::1?)$/.test(plain);
-    for (const name of names) {
-      if (OWN.test(name.toLowerCase())) {
-        conversion.note(lineProblem(source, index + 1, `${name} is the machine's own, and no policy's`));
-        continue;
-      }
-      const checked = checkPattern(name);
-      if ("expected" in checked || name.includes("*")) {
-        left(`expected ${"expected" in checked ? checked.expected : "one name"}, in ${JSON.stringify(name)}`);
-      } else if (blocks) denied.add(checked.pattern);
-      else answered.set(checked.pattern, [...new Set([...(answered.get(checked.pattern) ?? []), plain])]);
-    }
+    const checked = checkPattern(name);
+    if ("expected" in checked || name.includes("*")) {
+      left(line, `expected ${"expected" in checked ? checked.expected : "one name"}, in ${JSON.stringify(name)}`);
+    } else if (isBlocking(address)) denied.add(checked.pattern);
+    else answered.set(checked.pattern, [...new Set([...(answered.get(checked.pattern) ?? []), address])]);
   }
   for (const name of answered.keys()) {
     if (denied.delete(name))
       conversion.note(lineProblem(source, 0, `${name} is blocked and has an address: it is answered`));
   }
   return { denied: [...denied], answered };
+}
+
+/** Where nobody is: names there are not to be found. */
+function isBlocking(address: string): boolean {
+  return /^(0\.0\.0\.0|127\.[\d.]+|::1?)$/.test(address);
 }

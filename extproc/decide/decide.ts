@@ -118,7 +118,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     draws,
     delays: delaying,
     clamps,
-  } = judge(sections, applicable, question, request, scope);
+  } = judge(sections, snapshot.lists, applicable, question, request, scope);
   const audits = audited.map((rule) => describeAudit(snapshot, rule, client.tenant));
   const delays = delaying.map((rule) => describeDelay(snapshot, rule));
   const places = {

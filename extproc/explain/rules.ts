@@ -7,6 +7,9 @@
  */
 import { compileSet } from "../compile/compile-set.ts";
 import { type PolicySet, toPolicySet } from "../compile/policy-set.ts";
+import { findListed, type NamedTables, type NameTable } from "../compiled/name-table.ts";
+import { readQuestion } from "../compiled/question.ts";
+import { ScopeBuilder } from "../compiled/scope.ts";
 import { loadSnapshot } from "../compiled/snapshot.ts";
 import { decide } from "../decide/decide.ts";
 import type { DecisionRequest } from "../decide/request.ts";
@@ -38,7 +41,7 @@ export interface ConsideredRule {
   readonly action: string;
   readonly fate: Fate;
   /** Of a rule that does not match: the first thing that does not fit. */
-  readonly because?: "names" | "types" | "client, transport or time";
+  readonly because?: "names" | "lists" | "types" | "client, transport or time";
 }
 
 /** Of a tenant, at a moment (milliseconds since 1970); nothing else of the client's identity is looked at. */
@@ -57,12 +60,17 @@ const MAX_MATCHES = 100;
 
 const TIERS = ["Admin", "Tenant", "Baseline"];
 
-export function considerRules(resources: readonly LocatedResource[], request: TenantRequest): ConsideredRule[] {
+/** `lists`: the names of NameLists. */
+export function considerRules(
+  resources: readonly LocatedResource[],
+  request: TenantRequest,
+  lists: NamedTables = new Map(),
+): ConsideredRule[] {
   const set = toPolicySet(resources);
   const candidates = orderPolicies(set, request.tenant).flatMap((policy) =>
     policy.spec.rules.map((rule) => ({ policy, rule })),
   );
-  const matching = findMatching(set, candidates, request);
+  const matching = findMatching(set, candidates, request, lists);
   const told: ConsideredRule[] = [];
   let passedTier = "";
   let decided = false;
@@ -72,7 +80,7 @@ export function considerRules(resources: readonly LocatedResource[], request: Te
     const tier = tierOf(policy);
     const about = { kind, policy: metadata.name, rule: rule.name, tier, priority: spec.priority, action: rule.action };
     if (!matching.has(number)) {
-      told.push({ ...about, fate: "no match", because: whyNot(rule, request) });
+      told.push({ ...about, fate: "no match", because: whyNot(rule, request, lists) });
       continue;
     }
     const fate = modeOf(candidate) ?? (decided ? "shadowed" : tier === passedTier ? "passed over" : byAction(rule));
@@ -113,7 +121,12 @@ function byAction({ action, match, fault }: Rule): Fate {
 }
 
 /** Numbers of those that match, whatever they would do and in whichever mode they are. */
-function findMatching(set: PolicySet, candidates: readonly Candidate[], request: TenantRequest): Set<number> {
+function findMatching(
+  set: PolicySet,
+  candidates: readonly Candidate[],
+  request: TenantRequest,
+  lists: NamedTables,
+): Set<number> {
   const matching = new Set<number>();
   const tenants = set.tenants
     .filter(({ resource }) => resource.metadata.name === request.tenant)
@@ -129,7 +142,7 @@ function findMatching(set: PolicySet, candidates: readonly Candidate[], request:
         .map(([number, { rule }]) => toPlainDenial(rule, number));
       return { ...located, resource: { ...resource, spec: { ...resource.spec, mode: "Enforce", rules } } as Policy };
     });
-    const snapshot = loadSnapshot(compileSet({ ...set, tenants, upstreams: [], policies }), 1);
+    const snapshot = loadSnapshot(compileSet({ ...set, tenants, upstreams: [], policies }), 1, lists);
     const { rule } = decide(snapshot, request);
     if (rule === "") break;
     matching.add(Number(rule));
@@ -145,10 +158,20 @@ function toPlainDenial({ match, fault }: Rule, number: number): Rule {
   return { name: String(number), mode: "Enforce", match: always, action: "Deny" };
 }
 
-function whyNot({ match }: Rule, { qname, qtype }: DecisionRequest): NonNullable<ConsideredRule["because"]> {
+function whyNot(
+  { match }: Rule,
+  { qname, qtype }: DecisionRequest,
+  lists: NamedTables,
+): NonNullable<ConsideredRule["because"]> {
   if (match.names !== undefined && !match.names.some((pattern) => covers(pattern, qname))) return "names";
+  if (match.lists !== undefined && !match.lists.some((name) => hasName(lists.get(name), qname))) return "lists";
   if (match.types !== undefined && !match.types.includes(qtype)) return "types";
   return "client, transport or time";
+}
+
+function hasName(table: NameTable | undefined, qname: Uint8Array): boolean {
+  const question = readQuestion(qname);
+  return table !== undefined && question !== undefined && findListed(table, question, new ScopeBuilder()) !== undefined;
 }
 
 function covers({ wire, extent }: NamePattern, qname: Uint8Array): boolean {

@@ -34,7 +34,7 @@ function named(parse: (text: string) => NamePattern): z.ZodType<NamePattern, str
 }
 
 /** A string that `check` accepts by answering nothing, or else says what it expected. */
-function checked(check: (text: string) => string | undefined): z.ZodType<string, string> {
+export function checked(check: (text: string) => string | undefined): z.ZodType<string, string> {
   return parsed<{ readonly text: string }>((text) => check(text) ?? { text }).transform(
     ({ text }) => text,
   ) as unknown as z.ZodType<string, string>;

@@ -10,17 +10,26 @@ import { fail, list, mode, TRANSPORTS } from "./schema-parts.ts";
 const MAX_RECORDS = 64;
 const MAX_RECORD_OCTETS = 4096;
 
+/** Each is looked up for every decision that comes to the rule. */
+const MAX_LISTS = 16;
+
 const ruleMatch = z
   .strictObject({
     names: list(pattern).optional(),
+    /** NameLists, one of which has to have the name. */
+    lists: list(resourceName).max(MAX_LISTS).optional(),
     types: list(recordType).optional(),
     transports: list(z.enum(TRANSPORTS)).optional(),
     schedule: schedule.optional(),
     percent: percent.optional(),
   })
   .superRefine((match, context) => {
-    if (!match.names && !match.types && !match.transports && !match.schedule) {
-      fail(context, [], 'expected names, types, transports or schedule, got none of them (names: ["*"] is every name)');
+    if (!match.names && !match.lists && !match.types && !match.transports && !match.schedule) {
+      fail(
+        context,
+        [],
+        'expected names, lists, types, transports or schedule, got none of them (names: ["*"] is every name)',
+      );
     }
   });
 

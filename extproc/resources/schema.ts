@@ -5,18 +5,20 @@
  * other is checked where the whole set is at hand (compile/).
  */
 
+import { listSchema, type NameList } from "./list-schema.ts";
 import { clusterPolicySchema, type Policy, policySchema } from "./policy-schema.ts";
 import { type Settings, settingsSchema } from "./settings-schema.ts";
 import { type Tenant, tenantSchema } from "./tenant-schema.ts";
 import { type Upstream, upstreamSchema } from "./upstream-schema.ts";
 
-export type Resource = Tenant | Upstream | Policy | Settings;
+export type Resource = Tenant | Upstream | Policy | NameList | Settings;
 export type Kind = Resource["kind"];
 
 /** Every kind that people may write, in the order in which sets are listed. */
 export const SCHEMAS = {
   ClusterDnsPolicy: clusterPolicySchema,
   DnsPolicy: policySchema,
+  NameList: listSchema,
   Settings: settingsSchema,
   Tenant: tenantSchema,
   Upstream: upstreamSchema,

@@ -2,9 +2,10 @@
  * What may be asked of the running service, by whatever way: change the policy, look at it, look who obeys it.
  */
 import type { Change, Refused } from "../compile/change.ts";
-import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import { namedLists, type Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
+import type { ListStatus } from "../lists/followed-list.ts";
 import type { Mesh, MeshStatus } from "../mesh/mesh.ts";
 import { type ListedObject, type MeshSource, toListed } from "../mesh/sources/mesh-source.ts";
 import { parsePath } from "../mesh/sources/object.ts";
@@ -48,6 +49,9 @@ export interface ServiceStatus extends SourceStatus {
   };
   readonly envoys: readonly EnvoyStatus[];
   readonly mesh: MeshStatus;
+  readonly lists: readonly ListStatus[];
+  /** The number that workers obey: of the version in force, or a later one where lists have changed since. */
+  readonly revision: number;
   readonly resources: readonly ObservedResource[];
 }
 
@@ -64,6 +68,7 @@ export interface ControlDependencies {
   readonly mesh: MeshSource;
   readonly names: Mesh;
   readonly telemetry: Telemetry;
+  readonly lists: () => readonly ListStatus[];
   readonly logger: Logger;
 }
 
@@ -115,7 +120,7 @@ export class Control {
 
   /** Of the policy as it is stored, which workers may be about to hear of; 0 is none. */
   get stored(): number {
-    return this.#dependencies.source.current()?.sequence ?? 0;
+    return this.#dependencies.source.status().sequence;
   }
 
   /** What is stored, and what became of it. */
@@ -126,6 +131,7 @@ export class Control {
       sequence: this.sequence,
       workers: registry.list(),
       envoys: clusters.envoys,
+      lists: this.#dependencies.lists(),
       timeOf: (sequence) => times.get(sequence) || undefined,
     });
   }
@@ -170,13 +176,21 @@ export class Control {
   ): Promise<Explanation | Refused> {
     const result = await this.#dependencies.source.imagine(change);
     if (!result.ok) return result;
-    return explainBy(this.#dependencies, loadSnapshot(result.policy, 0), request, every, result.text);
+    return explainBy(this.#dependencies, result.snapshot, request, every, result.text);
   }
 
   status(): ServiceStatus {
-    const { source, registry, clusters, names } = this.#dependencies;
+    const { source, registry, clusters, names, lists } = this.#dependencies;
     const workers = { connected: registry.connected, behind: registry.behind(this.sequence), all: registry.list() };
-    return { ...source.status(), workers, envoys: clusters.envoys, mesh: names.status(), resources: this.resources() };
+    return {
+      ...source.status(),
+      revision: this.sequence,
+      workers,
+      envoys: clusters.envoys,
+      mesh: names.status(),
+      lists: lists(),
+      resources: this.resources(),
+    };
   }
 
   workers(): readonly WorkerStatus[] {
@@ -270,7 +284,8 @@ async function explainBy(
 ): Promise<Explanation> {
   const verdict = decide(snapshot, request);
   const { tenant } = verdict.client;
-  const rules = tenant === "" || !every ? [] : await source.consider({ ...request, tenant }, text);
+  const rules =
+    tenant === "" || !every ? [] : await source.consider({ ...request, tenant }, namedLists(snapshot), text);
   return describeVerdict(snapshot, request, verdict, rules);
 }
 

@@ -4,6 +4,7 @@
  * A set is refused as a whole, so what is in force is accepted and refers to what is there. A resource is programmed
  * when every worker that may answer has acknowledged the revision that brought its spec, or a later one.
  */
+import type { ListStatus } from "../lists/followed-list.ts";
 import type { StoredResource } from "../store/policy-source.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
 import type { WorkerStatus } from "./sync/registry.ts";
@@ -21,6 +22,8 @@ export interface Condition {
 export interface ResourceStatus {
   readonly observedGeneration: number;
   readonly conditions: readonly Condition[];
+  /** Of a NameList: what has been read of it. */
+  readonly list?: Omit<ListStatus, "name">;
 }
 
 export interface ObservedResource extends StoredResource {
@@ -35,6 +38,7 @@ export interface Observation {
   readonly envoys: readonly EnvoyStatus[];
   /** When a version came in force, ISO 8601; undefined where that is not known. */
   readonly timeOf: (sequence: number) => string | undefined;
+  readonly lists: readonly ListStatus[];
 }
 
 /** A message names so many workers, and counts the others. */
@@ -42,6 +46,7 @@ const MAX_NAMED = 5;
 
 export function observe(resources: readonly StoredResource[], observation: Observation): ObservedResource[] {
   // Many resources came by one revision.
+  const lists = new Map(observation.lists.map((list) => [list.name, list]));
   const known = new Map<number, Pick<Condition, "status" | "reason" | "message">>();
   return resources.map((resource) => {
     const { kind, generation: observedGeneration, revision } = resource;
@@ -49,14 +54,25 @@ export function observe(resources: readonly StoredResource[], observation: Obser
     const dated = since === undefined ? {} : { lastTransitionTime: since };
     const programmed = known.get(revision) ?? judgeWorkers(revision, observation);
     known.set(revision, programmed);
+    const list = kind === "NameList" ? lists.get(resource.name) : undefined;
     const rejected = kind === "Upstream" && programmed.status === "True" ? judgeEnvoys(observation) : undefined;
     const conditions: Condition[] = [
       { type: "Accepted", status: "True", reason: "Accepted", message: "", observedGeneration, ...dated },
-      { type: "ResolvedRefs", status: "True", reason: "ResolvedRefs", message: "", observedGeneration, ...dated },
+      { type: "ResolvedRefs", ...judgeSource(list), observedGeneration, ...dated },
       { type: "Programmed", ...(rejected ?? programmed), observedGeneration },
     ];
-    return { ...resource, status: { observedGeneration, conditions } };
+    return { ...resource, status: { observedGeneration, conditions, ...(list && { list: withoutName(list) }) } };
   });
+}
+
+/** Of a list that cannot be read, the names are those that it had last. */
+function judgeSource(list: ListStatus | undefined): Pick<Condition, "status" | "reason" | "message"> {
+  if (list === undefined || list.error === "") return { status: "True", reason: "ResolvedRefs", message: "" };
+  return { status: "False", reason: "Unreadable", message: list.error };
+}
+
+function withoutName({ name: _, ...list }: ListStatus): Omit<ListStatus, "name"> {
+  return list;
 }
 
 function judgeWorkers(

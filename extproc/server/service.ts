@@ -1,6 +1,7 @@
 /**
  * The policy service, put together: what main.ts starts, and tests too.
  */
+import type { ListStatus } from "../lists/followed-list.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
@@ -49,6 +50,8 @@ export interface ServiceOptions {
   readonly mesh?: MeshSource;
   /** Of hosts that have no other; by default, none are kept. */
   readonly virtualAddresses?: VirtualAddresses;
+  /** What has been read of the lists of names. */
+  readonly lists?: () => readonly ListStatus[];
   readonly decide: Decide;
   readonly queryLog: QueryLog;
   /** Of connections that Envoys have asked about. */
@@ -164,6 +167,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     mesh: objects,
     names: mesh,
     telemetry,
+    lists: options.lists ?? (() => []),
     logger,
   });
 

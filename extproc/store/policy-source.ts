@@ -1,7 +1,8 @@
 /**
  * Where the policy in force comes from: a store that this process writes, or a directory that somebody else does.
  */
-import type { Change, CompileResult } from "../compile/change.ts";
+import type { Change, Refused } from "../compile/change.ts";
+import type { NamedTables } from "../compiled/name-table.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { ListedResource } from "../resources/document-start.ts";
@@ -20,6 +21,13 @@ export interface SourceStatus extends Partial<VersionRecord> {
   readonly problems: readonly Problem[];
 }
 
+/** A set that nobody has asked for yet: its number is 0. */
+export interface Imagined {
+  readonly ok: true;
+  readonly snapshot: Snapshot;
+  readonly text: Uint8Array;
+}
+
 export type StoredResource = ListedResource;
 
 export interface PolicySource {
@@ -31,8 +39,8 @@ export interface PolicySource {
   /** The resources in force, as they were written, ordered by kind and name. */
   resources(): readonly StoredResource[];
   /** Every rule that speaks of the request's tenant: of what is in force, or of another whole set. */
-  consider(request: TenantRequest, text?: Uint8Array): Promise<readonly ConsideredRule[]>;
+  consider(request: TenantRequest, lists: NamedTables, text?: Uint8Array): Promise<readonly ConsideredRule[]>;
   /** What the set would be after a change; nothing comes of it. */
-  imagine(change: Change): Promise<CompileResult>;
+  imagine(change: Change): Promise<Imagined | Refused>;
   close(): Promise<void>;
 }

@@ -68,11 +68,20 @@ function readRecord(content: Buffer): { readonly record: VersionRecord; readonly
 
 export async function writeState(directory: string, { version, text }: State, name = STATE_FILE): Promise<void> {
   const { sequence, hash, ...record } = version;
+  const head = `# dnspolicy state: sequence ${sequence}, hash ${hash}\n${RECORD}${JSON.stringify(record)}\n`;
+  await replaceFile(directory, name, [head, text]);
+}
+
+/** The file has all of it, on disk, or is as it was. */
+export async function replaceFile(
+  directory: string,
+  name: string,
+  parts: readonly (string | Uint8Array)[],
+): Promise<void> {
   const temporary = join(directory, TEMPORARY_FILE);
   const file = await open(temporary, "w", 0o600);
   try {
-    await file.writeFile(`# dnspolicy state: sequence ${sequence}, hash ${hash}\n${RECORD}${JSON.stringify(record)}\n`);
-    await file.writeFile(text);
+    for (const part of parts) await file.writeFile(part);
     await file.sync();
   } finally {
     await file.close();

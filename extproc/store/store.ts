@@ -4,18 +4,23 @@
  * A change is validated as a whole in the compiling thread, then on disk, then in force, in this order: what was in
  * force once is there after any crash, under the same sequence number. The number grows by one with every change of
  * what the set says, and each number is a version; a change of comments alone keeps it, and the version as it was.
+ * Other names in a list take a number, too, which is no version (revision-file.ts): of versions, numbers are missing then.
  */
 import { mkdir } from "node:fs/promises";
-import type { Change, Compiled, CompileResult, ResourceChange } from "../compile/change.ts";
+import type { Change, Compiled, CompileResult, Refused, ResourceChange } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
-import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import type { NamedTables } from "../compiled/name-table.ts";
+import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import { type ListSource, NO_LISTS } from "../lists/list-source.ts";
 import type { Difference } from "../resources/difference.ts";
 import { type ListedResource, splitListing } from "../resources/document-start.ts";
 import { formatProblem, type Problem } from "../resources/problem.ts";
 import { History } from "./history.ts";
+import { imagine } from "./imagine.ts";
 import { InForce } from "./in-force.ts";
-import type { PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
+import type { Imagined, PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
+import { type Revision, readRevision, writeRevision } from "./revision-file.ts";
 import { readState, removeTemporary, STATE_FILE, type State, writeState } from "./state-file.ts";
 import type { Author, Version, VersionRecord } from "./version.ts";
 
@@ -78,6 +83,8 @@ export interface StoreOptions {
   /** Made if it is not there. */
   readonly directory: string;
   readonly compiler: Compiler;
+  /** The names of NameLists; by default nobody reads them. */
+  readonly lists?: ListSource;
   /** Milliseconds of the wall clock. */
   readonly now: () => number;
   /**
@@ -103,7 +110,7 @@ export async function openStore(options: StoreOptions): Promise<PolicyStore> {
   const opened = { version: openedVersion(options, state, result, firstSequence), text: result.text };
   if (state === undefined || !sameState(state, opened)) await writeState(directory, opened);
   const store = new DirectoryStore(options, await History.open(directory, opened));
-  store.enforce(result, opened.version.sequence);
+  await store.open(result, opened.version.sequence);
   return store;
 }
 
@@ -125,19 +132,49 @@ function openedVersion(
 class DirectoryStore implements PolicyStore {
   readonly #options: StoreOptions;
   readonly #history: History;
+  readonly #lists: ListSource;
   readonly #inForce = new InForce();
+  /** What workers have been told, or are about to be. */
+  #revision: Revision = { sequence: 0, lists: "" };
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: StoreOptions, history: History) {
     this.#options = options;
     this.#history = history;
+    this.#lists = options.lists ?? NO_LISTS;
   }
 
-  enforce(compiled: Compiled, sequence: number): Snapshot {
-    const snapshot = loadSnapshot(compiled.policy, sequence);
+  /** A version that was in force before this process, under a number of its own where its lists have changed. */
+  async open(compiled: Compiled, sequence: number): Promise<void> {
+    const { directory } = this.#options;
+    const told = await readRevision(directory);
+    const { tables, digest } = await this.#lists.prepare(compiled.policy.tables.lists);
+    const newer = told !== undefined && told.sequence >= sequence;
+    const next = !newer ? sequence : told.lists === digest ? told.sequence : told.sequence + 1;
+    this.#revision = { sequence: next, lists: digest };
+    if (told !== undefined || digest !== "") await writeRevision(directory, this.#revision);
+    this.#enforce(compiled, next, tables);
+    this.#lists.onChange(() => void this.#inTurn(() => this.#renew()).catch(() => undefined));
+  }
+
+  #enforce(compiled: Compiled, sequence: number, lists: NamedTables): Snapshot {
+    const snapshot = loadSnapshot(compiled.policy, sequence, lists);
+    this.#lists.follow(compiled.policy.tables.lists);
     this.#inForce.swap(snapshot, compiled.text, compiled.warnings);
     return snapshot;
+  }
+
+  /** The version is the same, and workers have to judge anew. */
+  async #renew(): Promise<void> {
+    const { text, warnings } = this.#inForce;
+    const snapshot = this.current();
+    const { tables, digest } = this.#lists.read(snapshot.tables.lists);
+    if (digest === this.#revision.lists) return;
+    const next = { sequence: this.#revision.sequence + 1, lists: digest };
+    await writeRevision(this.#options.directory, next);
+    this.#revision = next;
+    this.#inForce.swap(renewSnapshot(snapshot, next.sequence, tables), text, warnings);
   }
 
   current(): Snapshot {
@@ -164,12 +201,14 @@ class DirectoryStore implements PolicyStore {
     return this.#inForce.resources();
   }
 
-  consider(request: TenantRequest, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
-    return this.#options.compiler.consider([{ name: STATE_FILE, text }], request);
+  consider(request: TenantRequest, lists: NamedTables, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: STATE_FILE, text }], request, lists);
   }
 
-  imagine(change: Change): Promise<CompileResult> {
-    return this.#options.compiler.compile([{ name: STATE_FILE, text: this.#inForce.text }], change);
+  imagine(change: Change): Promise<Imagined | Refused> {
+    const { compiler } = this.#options;
+    const base = { name: STATE_FILE, text: this.#inForce.text };
+    return imagine({ compiler, lists: this.#lists }, base, change, this.#inForce.snapshot);
   }
 
   versions(): readonly Version[] {
@@ -205,7 +244,7 @@ class DirectoryStore implements PolicyStore {
     await this.#last;
   }
 
-  #inTurn(task: () => Promise<ApplyResult>): Promise<ApplyResult> {
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
       if (this.#closed) throw new Error("expected an open store, got a closed one");
       return task();
@@ -226,7 +265,7 @@ class DirectoryStore implements PolicyStore {
     }
     const base = [{ name: STATE_FILE, text: this.#inForce.text }];
     const asked = { ...change, explain: dryRun };
-    const result: CompileResult = await this.#options.compiler.compile(base, asked, before.sequence + 1);
+    const result: CompileResult = await this.#options.compiler.compile(base, asked, this.#revision.sequence + 1);
     const { warnings } = result;
     if (!result.ok)
       return {
@@ -240,7 +279,7 @@ class DirectoryStore implements PolicyStore {
     const changed = hash !== before.hash;
     const time = new Date(this.#options.now()).toISOString();
     const record = { time, author, reason, ...more, counts: countChanges(result.changes) };
-    const version = changed ? { sequence: before.sequence + 1, hash, ...record } : before;
+    const version = changed ? { sequence: this.#revision.sequence + 1, hash, ...record } : before;
     const { changes, differences } = result;
     const accepted = { ok: true, changed, before, version, changes, differences, warnings } as const;
     if (dryRun) return { ...accepted, snapshot: this.current() };
@@ -255,6 +294,7 @@ class DirectoryStore implements PolicyStore {
       const message = `expected the state that this process wrote (${wrote}), got ${found}: a store has one writer`;
       return this.#reject("conflict", message);
     }
+    const { tables, digest } = await this.#lists.prepare(result.policy.tables.lists);
     if (changed) await this.#history.write(next);
     await writeState(this.#options.directory, next);
     if (!changed) {
@@ -262,7 +302,11 @@ class DirectoryStore implements PolicyStore {
       return { ...accepted, snapshot: this.current() };
     }
     const committed = this.#history.commit(version);
-    const snapshot = this.enforce(result, version.sequence);
+    // The number is the version's: where this is not written, the state file is, which has the same.
+    const lists = this.#revision.lists;
+    this.#revision = { sequence: version.sequence, lists: digest };
+    if (digest !== "" || lists !== "") await writeRevision(this.#options.directory, this.#revision);
+    const snapshot = this.#enforce(result, version.sequence, tables);
     await committed;
     return { ...accepted, snapshot };
   }

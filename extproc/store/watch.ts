@@ -16,14 +16,17 @@
  * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
  */
 import { type FSWatcher, watch } from "node:fs";
-import type { Change, CompileResult } from "../compile/change.ts";
+import type { Change, CompileResult, Refused } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
-import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import type { NamedTables } from "../compiled/name-table.ts";
+import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import { type ListSource, NO_LISTS } from "../lists/list-source.ts";
 import type { MeshSource } from "../mesh/sources/mesh-source.ts";
 import type { Problem } from "../resources/problem.ts";
+import { imagine } from "./imagine.ts";
 import { InForce } from "./in-force.ts";
-import type { PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
+import type { Imagined, PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
 import { type DirectoryContent, readDirectory } from "./read-directory.ts";
 
 export interface WatchedDirectory extends PolicySource {
@@ -34,6 +37,8 @@ export interface WatchedDirectory extends PolicySource {
 export interface WatchOptions {
   readonly directory: string;
   readonly compiler: Compiler;
+  /** The names of NameLists; by default nobody reads them. */
+  readonly lists?: ListSource;
   /** Takes the objects of the mesh that the directory has. */
   readonly mesh?: MeshSource;
   /** Reads the directory anew this often, for file systems without notification; 5000 by default, 0 for never. */
@@ -53,7 +58,11 @@ const DEFAULT_RESCAN_MS = 5000;
 
 class DirectoryWatch implements WatchedDirectory {
   readonly #options: WatchOptions;
+  readonly #lists: ListSource;
   readonly #inForce = new InForce();
+  /** Of the directory's content that is in force: workers may have been told a greater number since, for its lists. */
+  #judged: { readonly sequence: number; readonly hash: string } | undefined;
+  #listDigest = "";
   #problems: readonly Problem[] = [];
   #judgedDigest = "";
   /** Reads that are under way or asked for: at most one of each. */
@@ -65,6 +74,7 @@ class DirectoryWatch implements WatchedDirectory {
 
   constructor(options: WatchOptions) {
     this.#options = options;
+    this.#lists = options.lists ?? NO_LISTS;
   }
 
   async start(): Promise<void> {
@@ -78,6 +88,7 @@ class DirectoryWatch implements WatchedDirectory {
       }, rescanMs).unref();
     }
     await this.refresh();
+    this.#lists.onChange(() => void this.#renew());
   }
 
   current(): Snapshot | undefined {
@@ -104,13 +115,14 @@ class DirectoryWatch implements WatchedDirectory {
     return this.#inForce.resources();
   }
 
-  consider(request: TenantRequest, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
-    return this.#options.compiler.consider([{ name: this.#options.directory, text }], request);
+  consider(request: TenantRequest, lists: NamedTables, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
+    return this.#options.compiler.consider([{ name: this.#options.directory, text }], request, lists);
   }
 
-  imagine(change: Change): Promise<CompileResult> {
+  imagine(change: Change): Promise<Imagined | Refused> {
     const { compiler, directory } = this.#options;
-    return compiler.compile([{ name: directory, text: this.#inForce.text }], change);
+    const base = { name: directory, text: this.#inForce.text };
+    return imagine({ compiler, lists: this.#lists }, base, change, this.#inForce.snapshot);
   }
 
   /** However many calls come during a read, one more read answers them all. */
@@ -134,6 +146,17 @@ class DirectoryWatch implements WatchedDirectory {
     this.#watcher?.close();
     clearInterval(this.#timer);
     await this.#reading;
+  }
+
+  /** After a read that is under way: that takes the lists as they are now. */
+  async #renew(): Promise<void> {
+    await this.#reading;
+    const { snapshot, text, warnings } = this.#inForce;
+    if (snapshot === undefined || this.#closed) return;
+    const { tables, digest } = this.#lists.read(snapshot.tables.lists);
+    if (digest === this.#listDigest) return;
+    this.#listDigest = digest;
+    this.#inForce.swap(renewSnapshot(snapshot, snapshot.sequence + 1, tables), text, warnings);
   }
 
   #watch(directory: string): void {
@@ -183,16 +206,23 @@ class DirectoryWatch implements WatchedDirectory {
       return;
     }
     const { hash } = result.policy.tables;
-    const sequence = nextSequence(content, hash, last);
-    if (typeof sequence === "string") {
-      this.#refuse(sequence);
+    const next = nextSequence(content, hash, this.#judged);
+    if (typeof next === "string") {
+      this.#refuse(next);
       return;
     }
+    const { tables, digest: listDigest } = await this.#lists.prepare(result.policy.tables.lists);
+    const renewed = this.#judged?.sequence !== next || listDigest !== this.#listDigest;
+    const sequence =
+      renewed && last !== undefined ? Math.max(next, last.sequence + 1) : Math.max(next, last?.sequence ?? 0);
     this.#judgedDigest = digest;
     this.#problems = [];
     if (read !== undefined) await mesh?.apply({ set: read.objects, replace: true });
+    this.#judged = { sequence: next, hash };
+    this.#listDigest = listDigest;
+    this.#lists.follow(result.policy.tables.lists);
     if (last?.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
-    else this.#inForce.swap(loadSnapshot(result.policy, sequence), result.text, result.warnings);
+    else this.#inForce.swap(loadSnapshot(result.policy, sequence, tables), result.text, result.warnings);
   }
 
   /** The writer of a store counts generations; elsewhere they are counted from what was in force here. */
@@ -218,7 +248,11 @@ class DirectoryWatch implements WatchedDirectory {
 }
 
 /** The number of valid content, or why it can have none. */
-function nextSequence(content: DirectoryContent, hash: string, last: Snapshot | undefined): number | string {
+function nextSequence(
+  content: DirectoryContent,
+  hash: string,
+  last: { readonly sequence: number; readonly hash: string } | undefined,
+): number | string {
   const written = content.sequence;
   if (written === undefined) {
     if (last === undefined) return Math.max(1, content.modifiedMs);

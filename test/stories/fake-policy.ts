@@ -13,6 +13,7 @@ import { Mesh, type MeshMember } from "../../extproc/mesh/mesh.ts";
 import { type ObjectDelta, ObjectStore } from "../../extproc/mesh/sources/object-store.ts";
 import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
 import { VirtualAddresses } from "../../extproc/mesh/virtual-addresses.ts";
+import { inlineTables } from "../extproc/lists/inline-tables.ts";
 import type { GrpcStream, HttpCall } from "../host/callouts.ts";
 import type { StoryEvent } from "./world.ts";
 
@@ -82,7 +83,7 @@ export class FakePolicy {
   async load(text: string): Promise<void> {
     const compiled = await this.#compiler.compile([], { upsert: [{ name: "story", text }], prune: true });
     if (!compiled.ok) throw new Error(`the policy is refused: ${JSON.stringify(compiled.problems)}`);
-    this.#snapshot = loadSnapshot(compiled.policy, this.sequence + 1);
+    this.#snapshot = loadSnapshot(compiled.policy, this.sequence + 1, inlineTables(compiled.policy));
     const { objects, problems } = parseObjects([{ name: "story", text }]);
     if (problems.length > 0) throw new Error(`the objects are refused: ${JSON.stringify(problems)}`);
     const mesh = await this.#meshOf();

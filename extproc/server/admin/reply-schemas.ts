@@ -53,9 +53,24 @@ const condition = z.strictObject({
   lastTransitionTime: optional(date),
 });
 
+const listFields = {
+  from: z.string().describe("A file, or inline"),
+  names: count,
+  exceptions: count,
+  left: count.describe("Lines that are no name"),
+  remarks: z.array(z.string()).describe("The first of those"),
+  serial: optional(z.int().describe("Of a zone's SOA")),
+  refreshed: optional(z.iso.datetime().describe("When it was last read")),
+  error: z.string().describe("Why it is as it was; empty when all is well"),
+};
+
 const resource = z.strictObject({
   ...resourceFields,
-  status: z.strictObject({ observedGeneration: z.int(), conditions: z.array(condition) }),
+  status: z.strictObject({
+    observedGeneration: z.int(),
+    conditions: z.array(condition),
+    list: optional(z.strictObject(listFields)).describe("Of a NameList: what has been read of it"),
+  }),
 }) satisfies z.ZodType<ObservedResource>;
 
 const worker = z.strictObject({
@@ -125,6 +140,8 @@ const status = z.strictObject({
     names: count,
     virtualAddresses: z.strictObject({ size: count, used: count, quarantined: count, without: count }),
   }),
+  lists: z.array(z.strictObject({ name: z.string(), ...listFields })),
+  revision: sequence.describe("What workers obey: of the version, or a later one where lists have changed since"),
   resources: z.array(z.strictObject({ kind: z.string(), count, programmed: count })),
   pending: z.array(
     z.strictObject({
@@ -181,7 +198,7 @@ const explanation = z.strictObject({
         priority: count,
         action: z.string().describe("As Deny"),
         fate: z.enum(FATES),
-        because: optional(z.enum(["names", "types", "client, transport or time"])),
+        because: optional(z.enum(["names", "lists", "types", "client, transport or time"])),
       }),
     )
     .describe("Every rule that speaks of the tenant, in the order in which they are asked"),

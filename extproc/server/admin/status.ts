@@ -76,7 +76,7 @@ export function describeApplied(applied: Applied): ApplyDescription {
 }
 
 export function describeStatus({ workers, resources, ...status }: ServiceStatus): StatusDescription {
-  const behind = workers.behind.map((worker) => describeWorker(worker, status.sequence));
+  const behind = workers.behind.map((worker) => describeWorker(worker, status.revision));
   return {
     ...status,
     workers: { connected: workers.connected, behind, nodes: describeNodes(workers.all) },

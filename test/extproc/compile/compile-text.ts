@@ -10,6 +10,7 @@ import { parseAddress } from "../../../extproc/decide/address.ts";
 import { type DecisionRequest, decide } from "../../../extproc/decide/decide.ts";
 import { parseName } from "../../../extproc/resources/name-pattern.ts";
 import { formatProblem } from "../../../extproc/resources/problem.ts";
+import { inlineTables } from "../lists/inline-tables.ts";
 
 export function compileText(text: string): Compiled {
   const result = new CompileJobs().run([{ name: "test.yaml", text }], undefined);
@@ -27,7 +28,8 @@ export function warningsOf(text: string): string[] {
 }
 
 export function snapshotOf(text: string, sequence = 1): Snapshot {
-  return loadSnapshot(compileText(text).policy, sequence);
+  const { policy } = compileText(text);
+  return loadSnapshot(policy, sequence, inlineTables(policy));
 }
 
 export function addressOf(text: string): Uint8Array {
@@ -72,6 +74,10 @@ export function tenant(name: string, spec: object): object {
 export function upstream(name: string, spec: object = {}): object {
   const servers = [{ address: "192.0.2.53", serverName: "dns.example" }];
   return { kind: "Upstream", metadata: { name }, spec: { protocol: "DoT", servers, ...spec } };
+}
+
+export function nameList(name: string, spec: object): object {
+  return { kind: "NameList", metadata: { name }, spec };
 }
 
 export type TierName = "Admin" | "Tenant" | "Baseline";

@@ -2,7 +2,7 @@
  * Random policy sets and questions out of few names, blocks and principals, so that they meet often.
  */
 import fc from "fast-check";
-import { documents, type TierName, tenant, tierPolicy, upstream } from "../compile/compile-text.ts";
+import { documents, nameList, type TierName, tenant, tierPolicy, upstream } from "../compile/compile-text.ts";
 import type { PlainRequest } from "./reference.ts";
 
 export const LABELS = ["a", "b", "c", "com", "x-y", "_dns"];
@@ -64,6 +64,7 @@ const SERVER_NAMES = ["one.example", "two.example"];
 const PATHS = ["/one", "/two"];
 const TENANTS = ["t0", "t1", "t2"];
 const UPSTREAMS = ["u0", "u1"];
+const LISTS = ["l0", "l1"];
 
 const labels = fc.array(fc.constantFrom(...LABELS), { maxLength: 4 });
 const name = labels.map((parts) => (parts.length === 0 ? "." : parts.join(".")));
@@ -143,6 +144,10 @@ const rule = fc
           },
         ),
         fc.record({ types: some(TYPE_NAMES) }),
+        fc.record(
+          { lists: some(LISTS), names: fc.array(pattern, { minLength: 1, maxLength: 2 }) },
+          { requiredKeys: ["lists"] },
+        ),
       ),
       action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "RateLimit"),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
@@ -213,6 +218,11 @@ const tenantSpec = fc
     requires && spec.match.some((one) => one.principals) ? { ...spec, requires } : spec,
   );
 
+const listSpec = fc.record(
+  { inline: fc.array(pattern, { minLength: 1, maxLength: 12 }), subdomains: fc.boolean() },
+  { requiredKeys: ["inline"] },
+);
+
 const who = fc.record({ principals: some(PRINCIPALS), cidrs: some(CIDRS, 3) }, { requiredKeys: [] });
 
 const policySpec = fc.record({
@@ -232,10 +242,12 @@ export const policySet: fc.Arbitrary<string> = fc
   .record({
     tenants: fc.array(tenantSpec, { minLength: 1, maxLength: TENANTS.length }),
     policies: fc.array(policySpec, { maxLength: 5 }),
+    lists: fc.tuple(...LISTS.map(() => listSpec)),
   })
-  .map(({ tenants, policies }) =>
+  .map(({ tenants, policies, lists }) =>
     documents(
       ...UPSTREAMS.map((one, index) => upstream(one, { ecs: index === 1 })),
+      ...lists.map((spec, index) => nameList(`l${index}`, spec)),
       ...tenants.map((spec, index) => tenant(`t${index}`, spec)),
       ...policies.map(({ tier, mode, subject, narrowed, except, rules }, index) =>
         tierPolicy(`p${index}`, tier, {

@@ -25,6 +25,7 @@ import { parseResources } from "../../../extproc/resources/parse.ts";
 import type { Resource } from "../../../extproc/resources/schema.ts";
 import { presentName } from "../../../extproc/telemetry/names.ts";
 import { addressOf } from "../compile/compile-text.ts";
+import { inlineTables } from "../lists/inline-tables.ts";
 import { ADDRESSES, LABELS, policySet, request, TYPES } from "./arbitrary.ts";
 import { judgePlainly, type PlainRequest, type PlainVerdict } from "./reference.ts";
 
@@ -80,7 +81,7 @@ export function checkSets({ sets, questions: count, seed, step }: SetsToCheck): 
       fc.pre(result.ok);
       if (!result.ok) return;
       checked.sets++;
-      const snapshot = loadSnapshot(result.policy, 9);
+      const snapshot = loadSnapshot(result.policy, 9, inlineTables(result.policy));
       const resources = parseResources(text, "set").resources.map(({ resource }) => resource);
       for (const [index, question] of questions.entries()) {
         checked.inside += checkQuestion(snapshot, resources, question, salt + index, step);

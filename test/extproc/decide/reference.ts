@@ -3,6 +3,7 @@
  * Slow and plainly right, to hold the compiled form against.
  */
 import ipaddr from "ipaddr.js";
+import type { NameList } from "../../../extproc/resources/list-schema.ts";
 import type { NamePattern } from "../../../extproc/resources/name-pattern.ts";
 import type { Network } from "../../../extproc/resources/network.ts";
 import type { Policy } from "../../../extproc/resources/policy-schema.ts";
@@ -54,10 +55,11 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const policies = resources
     .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
     .filter((policy) => speaksOf(policy, tenant.metadata.name, request));
+  const lists = resources.filter((one) => one.kind === "NameList");
   const audited: Decisive[] = [];
   const draws: Draw[] = [];
   const delaying: Rule[] = [];
-  const decisive = decidingRule(policies, request, audited, draws, delaying);
+  const decisive = decidingRule(policies, request, audited, draws, delaying, lists);
   const clamps = (rules: readonly Rule[]) => {
     const bounds = rules.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl]));
     const max = Math.min(...bounds.map((one) => one.max ?? Number.POSITIVE_INFINITY));
@@ -148,6 +150,7 @@ function decidingRule(
   audited: Decisive[],
   draws: Draw[],
   delaying: Rule[],
+  lists: readonly NameList[],
 ): Decisive | undefined {
   for (const tier of ["Admin", "Tenant", "Baseline"]) {
     const found = decidingRuleOf(
@@ -158,6 +161,7 @@ function decidingRule(
       audited,
       draws,
       delaying,
+      lists,
     );
     if (found !== undefined && found.rule.action !== "Pass") return found;
   }
@@ -170,13 +174,14 @@ function decidingRuleOf(
   audited: Decisive[],
   draws: Draw[],
   delaying: Rule[],
+  lists: readonly NameList[],
 ): Decisive | undefined {
   for (const policy of policies) {
     if (policy.spec.mode === "Disabled") continue;
     // What is in mode Audit is written down and has no word: of a policy up to the first that would surely have ended it.
     let ended = false;
     for (const rule of policy.spec.rules) {
-      if (rule.mode === "Disabled" || !matches(rule, request)) continue;
+      if (rule.mode === "Disabled" || !matches(rule, request, lists)) continue;
       const percent = rule.match.percent;
       // A rule that only puts the answer off, or bounds its TTLs, decides nothing.
       const limits = rule.action === "RateLimit";
@@ -196,15 +201,38 @@ function decidingRuleOf(
   return undefined;
 }
 
-function matches({ match, fault }: Rule, { labels, qtype, transport, time }: PlainRequest): boolean {
-  const { names, types, transports, schedule } = match;
+function matches(
+  { match, fault }: Rule,
+  { labels, qtype, transport, time }: PlainRequest,
+  named: readonly NameList[],
+): boolean {
+  const { names, lists, types, transports, schedule } = match;
   const over = ["UDP", "TCP", "DoT", "DoH", "DoH3"][transport];
   return (
     (names === undefined || names.some((pattern) => matchesName(pattern, labels))) &&
+    (lists === undefined ||
+      lists.some((name) =>
+        isListed(
+          named.find(({ metadata }) => metadata.name === name),
+          labels,
+        ),
+      )) &&
     (types === undefined || types.includes(qtype)) &&
     (fault?.code !== "Truncate" || over === "UDP") &&
     (transports === undefined || transports.some((one) => one === over)) &&
     (schedule === undefined || isWithin(schedule, time))
+  );
+}
+
+function isListed(list: NameList | undefined, labels: readonly string[]): boolean {
+  const { inline = [], subdomains = false } = list?.spec ?? {};
+  return inline.some(
+    (pattern) =>
+      matchesName(pattern, labels) ||
+      (subdomains &&
+        pattern.extent === "exact" &&
+        endsWith(labels, textOf(pattern)) &&
+        labels.length > pattern.labels.length),
   );
 }
 

@@ -8,6 +8,7 @@ import { considerRules, type TenantRequest } from "../../../extproc/explain/rule
 import { addressOf, documents, policy, tenant, upstream, wireOf } from "../compile/compile-text.ts";
 import { policySet, request } from "../decide/arbitrary.ts";
 import { judgePlainly, type PlainRequest } from "../decide/reference.ts";
+import { inlineTables } from "../lists/inline-tables.ts";
 
 const UDP = { transport: 0, time: 0 };
 
@@ -19,7 +20,8 @@ describe("the rules that were considered", function () {
     const resources = jobs.read([{ name: "set", text }]);
     const qname = wireOf(labels.length === 0 ? "." : labels.join("."));
     const whole = { listener: "test", ...UDP, ...question, tenant: "t0", address: addressOf(address), qname };
-    return considerRules(resources, whole as TenantRequest);
+    const result = jobs.run([{ name: "set", text }], undefined);
+    return considerRules(resources, whole as TenantRequest, result.ok ? inlineTables(result.policy) : new Map());
   }
 
   it("are those of the tenant in their order, and the one that decides is the decision's", () => {

@@ -54,7 +54,7 @@ spec:
     [
       "an unknown kind",
       `${HEAD}kind: Tennant\n`,
-      /kind: expected one of ClusterDnsPolicy, DnsPolicy, Settings, Tenant, Upstream, got "Tennant"/,
+      /kind: expected one of ClusterDnsPolicy, DnsPolicy, NameList, Settings, Tenant, Upstream, got "Tennant"/,
     ],
     ["a kind out of the prototype", `${HEAD}kind: toString\n`, /kind: expected one of/],
     ["a text", "hello\n", /expected a resource .*got "hello"/],
@@ -114,7 +114,7 @@ spec:
     [
       "a match of nothing",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {percent: 5}, action: Deny}]}\n`,
-      /rules\[0\].match: expected names, types, transports or schedule, got none/,
+      /rules\[0\].match: expected names, lists, types, transports or schedule, got none/,
     ],
     [
       "a transport of another name",

@@ -19,7 +19,7 @@ export function compileAtOnce(): Compiler {
   const jobs = new CompileJobs();
   return {
     compile: async (base, change, revision) => jobs.run(base, change, revision),
-    consider: async (base, request) => considerRules(jobs.read(base), request),
+    consider: async (base, request, lists) => considerRules(jobs.read(base), request, lists),
     readObjects: async (sources) => parseObjects(sources),
     close: async () => {},
   };

@@ -62,7 +62,7 @@ describe("the store", function () {
       qtype: 1,
       time: 0,
     } as const;
-    const rules = await store.consider({ ...asked, qname: Uint8Array.of(1, 0x61, 0) });
+    const rules = await store.consider({ ...asked, qname: Uint8Array.of(1, 0x61, 0) }, new Map());
     assert.deepEqual(
       rules.map(({ policy, rule, fate }) => [policy, rule, fate]),
       [["p", "r", "decides"]],

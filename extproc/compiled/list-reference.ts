@@ -1,0 +1,11 @@
+/**
+ * Which list of names a policy set speaks of, and where it is: what the room of lists follows.
+ */
+export interface ListReference {
+  readonly name: string;
+  readonly format: "Plain" | "Hosts" | "RPZ";
+  readonly subdomains: boolean;
+  /** Either the patterns themselves, or where they are. */
+  readonly inline?: readonly string[];
+  readonly file?: string;
+}
