@@ -1,7 +1,7 @@
 /**
  * `dnspolicy explain`: what becomes of a question, and why: by a running service, or by files.
  */
-import type { Explanation } from "../explain/explanation.ts";
+import type { ExplainedResponseRule, Explanation } from "../explain/explanation.ts";
 import type { ExplainRequest } from "../explain/request.ts";
 import type { ConsideredRule } from "../explain/rules.ts";
 import { ask, type ClientOptions, parseReply } from "./ask.ts";
@@ -54,9 +54,25 @@ function describe(explanation: Explanation): string {
 }
 
 /** What comes of the question, and by which rule: lines for people. */
-export function describeOutcome({ policy, rule, meshNamespaces, ...explanation }: Explanation): string[] {
+export function describeOutcome({
+  policy,
+  rule,
+  meshNamespaces,
+  responseRules,
+  ...explanation
+}: Explanation): string[] {
   const by = rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`;
-  return [describeAction(explanation), by, ...(meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)])];
+  return [
+    describeAction(explanation),
+    by,
+    ...(meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)]),
+    ...(responseRules === undefined || explanation.outcome === "deny" ? [] : [describeResponses(responseRules)]),
+  ];
+}
+
+function describeResponses(rules: readonly ExplainedResponseRule[]): string {
+  const named = rules.map(({ policy, rule, action, audit }) => `${policy}/${rule} ${action}${audit ? " (Audit)" : ""}`);
+  return `what an upstream answers is judged by ${named.join(", ")}`;
 }
 
 function describeMesh(namespaces: readonly string[]): string {

@@ -15,9 +15,11 @@ import { DenyForm, MeterKind } from "../compiled/messages.ts";
 import type { DenialRecord } from "../compiled/snapshot.ts";
 import { NamePattern } from "../resources/name-pattern.ts";
 import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
-import { EDE_CODES, type Response } from "../resources/response-schema.ts";
+import { EDE_CODES } from "../resources/response-schema.ts";
 import type { Rule } from "../resources/rule-schema.ts";
 import { TRANSPORTS } from "../resources/schema-parts.ts";
+import { compileDenial, type DenialCode } from "./compile-denial.ts";
+import { compileResponseRules } from "./compile-responses.ts";
 import type { ScheduleCompiler } from "./compile-schedules.ts";
 import type { StringPool } from "./string-pool.ts";
 import type { TrieBuilder } from "./trie-builder.ts";
@@ -34,18 +36,9 @@ const ACTIONS = {
   RateLimit: ACTION_RATE_LIMIT,
 } as const;
 
-/** RFC 1035 section 4.1.1; NODATA is NOERROR without an answer (RFC 2308). */
-const RCODES = { NODATA: 0, NXDOMAIN: 3, REFUSED: 5 } as const;
-
 const DEFAULT_ANSWER_TTL = 60;
 
 const FAULT_RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
-
-/** A denial is soon forgotten, so that a policy that is lifted is felt to be. */
-const DEFAULT_DENIAL_TTL = 30;
-
-const TYPE_A = 1;
-const TYPE_AAAA = 28;
 
 const EVERY_NAME = [new NamePattern([], "every")];
 
@@ -73,12 +66,14 @@ export function compilePolicies(
   for (const [number, policy] of policies.entries()) {
     const { metadata, spec } = policy;
     const root = trie.addRoot();
+    const responses = compileResponseRules(policy);
     policyRecords.push(
       strings.intern(metadata.name),
       TIERS.indexOf(tierOf(policy)),
       root,
       ruleCount,
       spec.mode === "Audit" ? 1 : 0,
+      responses.length === 0 ? 0 : strings.intern(JSON.stringify(responses)) + 1,
     );
     for (const rule of spec.rules) {
       if (rule.mode !== "Disabled") addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
@@ -162,20 +157,9 @@ function defaultEde({ action }: Rule): number {
 }
 
 /** A denial of some types is no word on the name itself (RFC 8020). */
-function defaultCode({ action, match }: Rule): keyof typeof RCODES {
+function defaultCode({ action, match }: Rule): DenialCode {
   if (action === "RateLimit") return "REFUSED";
   return match.types ? "NODATA" : "NXDOMAIN";
-}
-
-/** Over all but UDP a truncated denial is one like any other. */
-function lookOf(
-  response: Response | undefined,
-  code: keyof typeof RCODES,
-): { readonly form: DenyForm; readonly rcode: number } {
-  if (response?.addresses) return { form: DenyForm.RECORDS, rcode: 0 };
-  if (response?.code === "Drop") return { form: DenyForm.DROP, rcode: RCODES[code] };
-  if (response?.code === "Truncate") return { form: DenyForm.TRUNCATE, rcode: RCODES[code] };
-  return { form: DenyForm.RCODE, rcode: RCODES[response?.code ?? code] };
 }
 
 function compileAnswer({ records, ttl }: NonNullable<Rule["answer"]>): DenialRecord {
@@ -193,27 +177,4 @@ function compileFault({ code }: NonNullable<Rule["fault"]>): DenialRecord {
   const form = code === "Drop" ? DenyForm.DROP : code === "Truncate" ? DenyForm.TRUNCATE : DenyForm.RCODE;
   const rcode = code === undefined || code === "Drop" || code === "Truncate" ? 0 : FAULT_RCODES[code];
   return { rcode, form, edeCode: 0, edeText: "", ttl: 0, records: [] };
-}
-
-export function compileDenial(
-  response: Response | undefined,
-  code: keyof typeof RCODES,
-  edeCode: number,
-  edeText: string,
-): DenialRecord {
-  const ede = response?.ede;
-  const { form, rcode } = lookOf(response, code);
-  const records = (response?.addresses ?? []).map((octets) => ({
-    type: octets.length === 4 ? TYPE_A : TYPE_AAAA,
-    data: Buffer.from(octets).toString("base64"),
-  }));
-  const usual = form === DenyForm.RECORDS ? EDE_CODES.ForgedAnswer : edeCode;
-  return {
-    rcode,
-    form,
-    records,
-    edeCode: ede === undefined ? usual : typeof ede === "string" ? EDE_CODES[ede] : ede.code,
-    edeText: typeof ede === "object" ? (ede.text ?? edeText) : edeText,
-    ttl: rcode === RCODES.REFUSED ? 0 : (response?.ttl ?? DEFAULT_DENIAL_TTL),
-  };
 }

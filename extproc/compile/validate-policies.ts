@@ -8,6 +8,7 @@ import type { Path } from "../resources/problem.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
 import type { Upstream } from "../resources/upstream-schema.ts";
 import { exceptionFor, type Selector } from "./compile-conditions.ts";
+import { compileResponseRules, MAX_RESPONSE_OCTETS, MAX_RESPONSE_RULES, measureRules } from "./compile-responses.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 import { expectedOne } from "./validate-references.ts";
 
@@ -28,6 +29,7 @@ export function validatePolicies({ tenants, policies, upstreams, lists }: Policy
   checkNames(policies, findings);
   checkPriorities(policies, known, findings);
   checkChances(policies, known, findings);
+  checkResponseRules(policies, known, findings);
   warnOfHiding(policies, tenants, findings);
 }
 
@@ -188,6 +190,29 @@ function checkChances(policies: readonly LocatedPolicy[], tenants: ReadonlySet<s
       if (count <= MAX_ALTERNATIVES || count - byChance > MAX_ALTERNATIVES) continue;
       const message = `expected at most ${MAX_ALTERNATIVES} rules with percent or rateLimit for one tenant, got ${count} for ${tenant}`;
       findings.error(policy, ["spec", "rules"], message);
+      break;
+    }
+  }
+}
+
+/** A verdict has all of a tenant's response rules. */
+function checkResponseRules(
+  policies: readonly LocatedPolicy[],
+  tenants: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  const totals = new Map<string, { rules: number; octets: number }>();
+  for (const policy of policies) {
+    const rules = compileResponseRules(policy.resource);
+    if (rules.length === 0) continue;
+    const octets = measureRules(rules);
+    for (const tenant of tenantsOf(policy.resource, tenants)) {
+      const total = totals.get(tenant) ?? { rules: 0, octets: 0 };
+      totals.set(tenant, { rules: total.rules + rules.length, octets: total.octets + octets });
+      const fits = total.rules + rules.length <= MAX_RESPONSE_RULES && total.octets + octets <= MAX_RESPONSE_OCTETS;
+      if (fits) continue;
+      const message = `expected at most ${MAX_RESPONSE_RULES} response rules and ${MAX_RESPONSE_OCTETS} octets of them for one tenant, got ${total.rules + rules.length} and ${total.octets + octets} for ${tenant}`;
+      findings.error(policy, ["spec", "responseRules"], message);
       break;
     }
   }

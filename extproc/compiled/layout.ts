@@ -55,12 +55,13 @@ export const EDGE_HASH = 2;
 export const EDGE_LABEL = 3; // offset in bytes
 export const EDGE_LABEL_LENGTH = 4;
 
-export const POLICY_WORDS = 5;
+export const POLICY_WORDS = 6;
 export const POLICY_NAME = 0;
 export const POLICY_TIER = 1;
 export const POLICY_ROOT = 2;
 export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
+export const POLICY_RESPONSES = 5; // string + 1, JSON of ResponseRuleMessages; 0: none
 
 export const RULE_WORDS = 24;
 export const RULE_NAME = 0;

@@ -103,6 +103,33 @@ export interface MeterMessage {
   readonly burst: number;
 }
 
+/** What an upstream's answer is judged by. */
+export interface ResponseRulesMessage {
+  /** fixed64, decimal. */
+  readonly id: string;
+  readonly rules: readonly ResponseRuleMessage[];
+  readonly unexplained: boolean;
+}
+
+export interface ResponseRuleMessage {
+  readonly action: RuleAction;
+  readonly tier: number;
+  readonly outcome: {
+    readonly policy: string;
+    readonly rule: string;
+    readonly deny?: Deny;
+    readonly audits: readonly AuditMessage[];
+  };
+  /** Lists of verdict.proto, in base64. */
+  readonly names: string;
+  readonly except: string;
+  readonly targets: string;
+  readonly networks: string;
+  readonly types: string;
+  readonly ttl_min: number;
+  readonly ttl_max: number;
+}
+
 export interface Fault {
   readonly rcode: number;
   readonly form: DenyForm;
@@ -151,6 +178,7 @@ export type Verdict = Outcome & {
   readonly client: VerdictClient;
   readonly scope: VerdictScope;
   readonly alternatives: readonly Alternative[];
+  readonly responses?: ResponseRulesMessage;
 };
 
 export interface ServerMessage {

@@ -4,7 +4,6 @@
  * Pure: the same snapshot and request give the same verdict. Nothing is parsed here but the request, and every
  * string of the verdict is one of the snapshot's.
  */
-import { createHash } from "node:crypto";
 import {
   METER_BURST,
   METER_BY_CLIENT,
@@ -63,8 +62,10 @@ import type { StringTable } from "../compiled/strings.ts";
 import { findForward, findRoute } from "../compiled/zones.ts";
 import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify, tenantName } from "./client.ts";
+import { numberOf } from "./number-of.ts";
 import { isUnexplained, reasonOf } from "./reason.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
+import { responsesFor } from "./responses.ts";
 
 export { type DecisionRequest, MalformedRequest };
 
@@ -121,9 +122,11 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   } = judge(sections, snapshot.lists, applicable, question, request, scope);
   const audits = audited.map((rule) => describeAudit(snapshot, rule, client.tenant));
   const delays = delaying.map((rule) => describeDelay(snapshot, rule));
+  const responses = responsesFor(snapshot, identity.tenant, applicable);
   const places = {
     tenant: identity.tenant,
     usual: lazy(() => findForward(sections, identity.tenant, question, scope)),
+    judgedBy: responses?.judgement,
     meshView: snapshot.tables.mesh.viewOf[identity.tenant] ?? "",
   };
   const alternatives = draws.map((draw) => ({
@@ -145,6 +148,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     delays,
     ...clampBy(snapshot, clamps),
     alternatives,
+    ...(responses === undefined ? {} : { responses: responses.message }),
   };
 }
 
@@ -152,6 +156,8 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
 interface Places {
   readonly tenant: number;
   readonly usual: () => Forward | undefined;
+  /** What answers of upstreams are judged by, for which they are kept apart; undefined for nothing. */
+  readonly judgedBy: string | undefined;
   /** The names of the mesh that come before; empty for none. */
   readonly meshView: string;
 }
@@ -170,10 +176,10 @@ function outcomeOf(
       return { ...actUsually(places), ...named };
     case RuleAction.ROUTE: {
       const route = sections.rules[match.rule * RULE_WORDS + RULE_ROUTE] ?? 0;
-      return { forward: findRoute(sections, places.tenant, route), ...named };
+      return { forward: seenBy(places, findRoute(sections, places.tenant, route)), ...named };
     }
     case RuleAction.ANSWER:
-      return { ...answerByRule(snapshot, match, places.tenant), ...named };
+      return { ...answerByRule(snapshot, match, places), ...named };
     case RuleAction.FAULT:
       return { fault: faultByRule(snapshot, match, places.tenant), ...named };
     default:
@@ -182,10 +188,16 @@ function outcomeOf(
 }
 
 /** A name of the mesh is answered by the filter; every other goes to the tenant's upstream. */
-function actUsually({ usual, meshView }: Places): Action & Pick<Verdict, "mesh_view"> {
+function actUsually(places: Places): Action & Pick<Verdict, "mesh_view"> {
+  const { usual, meshView } = places;
   const place = usual();
-  const action = place === undefined ? { deny: NO_UPSTREAM } : { forward: place };
+  const action = place === undefined ? { deny: NO_UPSTREAM } : { forward: seenBy(places, place) };
   return meshView === "" ? action : { ...action, mesh_view: meshView };
+}
+
+/** Answers that others' rules have judged are not for this client. */
+function seenBy({ judgedBy }: Places, { upstream, view }: Forward): Forward {
+  return { upstream, view: judgedBy === undefined ? view : numberOf(`${view} ${judgedBy}`) };
 }
 
 /** Where names go is looked up once, and only if it matters: the look-up narrows the scope. */
@@ -228,11 +240,6 @@ function meterOf(snapshot: Snapshot, rule: number, tenant: string): { readonly m
       burst: lists[at + METER_BURST] ?? 0,
     },
   };
-}
-
-/** 64 bits of a hash, decimal. */
-function numberOf(text: string): string {
-  return createHash("sha256").update(text).digest().readBigUInt64LE().toString();
 }
 
 function describeDelay(snapshot: Snapshot, rule: number): DelayMessage {
@@ -317,7 +324,7 @@ function denyByRule(snapshot: Snapshot, match: Match, tenant: number): Deny {
 }
 
 /** A CNAME says where its name's records are: they are asked for where that name's queries of the tenant would go. */
-function answerByRule(snapshot: Snapshot, match: Match, tenant: number): Action {
+function answerByRule(snapshot: Snapshot, match: Match, places: Places): Action {
   const { sections, strings } = snapshot;
   const { rules, lists } = sections;
   const rule = match.rule * RULE_WORDS;
@@ -328,9 +335,10 @@ function answerByRule(snapshot: Snapshot, match: Match, tenant: number): Action 
   if (alias === undefined) return { answer: { ...own, alias: "" } };
   const target = readQuestion(Buffer.from(alias, "base64"));
   // The target is the same for every question: where it goes narrows nothing.
-  const place = target && findForward(sections, tenant, target, new ScopeBuilder());
+  const place = target && findForward(sections, places.tenant, target, new ScopeBuilder());
   if (place === undefined) return { deny: NO_UPSTREAM };
-  return { answer: { ...own, alias, forward: { upstream: place.upstream, view: aliasView(place.view, alias, ttl) } } };
+  const { upstream, view } = seenBy(places, place);
+  return { answer: { ...own, alias, forward: { upstream, view: aliasView(view, alias, ttl) } } };
 }
 
 /** Answers behind an alias are no answers to the alias's own name. */

@@ -18,17 +18,29 @@ import {
 } from "../compiled/layout.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 
-export function reasonOf({ sections, strings }: Snapshot, rule: number, tenant: number): string {
-  const { rules, policies, tenants } = sections;
-  const [of, by] = [rule * RULE_WORDS, tenant * TENANT_WORDS];
-  const explain = tenants[by + TENANT_EXPLAIN];
-  if (explain !== EXPLAIN_FULL && explain !== EXPLAIN_RULE) return "";
+export function reasonOf(snapshot: Snapshot, rule: number, tenant: number): string {
+  const { sections, strings } = snapshot;
+  const { rules, policies } = sections;
+  const of = rule * RULE_WORDS;
   const own = rules[of + RULE_EDE_TEXT] ?? 0;
-  if (own !== 0) return strings.get(own - 1);
-  const name = strings.get(rules[of + RULE_NAME] ?? 0);
-  if (explain === EXPLAIN_RULE) return name;
   const policy = policies[(rules[of + RULE_POLICY] ?? 0) * POLICY_WORDS + POLICY_NAME] ?? 0;
-  return `${strings.get(tenants[by + TENANT_NAME] ?? 0)}/${strings.get(policy)}/${name}`;
+  const names = { policy: strings.get(policy), rule: strings.get(rules[of + RULE_NAME] ?? 0) };
+  return explain(snapshot, tenant, names, own === 0 ? "" : strings.get(own - 1));
+}
+
+/** `own`: the rule's own words; empty where it has none. */
+export function explain(
+  { sections, strings }: Snapshot,
+  tenant: number,
+  { policy, rule }: { readonly policy: string; readonly rule: string },
+  own: string,
+): string {
+  const by = tenant * TENANT_WORDS;
+  const mode = sections.tenants[by + TENANT_EXPLAIN];
+  if (mode !== EXPLAIN_FULL && mode !== EXPLAIN_RULE) return "";
+  if (own !== "") return own;
+  if (mode === EXPLAIN_RULE) return rule;
+  return `${strings.get(sections.tenants[by + TENANT_NAME] ?? 0)}/${policy}/${rule}`;
 }
 
 /** Whether denials have no EDE at all. */

@@ -7,11 +7,14 @@ import {
   type Fault,
   Protocol,
   type RecordMessage,
+  type ResponseRulesMessage,
+  RuleAction,
   type Verdict,
   type VerdictScope,
 } from "../compiled/messages.ts";
 import type { CompiledTables, Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
+import { TIERS } from "../resources/policy-schema.ts";
 import { TYPE_CNAME } from "../resources/record.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
 import { nameOf, presentAddress, presentName, rcodeName, TRANSPORTS, typeName } from "../telemetry/names.ts";
@@ -55,7 +58,18 @@ export interface Explanation {
     /** 0 is until the policy changes. */
     readonly milliseconds: number;
   };
+  /** What an upstream's answer is judged by, in order; absent where there is nothing. */
+  readonly responseRules?: readonly ExplainedResponseRule[];
   readonly rules: readonly ConsideredRule[];
+}
+
+export interface ExplainedResponseRule {
+  readonly policy: string;
+  readonly rule: string;
+  readonly tier: string;
+  readonly action: string;
+  /** In mode Audit. */
+  readonly audit: boolean;
 }
 
 const PROTOCOLS = {
@@ -90,6 +104,7 @@ export function describeVerdict(
     scope: { names: describeNames(scope, request.qname), types: describeTypes(scope), ...describeWhen(scope) },
     rules,
     ...describeMesh(tables, verdict.mesh_view),
+    ...describeResponses(verdict.responses),
   };
   if ("deny" in verdict) {
     const { rcode, form, ede_code, ede_text, ttl, records } = verdict.deny;
@@ -111,6 +126,24 @@ export function describeVerdict(
 function describeMesh({ mesh }: CompiledTables, id: string | undefined): Pick<Explanation, "meshNamespaces"> {
   const view = mesh.views.find((one) => one.id === id);
   return view === undefined ? {} : { meshNamespaces: view.namespaces ?? ["*"] };
+}
+
+const RESPONSE_ACTIONS = new Map<number, string>([
+  [RuleAction.ACCEPT, "Accept"],
+  [RuleAction.DENY, "Deny"],
+  [RuleAction.PASS, "Pass"],
+]);
+
+function describeResponses(responses: ResponseRulesMessage | undefined): Pick<Explanation, "responseRules"> {
+  if (responses === undefined) return {};
+  const responseRules = responses.rules.map(({ tier, action, outcome }) => ({
+    policy: outcome.policy,
+    rule: outcome.rule,
+    tier: TIERS[tier] ?? "",
+    action: RESPONSE_ACTIONS.get(action) ?? "",
+    audit: outcome.audits.length > 0,
+  }));
+  return { responseRules };
 }
 
 const FORMS = { [DenyForm.DROP]: "Drop", [DenyForm.TRUNCATE]: "Truncate" } as const;

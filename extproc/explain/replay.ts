@@ -39,7 +39,7 @@ export interface Replayed {
   /** What chance makes of it instead, now and then. */
   readonly chances: readonly Ending[];
   /**
-   * `open`: it was denied for a name that its answer points to, which the log does not have; or answered as a name of
+   * `open`: it was denied for what its answer has, which the log does not have; or answered as a name of
    * the mesh, which files of policy do not have.
    */
   readonly verdict: "same" | "changed" | "open";
@@ -170,10 +170,17 @@ function mayHaveShown({ spec }: Tenant, client: string): boolean {
   });
 }
 
-function denialsOf({ metadata, spec }: Policy): [rule: string, names: readonly NamePattern[] | undefined][] {
-  return spec.rules
+type Denial = [rule: string, names: readonly NamePattern[] | undefined];
+
+function denialsOf({ metadata, spec }: Policy): Denial[] {
+  const ofQuestions = spec.rules
     .filter(({ action }) => action === "Deny")
-    .map(({ name, match }) => [nameRule(metadata.name, name), match.names]);
+    .map(({ name, match }): Denial => [nameRule(metadata.name, name), match.names]);
+  // A response rule speaks of no question.
+  const ofAnswers = spec.responseRules
+    .filter(({ action }) => action === "Deny")
+    .map(({ name }): Denial => [nameRule(metadata.name, name), []]);
+  return [...ofQuestions, ...ofAnswers];
 }
 
 /** By anything but tenants and addresses. */

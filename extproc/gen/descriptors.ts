@@ -691,6 +691,10 @@ export const descriptors: object = {
            "type": "fixed64",
            "id": 26
           },
+          "responses": {
+           "type": "ResponseRules",
+           "id": 15
+          },
           "alternatives": {
            "rule": "repeated",
            "type": "Alternative",
@@ -798,6 +802,67 @@ export const descriptors: object = {
            "values": {
             "QUERIES": 0
            }
+          }
+         }
+        },
+        "ResponseRules": {
+         "fields": {
+          "id": {
+           "type": "fixed64",
+           "id": 1
+          },
+          "rules": {
+           "rule": "repeated",
+           "type": "ResponseRule",
+           "id": 2
+          },
+          "unexplained": {
+           "type": "bool",
+           "id": 3
+          }
+         }
+        },
+        "ResponseRule": {
+         "fields": {
+          "action": {
+           "type": "RuleAction",
+           "id": 1
+          },
+          "tier": {
+           "type": "uint32",
+           "id": 2
+          },
+          "outcome": {
+           "type": "Alternative",
+           "id": 3
+          },
+          "names": {
+           "type": "bytes",
+           "id": 4
+          },
+          "except": {
+           "type": "bytes",
+           "id": 5
+          },
+          "targets": {
+           "type": "bytes",
+           "id": 6
+          },
+          "networks": {
+           "type": "bytes",
+           "id": 7
+          },
+          "types": {
+           "type": "bytes",
+           "id": 8
+          },
+          "ttl_min": {
+           "type": "uint32",
+           "id": 9
+          },
+          "ttl_max": {
+           "type": "uint32",
+           "id": 10
           }
          }
         },

@@ -7,6 +7,7 @@ import { decides } from "../compile/compile-policies.ts";
 import { toPolicySet } from "../compile/policy-set.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import type { Policy } from "../resources/policy-schema.ts";
+import type { ResponseRule } from "../resources/response-rule-schema.ts";
 import type { Rule } from "../resources/rule-schema.ts";
 import type { Rules } from "../telemetry/questions.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -35,13 +36,16 @@ export function lintMatches(resources: readonly LocatedResource[], days: number,
   return toPolicySet(resources).policies.flatMap(({ resource, origin }) => {
     const { kind, metadata } = resource;
     if (!isWatched(resource, matches.tenant) || (changedAt(kind, metadata.name) ?? 0) > since) return [];
-    return resource.spec.rules.flatMap((rule, index) => {
-      const heard = last.get(`${metadata.name}/${rule.name}`);
-      if (!isTold(resource, rule, watched.events) || (heard !== undefined && Date.parse(heard) >= since)) return [];
-      const when = heard === undefined ? `none since ${matches.since}` : `the last one at ${heard}`;
-      const message = `expected a query that ${rule.name} matches in ${days} days, got ${when}`;
-      return [finding("unmatched", origin.problem(["spec", "rules", index], message))];
-    });
+    const unmatched = (field: string, rules: readonly (Rule | ResponseRule)[]) =>
+      rules.flatMap((rule, index) => {
+        const heard = last.get(`${metadata.name}/${rule.name}`);
+        if (!isTold(resource, rule, watched.events) || (heard !== undefined && Date.parse(heard) >= since)) return [];
+        const when = heard === undefined ? `none since ${matches.since}` : `the last one at ${heard}`;
+        const message = `expected a query that ${rule.name} matches in ${days} days, got ${when}`;
+        return [finding("unmatched", origin.problem(["spec", field, index], message))];
+      });
+    const { rules, responseRules } = resource.spec;
+    return [...unmatched("rules", rules), ...unmatched("responseRules", responseRules)];
   });
 }
 
@@ -57,9 +61,11 @@ function isWatched({ spec }: Policy, tenant: string | undefined): boolean {
   return tenant === undefined || (spec.subject.tenants?.length === 1 && spec.subject.tenants[0] === tenant);
 }
 
-function isTold({ spec }: Policy, rule: Rule, events: Watched["events"]): boolean {
+function isTold({ spec }: Policy, rule: Rule | ResponseRule, events: Watched["events"]): boolean {
   if (rule.mode === "Disabled") return false;
   if (spec.mode === "Audit" || rule.mode === "Audit") return true;
+  // Of what answers are accepted by, nothing is told.
+  if (!("fault" in rule)) return rule.action === "Deny";
   if (!decides(rule) || rule.action === "Pass") return false;
   return events === "All" || rule.action === "Deny";
 }

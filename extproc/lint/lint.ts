@@ -5,13 +5,19 @@ import { toPolicySet } from "../compile/policy-set.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import type { Problem } from "../resources/problem.ts";
 import { type Finding, finding } from "./finding.ts";
+import { lintResponses } from "./lint-responses.ts";
 import { lintRules } from "./lint-rules.ts";
 import { lintUpstreams } from "./lint-upstreams.ts";
 
 /** `warnings` are those of its validation. */
 export function lint(resources: readonly LocatedResource[], warnings: readonly Problem[]): Finding[] {
   const set = toPolicySet(resources);
-  return inOrder([...warnings.map((one) => finding("warning", one)), ...lintRules(set), ...lintUpstreams(set)]);
+  return inOrder([
+    ...warnings.map((one) => finding("warning", one)),
+    ...lintRules(set),
+    ...lintResponses(set),
+    ...lintUpstreams(set),
+  ]);
 }
 
 /** What a rule that never has a word has not matched is no news. */

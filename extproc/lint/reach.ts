@@ -89,7 +89,7 @@ function speaksOf({ spec: { subject, except } }: Policy, tenant: string): boolea
   return excepted === undefined || Object.keys(selectorsOf(excepted)).length > 0;
 }
 
-function toName(pattern: NamePattern): Name {
+export function toName(pattern: NamePattern): Name {
   const keys = [""];
   let key = "";
   for (const label of pattern.labels.toReversed()) {
@@ -157,7 +157,7 @@ function every<T>(inner: readonly T[], outer: readonly T[], covers: (outer: T, i
   return inner.every((one) => outer.some((other) => covers(other, one)));
 }
 
-function coversNetwork(outer: Network, inner: Network): boolean {
+export function coversNetwork(outer: Network, inner: Network): boolean {
   return outer.length <= inner.length && outer.overlaps(inner);
 }
 

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { network, principal, resourceName } from "./field.ts";
+import { responseRule } from "./response-rule-schema.ts";
 import { rule } from "./rule-schema.ts";
 import { fail, list, mode, resource } from "./schema-parts.ts";
 
@@ -18,14 +19,28 @@ const who = {
   cidrs: list(network).optional(),
 };
 
+/** Of each kind, in order; one rule at least. */
+const rules = {
+  rules: z.array(rule).default([]),
+  responseRules: z.array(responseRule).default([]),
+};
+
+interface Rules {
+  readonly rules: readonly { readonly name: string }[];
+  readonly responseRules: readonly { readonly name: string }[];
+}
+
 /** Rules are known by their names within a policy. */
-function checkRuleNames({ rules }: { readonly rules: readonly { readonly name: string }[] }, context: z.RefinementCtx) {
-  const names = new Map<string, number>();
-  for (const [index, { name }] of rules.entries()) {
-    const first = names.get(name);
-    if (first === undefined) names.set(name, index);
-    else fail(context, ["rules", index, "name"], `expected a name of its own, got that of spec.rules[${first}]`);
+function checkRules(spec: Rules, context: z.RefinementCtx) {
+  const places = new Map<string, string>();
+  for (const field of ["rules", "responseRules"] as const) {
+    for (const [index, { name }] of spec[field].entries()) {
+      const first = places.get(name);
+      if (first === undefined) places.set(name, `spec.${field}[${index}]`);
+      else fail(context, [field, index, "name"], `expected a name of its own, got that of ${first}`);
+    }
   }
+  if (places.size === 0) fail(context, ["rules"], "expected rules or responseRules, got none");
 }
 
 const priority = z.int().min(0).max(1000);
@@ -38,9 +53,9 @@ const clusterPolicySpec = z
     mode,
     subject: z.strictObject({ tenants: list(resourceName).optional(), ...who }),
     except: atLeastOne(z.strictObject({ tenants: list(resourceName).optional(), ...who })).optional(),
-    rules: list(rule),
+    ...rules,
   })
-  .superRefine(checkRuleNames);
+  .superRefine(checkRules);
 
 /** What a tenant may say of itself: between the two tiers of ClusterDnsPolicy, and of nobody else. */
 const policySpec = z
@@ -49,10 +64,10 @@ const policySpec = z
     mode,
     subject: z.strictObject({ tenants: list(resourceName), ...who }),
     except: atLeastOne(z.strictObject(who)).optional(),
-    rules: list(rule),
+    ...rules,
   })
   .superRefine((spec, context) => {
-    checkRuleNames(spec, context);
+    checkRules(spec, context);
     if (spec.subject.tenants.length > 1) {
       fail(
         context,

@@ -51,15 +51,17 @@ const answer = z
     }
   });
 
-/** Bounds for the TTLs of what an upstream answers. */
-const clamp = z.strictObject({ min: ttl.optional(), max: ttl.optional() }).superRefine(({ min, max }, context) => {
-  if (min === undefined && max === undefined) fail(context, [], "expected min or max, got neither");
-  for (const [field, value] of Object.entries({ min, max })) {
-    if (value === 0) fail(context, [field], "expected at least 1s, got 0s");
-  }
-  if (min !== undefined && max !== undefined && min > max)
-    fail(context, ["min"], "expected no more than max, got more");
-});
+/** The least and the greatest TTL. */
+export const ttlBounds = z
+  .strictObject({ min: ttl.optional(), max: ttl.optional() })
+  .superRefine(({ min, max }, context) => {
+    if (min === undefined && max === undefined) fail(context, [], "expected min or max, got neither");
+    for (const [field, value] of Object.entries({ min, max })) {
+      if (value === 0) fail(context, [field], "expected at least 1s, got 0s");
+    }
+    if (min !== undefined && max !== undefined && min > max)
+      fail(context, ["min"], "expected no more than max, got more");
+  });
 
 /** What goes wrong: an answer that is late, or is none. */
 const fault = z
@@ -109,7 +111,7 @@ export const rule = z
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
     answer: answer.optional(),
-    ttl: clamp.optional(),
+    ttl: ttlBounds.optional(),
     fault: fault.optional(),
     rateLimit: rateLimit.optional(),
   })

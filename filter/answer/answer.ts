@@ -31,6 +31,10 @@ export class Answer {
   /** INFO-CODE and EXTRA-TEXT of the upstream's first EDE option (RFC 8914). */
   edeLength: u32;
   clearedEpoch: u32;
+  /** Places + 1, among the response rules that its view is judged by, of the one that denies it, and of the first in mode Audit
+   * that it has met; 0 is none. */
+  denial: u8;
+  audit: u8;
   /** Hits since it was stored, as far as prefetching wants to know. */
   hits: u32;
 }

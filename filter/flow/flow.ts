@@ -10,6 +10,7 @@
 // policy has changed meanwhile. `failsafe` is the one place that says what happens while the policy service is away.
 
 import { Answer, release, retain, targetsAt } from "../answer/answer";
+import { AnswerJudge } from "../answer/judge";
 import { ResponseReader, TtlLimits } from "../answer/read";
 import { AnswerWriter, Reason } from "../answer/write";
 import { AnswerCache, selector } from "../cache/answer-cache";
@@ -29,7 +30,17 @@ import { ExchangeListener, Exchanges } from "../upstream/exchanges";
 import { Upstream } from "../upstream/server";
 import { ClientTable } from "../verdict/clients";
 import { Decisions } from "../verdict/decisions";
-import { Action, aliasAt, Form, releaseVerdict, retainVerdict, Verdict } from "../verdict/verdict";
+import {
+  Action,
+  aliasAt,
+  Form,
+  ResponseRules,
+  releaseVerdict,
+  responseRule,
+  retainRules,
+  retainVerdict,
+  Verdict,
+} from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
 import { VerdictReader } from "../verdict/verdict-reader";
 import { mix, NameKey, seedNameHashes } from "../wire/name";
@@ -79,6 +90,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly subjects: ClientTable;
   private readonly decisions: Decisions;
   private readonly upstreams: Upstreams = new Upstreams();
+  private readonly judging: AnswerJudge = new AnswerJudge();
   private readonly writer!: AnswerWriter;
   private readonly events: Events = new Events();
   private readonly parking!: Parking;
@@ -406,7 +418,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       return;
     }
     query.setAnswer(null);
-    this.exchange(query, judged.upstream, selected, false, alias.at, alias.length, names.aliasTtl);
+    this.exchange(query, judged, selected, false, alias.at, alias.length, names.aliasTtl);
   }
 
   meshBegins(): Array<u64> {
@@ -452,7 +464,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    this.exchange(query, verdict.upstream, selected, own, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
+    this.exchange(query, verdict, selected, own, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
   }
 
   private passesEcs(verdict: Verdict): bool {
@@ -461,12 +473,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   /**
-   * The query waits for an exchange in its view with an upstream, by its number in the revision. `own`: with its client's
-   * subnet, for nobody else. Of an alias that has a length, the records are asked for instead of the name's own.
+   * The query waits for an exchange in its view with the upstream of a verdict. `own`: with its client's subnet, for
+   * nobody else. Of an alias that has a length, the records are asked for instead of the name's own.
    */
   private exchange(
     query: Query,
-    upstreamId: u32,
+    verdict: Verdict,
     selected: u32,
     own: bool,
     alias: usize,
@@ -474,7 +486,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     aliasTtl: u32,
   ): void {
     query.cache = CacheResult.Miss;
-    const upstream = this.upstreams.find(upstreamId);
+    const upstream = this.upstreams.find(verdict.upstream);
     if (upstream === null) {
       this.fail(query, NO_UPSTREAM);
       return;
@@ -489,7 +501,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    const exchange = this.prepare(query, upstream, selected, alias, aliasLength, aliasTtl);
+    const exchange = this.prepare(query, upstream, verdict.responses, selected, alias, aliasLength, aliasTtl);
     if (own) {
       memory.copy(exchange.ecs, question.ecs, question.ecsLength);
       exchange.ecsLength = question.ecsLength;
@@ -501,6 +513,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private prepare(
     query: Query,
     upstream: Upstream,
+    rules: ResponseRules | null,
     selected: u32,
     alias: usize,
     aliasLength: u32,
@@ -516,6 +529,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       question.dnssec,
       question.checkingDisabled,
     );
+    exchange.rules = retainRules(rules);
     if (aliasLength != 0) this.exchanges.alias(exchange, alias, aliasLength, aliasTtl);
     return exchange;
   }
@@ -527,12 +541,22 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const upstream = this.upstreams.find(verdict.upstream);
     if (upstream === null || this.exchanges.underWay(verdict.view, query.question.key, selected) !== null) return;
     if (this.exchanges.count >= this.settings.pendingPerWorker) return;
-    const exchange = this.prepare(query, upstream, selected, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
+    const exchange = this.prepare(
+      query,
+      upstream,
+      verdict.responses,
+      selected,
+      aliasAt(verdict),
+      verdict.aliasLength,
+      verdict.ttl,
+    );
     this.exchanges.start(exchange, this.now);
   }
 
   exchanged(exchange: Exchange, answer: Answer | null): void {
     let result = answer;
+    const rules = exchange.rules;
+    if (rules !== null && answer !== null) this.judging.judge(answer, rules, exchange.key, exchange.asked.aliased);
     if (exchange.ecsLength == 0) {
       const known = this.answers.find(exchange.view, exchange.key, exchange.selector);
       const useful = known !== null && known.rcode != Rcode.SERVFAIL && this.now < known.staleUntil;
@@ -578,6 +602,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.rejudge(query);
       return;
     }
+    if ((answer.denial | answer.audit) != 0 && this.denyByResponse(query, answer)) return;
     const subject = query.peer.subject;
     const cleared = (subject << 3) | query.transport;
     const count = <u32>answer.targetCount;
@@ -608,13 +633,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
             lasting = false;
             if (query.auditedTarget === null) query.setAuditedTarget(retainVerdict(verdict));
           }
-          if (verdict.action == Action.Deny && query.searched) {
-            this.missOwn(query);
-            return;
-          }
           if (verdict.action == Action.Deny) {
-            // The SOA of the target's zone says nothing of this name: it is the parent's.
-            this.deny(query, verdict, max(query.question.key.labels, 1) - 1);
+            this.denyAnswer(query, verdict);
             return;
           }
           lasting = lasting && this.verdicts.foundLasting;
@@ -637,6 +657,28 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   // ---- ends --------------------------------------------------------------------------------------------------------
+
+  /** Denies the query if a response rule denies its answer. The rules are those of every verdict on this client. */
+  private denyByResponse(query: Query, answer: Answer): bool {
+    const verdict = query.verdict;
+    const rules = verdict === null ? changetype<ResponseRules | null>(0) : verdict.responses;
+    if (rules === null || max(answer.denial, answer.audit) > rules.count) {
+      this.fail(query, CHANGING);
+      return true;
+    }
+    if (answer.audit != 0 && query.auditedTarget === null) {
+      query.setAuditedTarget(retainVerdict(responseRule(rules, answer.audit - 1).outcome));
+    }
+    if (answer.denial == 0) return false;
+    this.denyAnswer(query, responseRule(rules, answer.denial - 1).outcome);
+    return true;
+  }
+
+  /** What the name has is denied, not the name: the SOA is of its parent. */
+  private denyAnswer(query: Query, verdict: Verdict): void {
+    if (query.searched) this.missOwn(query);
+    else this.deny(query, verdict, max(query.question.key.labels, 1) - 1);
+  }
 
   private deny(query: Query, verdict: Verdict, soaLabels: u32): void {
     if (verdict.form == Form.Drop) this.writer.nothing();

@@ -3,6 +3,7 @@
 import { Answer } from "../answer/answer";
 import { Asked } from "../answer/read";
 import { WaitList } from "../cache/wait-list";
+import { ResponseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";
 import { Outstanding } from "./pipe";
 import { Server, Upstream } from "./server";
@@ -20,6 +21,8 @@ export class Exchange extends Outstanding {
   token: u32 = 0;
   view: u64 = 0;
   selector: u32 = 0;
+  /** What the answer is judged by before anybody gets it, with a reference. */
+  rules: ResponseRules | null = null;
   /** A client subnet to pass on: such an answer is for this client alone. */
   readonly ecs: usize = heap.alloc(ECS_SIZE);
   ecsLength: u32 = 0;

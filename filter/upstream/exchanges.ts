@@ -6,6 +6,7 @@ import { Answer, release } from "../answer/answer";
 import { Reading, ResponseReader } from "../answer/read";
 import { answerHash } from "../cache/answer-cache";
 import { Buffer, Headers, httpCall, isOkResponse, readBuffer, readLength, recordMetric, Text } from "../host/host";
+import { releaseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";
 import { Rcode, Type } from "../wire/types";
 import { Writer } from "../wire/writer";
@@ -376,6 +377,8 @@ export class Exchanges {
     exchange.isOrphan = false;
     exchange.upstream = null;
     exchange.server = null;
+    releaseRules(exchange.rules);
+    exchange.rules = null;
     this.pool.push(exchange);
   }
 

@@ -4,7 +4,18 @@ import { internTenant } from "../telemetry/tenants";
 import { ProtoReader } from "../wire/protobuf";
 import { Ede } from "../wire/types";
 import { OutcomeReader } from "./outcome-reader";
-import { Action, CERTAIN, Extent, HEAD, releaseVerdict, Verdict } from "./verdict";
+import { ResponseReader } from "./response-reader";
+import {
+  Action,
+  CERTAIN,
+  Extent,
+  HEAD,
+  ResponseRules,
+  releaseRules,
+  releaseVerdict,
+  retainRules,
+  Verdict,
+} from "./verdict";
 
 /** Most types and excepted labels that a scope may list; one with more is refused. */
 const MAX_LIST: i32 = 256;
@@ -32,6 +43,8 @@ export class VerdictReader {
   private readonly list: ProtoReader = new ProtoReader();
   private readonly outcome: OutcomeReader = new OutcomeReader();
   private readonly alternative: OutcomeReader = new OutcomeReader();
+  private readonly responseReader: ResponseReader = new ResponseReader();
+  private responses: ResponseRules | null = null;
   private subject: u64 = 0;
   private tenant: u32 = 0;
   private logAll: bool = false;
@@ -66,6 +79,10 @@ export class VerdictReader {
           reader.bytes();
           this.readAlternative(reader.bytesAt, reader.bytesLength);
           break;
+        case 15:
+          reader.bytes();
+          this.readResponses(reader.bytesAt, reader.bytesLength);
+          break;
         default:
           outcome.field(reader);
       }
@@ -74,9 +91,13 @@ export class VerdictReader {
     if (broken || this.subject == 0 || outcome.action == 0 || this.revision == 0) {
       releaseVerdict(this.first);
       this.first = null;
+      releaseRules(this.responses);
+      this.responses = null;
       return false;
     }
     this.chainWith(outcome.build());
+    releaseRules(this.responses);
+    this.responses = null;
     return true;
   }
 
@@ -94,7 +115,8 @@ export class VerdictReader {
       head.action = Action.Chance;
       head.next = this.first;
     }
-    let size: u32 = 0;
+    // Rules that others have too are counted once: with the verdict that has brought them.
+    let size: u32 = this.responses === null ? 0 : this.responseReader.size;
     let at: Verdict | null = head;
     while (at !== null) {
       at.subject = this.subject;
@@ -103,6 +125,7 @@ export class VerdictReader {
       at.sample = this.sample;
       at.currentOnly = this.currentOnly;
       if (this.unexplained) at.edeCode = Ede.None;
+      at.responses = retainRules(this.responses);
       size += at.size;
       if (at.chance != 0 && !at.metered) head.byChance = true;
       at = at.next;
@@ -138,6 +161,12 @@ export class VerdictReader {
 
   private finish(): void {
     if (this.inner.failed) this.broken = true;
+  }
+
+  private readResponses(at: usize, length: u32): void {
+    releaseRules(this.responses);
+    this.responses = this.responseReader.read(at, length);
+    if (this.responses === null) this.broken = true;
   }
 
   private readAlternative(at: usize, length: u32): void {

@@ -77,6 +77,43 @@ export class Verdict {
   /** In a chain: of 10,000, how often this one comes up; 0 is always. And the next one, with a reference. */
   chance: u32;
   next: Verdict | null;
+  /** What an upstream's answer is judged by, with a reference. */
+  responses: ResponseRules | null;
+}
+
+/**
+ * The rules that upstreams' answers are judged by, which many verdicts share: a block that counts its references, with
+ * `count` ResponseRules behind it, and the message that they were read from, which they point into.
+ */
+@unmanaged
+export class ResponseRules {
+  references: u32;
+  count: u32;
+  id: u64;
+  /** Another one with the same place in the table of all. */
+  next: ResponseRules | null;
+}
+
+@unmanaged
+export class ResponseRule {
+  /** RuleAction. */
+  action: u32;
+  tier: u32;
+  /** A denial, or no more than the names of policy and rule; with a reference. */
+  outcome: Verdict;
+  /** Lists of protos/verdict.proto, well-formed; without any octets they ask for nothing. */
+  names: usize;
+  except: usize;
+  targets: usize;
+  networks: usize;
+  types: usize;
+  namesLength: u32;
+  exceptLength: u32;
+  targetsLength: u32;
+  networksLength: u32;
+  typesLength: u32;
+  ttlMin: u32;
+  ttlMax: u32;
 }
 
 /** Octets of a block before what it lists. */
@@ -94,8 +131,33 @@ export function ruleAt(verdict: Verdict): usize {
   return policyAt(verdict) + verdict.policyLength;
 }
 
+const RULES_HEAD: usize = (offsetof<ResponseRules>() + 7) & ~7;
+const RULE_SIZE: usize = (offsetof<ResponseRule>() + 7) & ~7;
+
+export function responseRule(rules: ResponseRules, index: u32): ResponseRule {
+  return changetype<ResponseRule>(changetype<usize>(rules) + RULES_HEAD + index * RULE_SIZE);
+}
+
+/** Where the message of the rules stands. */
+export function octetsBehind(rules: ResponseRules): usize {
+  return changetype<usize>(responseRule(rules, rules.count));
+}
+
+/** A block for so many rules and octets of their message, which follow the last rule; with one reference. */
+export function newResponseRules(id: u64, count: u32, octets: u32): ResponseRules {
+  const size = RULES_HEAD + count * RULE_SIZE;
+  const rules = changetype<ResponseRules>(heap.alloc(size + octets));
+  memory.fill(changetype<usize>(rules), 0, size);
+  rules.references = 1;
+  rules.id = id;
+  rules.count = count;
+  return rules;
+}
+
 /** RuleAction of protos/verdict.proto, as far as it is asked here. */
+export const ACTION_ACCEPT: u32 = 0;
 export const ACTION_DENY: u32 = 1;
+export const ACTION_PASS: u32 = 2;
 export const ACTION_RATE_LIMIT: u32 = 8;
 
 /**
@@ -162,7 +224,53 @@ export function releaseVerdict(verdict: Verdict | null): void {
   let at = verdict;
   while (at !== null && --at.references == 0) {
     const next = at.next;
+    releaseRules(at.responses);
     heap.free(changetype<usize>(at));
     at = next;
   }
+}
+
+/** All that there are, by their numbers. */
+const interned = new StaticArray<ResponseRules | null>(256);
+
+/** The rules of this number, with a reference for the caller; null where nobody has them. */
+export function findRules(id: u64): ResponseRules | null {
+  let rules = unchecked(interned[<u32>id & 255]);
+  while (rules !== null && rules.id != id) rules = rules.next;
+  if (rules !== null) rules.references += 1;
+  return rules;
+}
+
+export function internRules(rules: ResponseRules): void {
+  const bucket = <u32>rules.id & 255;
+  rules.next = unchecked(interned[bucket]);
+  unchecked((interned[bucket] = rules));
+}
+
+export function retainRules(rules: ResponseRules | null): ResponseRules | null {
+  if (rules !== null) rules.references += 1;
+  return rules;
+}
+
+export function releaseRules(rules: ResponseRules | null): void {
+  if (rules === null || --rules.references != 0) return;
+  const bucket = <u32>rules.id & 255;
+  let before: ResponseRules | null = null;
+  let at = unchecked(interned[bucket]);
+  while (at !== null && at !== rules) {
+    before = at;
+    at = at.next;
+  }
+  if (before !== null) before.next = rules.next;
+  else if (at !== null) unchecked((interned[bucket] = rules.next));
+  freeRules(rules);
+}
+
+/** Of rules that are nobody's, and in no table. */
+export function freeRules(rules: ResponseRules): void {
+  for (let i: u32 = 0; i < rules.count; i++) {
+    const rule = responseRule(rules, i);
+    if (changetype<usize>(rule.outcome) != 0) releaseVerdict(rule.outcome);
+  }
+  heap.free(changetype<usize>(rules));
 }

@@ -56,7 +56,7 @@ export function encodeQuestion(name: string, options: QuestionOptions = {}): Buf
   const extra = [...(options.options ?? [])];
   if (padding !== undefined) extra.push({ code: 12, data: Buffer.alloc(padding) });
   const opt = options.edns !== undefined || options.dnssecOk || extra.length > 0;
-  const question = { name, type: type as packet.RecordType, class: options.class ?? "IN" };
+  const question = { name, type: packetType(type), class: options.class ?? "IN" };
   return packet.encode({
     type: "query",
     id,
@@ -129,4 +129,9 @@ function textOf(data: unknown): string {
     return `${priority} ${weight} ${port} ${target}`;
   }
   return JSON.stringify(data);
+}
+
+/** What dns-packet calls a type that it does not know. */
+export function packetType(type: string): packet.RecordType {
+  return ({ SVCB: "UNKNOWN_64", HTTPS: "UNKNOWN_65" }[type] ?? type) as packet.RecordType;
 }

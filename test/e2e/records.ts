@@ -4,7 +4,8 @@
  */
 import packet from "dns-packet";
 import type { ZoneAnswer } from "../../demo/zone.ts";
-import { FLAGS } from "./dns.ts";
+import { parseRecord as parseOwnRecord } from "../../extproc/resources/record.ts";
+import { FLAGS, packetType } from "./dns.ts";
 
 export type Record = packet.Answer;
 
@@ -15,7 +16,8 @@ export function parseRecord(line: string): Record {
   if (!name || !type || !Number.isInteger(ttl)) throw new Error(`expected "name ttl type data", got "${line}"`);
   const data = rest.join(" ");
   const [first = "", second = "", third = "", fourth = ""] = rest;
-  const record = (value: unknown) => ({ name: bare(name), type, ttl, class: "IN", data: value }) as Record;
+  const record = (value: unknown) =>
+    ({ name: bare(name), type: packetType(type), ttl, class: "IN", data: value }) as Record;
   switch (type) {
     case "A":
     case "AAAA":
@@ -36,6 +38,13 @@ export function parseRecord(line: string): Record {
       const numbers = { serial: Number(serial), refresh: Number(refresh), retry: Number(retry) };
       const times = { expire: Number(expire), minimum: Number(minimum) };
       return record({ mname: bare(mname ?? ""), rname: bare(rname ?? ""), ...numbers, ...times });
+    }
+    case "SVCB":
+    case "HTTPS": {
+      const own = parseOwnRecord(`${type} ${data}`);
+      if (typeof own === "string") throw new Error(`expected ${own}, got "${line}"`);
+      // dns-packet does not know these, and takes their octets.
+      return record(Buffer.from(own.data));
     }
     default:
       throw new Error(`records of type ${type} are not known here: "${line}"`);

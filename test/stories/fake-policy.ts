@@ -261,5 +261,9 @@ function readName(wire: Uint8Array): string {
 
 function typeName(type: number): string {
   const names: Record<number, string> = { 1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT" };
-  return names[type] ?? ({ 28: "AAAA", 33: "SRV", 255: "ANY" } as Record<number, string>)[type] ?? `TYPE${type}`;
+  return (
+    names[type] ??
+    ({ 28: "AAAA", 33: "SRV", 64: "SVCB", 65: "HTTPS", 255: "ANY" } as Record<number, string>)[type] ??
+    `TYPE${type}`
+  );
 }

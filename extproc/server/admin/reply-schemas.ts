@@ -169,6 +169,19 @@ const explanation = z.strictObject({
   meshNamespaces: optional(
     z.array(z.string()).describe("Names of the mesh are answered before; * is of every namespace"),
   ),
+  responseRules: optional(
+    z
+      .array(
+        z.strictObject({
+          policy: z.string(),
+          rule: z.string(),
+          tier: z.string(),
+          action: z.enum(["Accept", "Deny", "Pass"]),
+          audit: z.boolean(),
+        }),
+      )
+      .describe("What an upstream's answer is judged by, in order"),
+  ),
   denial: optional(
     z.strictObject({
       rcode: z.string(),

@@ -192,6 +192,20 @@ const rule = fc
     };
   });
 
+/** What it takes to meet one is the filter's to know, and the test's of that. */
+const responseRule = fc.record(
+  {
+    match: fc.constantFrom(
+      { types: ["TXT"] },
+      { addresses: ["10.0.0.0/8"] },
+      { targets: ["*.com"], ttl: { max: "5s" } },
+    ),
+    action: fc.constantFrom("Accept", "Deny", "Pass"),
+    mode,
+  },
+  { requiredKeys: ["match", "action"] },
+);
+
 const entry = fc
   .record(
     { principals: some(PRINCIPALS), cidrs: some(CIDRS, 4), serverNames: some(SERVER_NAMES, 1), paths: some(PATHS, 1) },
@@ -235,6 +249,7 @@ const policySpec = fc.record({
   tier: fc.constantFrom<TierName>("Admin", "Tenant", "Baseline"),
   subject: fc.uniqueArray(fc.nat(TENANTS.length - 1), { minLength: 1 }),
   rules: fc.array(rule, { minLength: 1, maxLength: 5 }),
+  responseRules: fc.array(responseRule, { maxLength: 3 }),
 });
 
 /** A set as YAML; not always a valid one. */
@@ -249,12 +264,13 @@ export const policySet: fc.Arbitrary<string> = fc
       ...UPSTREAMS.map((one, index) => upstream(one, { ecs: index === 1 })),
       ...lists.map((spec, index) => nameList(`l${index}`, spec)),
       ...tenants.map((spec, index) => tenant(`t${index}`, spec)),
-      ...policies.map(({ tier, mode, subject, narrowed, except, rules }, index) =>
+      ...policies.map(({ tier, mode, subject, narrowed, except, rules, responseRules }, index) =>
         tierPolicy(`p${index}`, tier, {
           priority: (index * 7) % 5,
           mode,
           subject: { tenants: tenantsOf(tier, subject, tenants.length), ...narrowed },
           except: exceptOf(tier, except, tenants.length),
+          responseRules: responseRules.map((one, position) => ({ name: `a${position}`, ...one })),
           // A tenant's own policy may not route to just any upstream.
           rules: rules
             .map((one, position) => ({ name: `r${position}`, ...one }))

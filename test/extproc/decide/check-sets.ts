@@ -22,6 +22,7 @@ import {
 import { loadSnapshot, type Snapshot } from "../../../extproc/compiled/snapshot.ts";
 import { type DecisionRequest, decide } from "../../../extproc/decide/decide.ts";
 import { parseResources } from "../../../extproc/resources/parse.ts";
+import { TIERS } from "../../../extproc/resources/policy-schema.ts";
 import type { Resource } from "../../../extproc/resources/schema.ts";
 import { presentName } from "../../../extproc/telemetry/names.ts";
 import { addressOf } from "../compile/compile-text.ts";
@@ -253,6 +254,10 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
       (one) =>
         `${one.chance / 100}%${rate(one)} ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${one.ttl_min}-${one.ttl_max}`,
     ),
+    responses: (verdict.responses?.rules ?? []).map(({ tier, action, outcome }) => {
+      const trial = outcome.audits.length > 0 ? "?" : "";
+      return `${TIERS[tier]} ${outcome.policy}/${outcome.rule} ${ACTIONS[action]}${trial}`;
+    }),
   };
 }
 

@@ -40,7 +40,11 @@ export interface PlainVerdict {
   readonly ttl: string;
   /** What comes about by chance instead, with the percentage in front of it. */
   readonly alternatives: readonly string[];
+  /** Response rules in order, each with its tier, and `?` in mode Audit. */
+  readonly responses: readonly string[];
 }
+
+const NOTHING_MORE = { alternatives: [], responses: [] };
 
 /** A verdict names no more. */
 const MAX_AUDITS = 8;
@@ -51,7 +55,7 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const client = whose(tenants, request);
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
   if (tenant === undefined)
-    return { client, policy: "", rule: "", action: "deny 5", audits: [], delays: [], ttl: "0-0", alternatives: [] };
+    return { client, policy: "", rule: "", action: "deny 5", audits: [], delays: [], ttl: "0-0", ...NOTHING_MORE };
   const policies = resources
     .filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy")
     .filter((policy) => speaksOf(policy, tenant.metadata.name, request));
@@ -88,7 +92,28 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
       const action = actionOf(draw.rule, upstream, tenant);
       return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
     }),
+    responses: inOrder(policies).flatMap((policy) =>
+      policy.spec.responseRules
+        .filter((rule) => rule.mode !== "Disabled" && policy.spec.mode !== "Disabled")
+        .map((rule) => {
+          const trial = rule.mode === "Audit" || policy.spec.mode === "Audit" ? "?" : "";
+          return `${tierOf(policy)} ${policy.metadata.name}/${rule.name} ${rule.action}${trial}`;
+        }),
+    ),
   };
+}
+
+const TIERS = ["Admin", "Tenant", "Baseline"];
+
+function tierOf(policy: Policy): string {
+  return policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier;
+}
+
+/** Tier after tier, in a tier by priority. */
+function inOrder(policies: readonly Policy[]): Policy[] {
+  return TIERS.flatMap((tier) =>
+    policies.filter((policy) => tierOf(policy) === tier).toSorted((a, b) => a.spec.priority - b.spec.priority),
+  );
 }
 
 function nameOf({ policy, rule }: Decisive): string {
@@ -152,11 +177,9 @@ function decidingRule(
   delaying: Rule[],
   lists: readonly NameList[],
 ): Decisive | undefined {
-  for (const tier of ["Admin", "Tenant", "Baseline"]) {
+  for (const tier of TIERS) {
     const found = decidingRuleOf(
-      policies
-        .filter((policy) => (policy.kind === "DnsPolicy" ? "Tenant" : policy.spec.tier) === tier)
-        .toSorted((a, b) => a.spec.priority - b.spec.priority),
+      inOrder(policies.filter((policy) => tierOf(policy) === tier)),
       request,
       audited,
       draws,

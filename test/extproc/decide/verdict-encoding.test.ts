@@ -45,8 +45,8 @@ describe("verdicts and revisions as messages", () => {
     ] as const) {
       const verdict = ask(snapshot, asked);
       assert.ok(kind in verdict);
-      // Without names of the mesh, their view is the 0 that is not written.
-      assert.deepEqual(through("Verdict", verdict), asText({ mesh_view: "0", ...verdict }));
+      // Without names of the mesh, their view is the 0 that is not written; without response rules there is no message.
+      assert.deepEqual(through("Verdict", verdict), asText({ mesh_view: "0", responses: null, ...verdict }));
     }
   });
 

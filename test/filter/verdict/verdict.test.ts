@@ -103,6 +103,40 @@ describe("verdicts", () => {
     assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x52, 2, 0x0a, 9)])), "an audit that is cut short");
   });
 
+  it("have response rules, which are kept once, and none that are malformed", () => {
+    const octets = (...values: number[]) => Buffer.from(values).toString("base64");
+    const rule = {
+      action: 1,
+      outcome: { policy: "p", rule: "r", deny: { ede_text: "x".repeat(200) } },
+      names: octets(2, 0),
+      targets: octets(1, 1, 97, 0, 0, 0),
+      networks: octets(4, 8, 10, 0, 0, 0, 16, 128, ...Array<number>(16).fill(0)),
+      types: octets(0, 1, 0, 28),
+    };
+    const read = (rules: object[], id = 1n) => lab.read(encode({ ...sound, responses: { id: String(id), rules } }));
+    assert.ok(read([rule]));
+    const memory = lab.room.memorySize;
+    for (let id = 1n; id < 3000n; id++) assert.ok(read([rule, rule], id));
+    for (const wrong of [
+      { ...rule, names: octets(3, 0) },
+      { ...rule, names: octets(2) },
+      { ...rule, targets: octets(0, 1, 97) },
+      { ...rule, targets: octets(0, 64, ...Array<number>(64).fill(97), 0) },
+      { ...rule, except: octets(0, 0, 0) },
+      { ...rule, networks: octets(4, 33, 10, 0, 0, 0) },
+      { ...rule, networks: octets(4, 8, 10, 0, 0) },
+      { ...rule, networks: octets(5, 8, 10, 0, 0, 0, 0) },
+      { ...rule, types: octets(0) },
+      { ...rule, action: 3 },
+    ]) {
+      for (let id = 5000n; id < 5100n; id++) assert.ok(!read([rule, wrong, rule], id), JSON.stringify(wrong));
+    }
+    assert.ok(!read([], 6000n), "none at all");
+    assert.ok(!read(Array<object>(256).fill({ action: 1 }), 6001n), "too many");
+    assert.ok(!read([rule], 0n), "without a number");
+    assert.ok(lab.room.memorySize - memory <= 65_536, "expected that nothing is left of what was let go");
+  });
+
   it("have a chain of blocks where chance has a word", () => {
     const deny = { rcode: 5, ede_text: "by chance" };
     const one = { chance: 100, deny, policy: "p", rule: "one", audits: [{ policy: "a", rule: "b" }] };
@@ -262,9 +296,35 @@ describe("verdicts", () => {
   });
 
   it("skip fields that are not known", () => {
-    const unknown = Buffer.of(0x78, 5, 0x7a, 2, 1, 2, 0x79, 1, 2, 3, 4, 5, 6, 7, 8, 0x7d, 1, 2, 3, 4);
+    // Field 100 of each wire type.
+    const key = (wireType: number) => [0xa0 | wireType, 0x06];
+    const unknown = Buffer.of(
+      ...key(0),
+      5,
+      ...key(2),
+      2,
+      1,
+      2,
+      ...key(1),
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      ...key(5),
+      1,
+      2,
+      3,
+      4,
+    );
     assert.ok(lab.read(Buffer.concat([unknown, encode(sound), unknown])));
-    assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x7b, 0x7c)])), "groups are no fields of ours");
+    assert.ok(
+      !lab.read(Buffer.concat([encode(sound), Buffer.of(...key(3), ...key(4))])),
+      "groups are no fields of ours",
+    );
     // A field of ours with another wire type.
     assert.ok(!lab.read(Buffer.concat([encode(sound), Buffer.of(0x0a, 0)])));
   });

@@ -1,8 +1,10 @@
 // @ts-nocheck AssemblyScript.
 /** Reads upstreams' responses, keeps the last answer, and writes clients' answers from it. */
 import { Answer, edeAt, release, retain, targetsAt } from "../../../../filter/answer/answer";
+import { AnswerJudge } from "../../../../filter/answer/judge";
 import { Asked, ResponseReader, TtlLimits } from "../../../../filter/answer/read";
 import { AnswerWriter, Reason } from "../../../../filter/answer/write";
+import { ResponseRules, releaseVerdict, responseRule, ruleAt } from "../../../../filter/verdict/verdict";
 import { VerdictReader } from "../../../../filter/verdict/verdict-reader";
 import { Question } from "../../../../filter/wire/question";
 
@@ -13,9 +15,12 @@ const asked = new Asked();
 const reader = new ResponseReader(limits);
 const question = new Question();
 const verdicts = new VerdictReader();
+const judging = new AnswerJudge();
 const reason = new Reason(15, "a reason");
 let writer = new AnswerWriter(1232, 10_000);
 let kept: Answer | null = null;
+let denial: string = "";
+let audit: string = "";
 
 export function inputAt(): usize {
   return input;
@@ -77,6 +82,38 @@ export function share(): u32 {
   if (answer === null) return 0;
   release(retain(answer));
   return answer.references;
+}
+
+/** Judges the kept answer by the Verdict at `inputAt`; false where that is none. */
+export function judge(length: u32): u32 {
+  const answer = kept;
+  denial = "";
+  audit = "";
+  if (answer === null || !verdicts.read(input, length)) return 0;
+  const verdict = verdicts.verdict;
+  if (verdict === null) return 0;
+  const rules = verdict.responses;
+  if (rules !== null) {
+    judging.judge(answer, rules, asked.key, false);
+    if (answer.denial != 0) denial = nameOf(rules, answer.denial - 1);
+    if (answer.audit != 0) audit = nameOf(rules, answer.audit - 1);
+  }
+  releaseVerdict(verdict);
+  return 1;
+}
+function nameOf(rules: ResponseRules, index: u32): string {
+  const outcome = responseRule(rules, index).outcome;
+  return String.UTF8.decodeUnsafe(ruleAt(outcome), outcome.ruleLength);
+}
+/** The rule that denies the kept answer, or with 1 the one in mode Audit that it has met; its length. */
+export function judgedBy(which: u32): u32 {
+  return <u32>(
+    String.UTF8.encodeUnsafe(
+      changetype<usize>(which == 0 ? denial : audit),
+      (which == 0 ? denial : audit).length,
+      output,
+    )
+  );
 }
 
 export function setWriter(maxUdpSize: u32, idleMilliseconds: u32): void {

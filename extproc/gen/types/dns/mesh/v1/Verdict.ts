@@ -9,6 +9,7 @@ import type { Answer as _dns_mesh_v1_Answer, Answer__Output as _dns_mesh_v1_Answ
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Alternative as _dns_mesh_v1_Alternative, Alternative__Output as _dns_mesh_v1_Alternative__Output } from '../../../dns/mesh/v1/Alternative.ts';
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
+import type { ResponseRules as _dns_mesh_v1_ResponseRules, ResponseRules__Output as _dns_mesh_v1_ResponseRules__Output } from '../../../dns/mesh/v1/ResponseRules.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Verdict {
@@ -26,6 +27,7 @@ export interface Verdict {
   'delays'?: (_dns_mesh_v1_Delay)[];
   'ttl_min'?: (number);
   'ttl_max'?: (number);
+  'responses'?: (_dns_mesh_v1_ResponseRules | null);
   'mesh_view'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
@@ -45,6 +47,7 @@ export interface Verdict__Output {
   'delays': (_dns_mesh_v1_Delay__Output)[];
   'ttl_min': (number);
   'ttl_max': (number);
+  'responses': (_dns_mesh_v1_ResponseRules__Output | null);
   'mesh_view': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
