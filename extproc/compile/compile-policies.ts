@@ -77,7 +77,7 @@ export function compilePolicies(
     );
     for (const rule of spec.rules) {
       if (rule.mode !== "Disabled") addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
-      const types = rule.match.types ?? [];
+      const { types = [], nameRegex: regexes = [] } = rule.match;
       const denial = rule.fault
         ? compileFault(rule.fault)
         : rule.answer
@@ -108,6 +108,8 @@ export function compilePolicies(
         rule.rateLimit === undefined ? 0 : lists.append(meterOf(rule.rateLimit)) + 1,
         lists.append((rule.match.lists ?? []).map((name) => listNumbers.get(name) ?? 0)),
         rule.match.lists?.length ?? 0,
+        lists.append(regexes.map((regex) => strings.intern(regex))),
+        regexes.length,
       );
       ruleCount++;
     }

@@ -63,7 +63,7 @@ export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 export const POLICY_RESPONSES = 5; // string + 1, JSON of ResponseRuleMessages; 0: none
 
-export const RULE_WORDS = 24;
+export const RULE_WORDS = 26;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -88,6 +88,8 @@ export const RULE_TTL_MAX = 20;
 export const RULE_METER = 21; // start in lists + 1, of METER_*; 0: none
 export const RULE_LISTS = 22; // start in lists: numbers of NameLists, one of which has to have the name
 export const RULE_LIST_COUNT = 23; // 0: none is asked for
+export const RULE_REGEXES = 24; // start in lists: strings
+export const RULE_REGEX_COUNT = 25; // 0: none is asked for
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;

@@ -22,6 +22,8 @@ import {
   RULE_LIST_COUNT,
   RULE_LISTS,
   RULE_METER,
+  RULE_REGEX_COUNT,
+  RULE_REGEXES,
   RULE_SCHEDULE,
   RULE_TRANSPORTS,
   RULE_TYPES,
@@ -32,6 +34,7 @@ import {
 import type { Transport } from "./messages.ts";
 import { findListed, type NameTable } from "./name-table.ts";
 import type { Question } from "./question.ts";
+import { matchesRegex } from "./regexes.ts";
 import { lookUpSchedule } from "./schedule.ts";
 import type { ScopeBuilder } from "./scope.ts";
 import { NamePath } from "./trie.ts";
@@ -170,6 +173,12 @@ function applies(
     const { within, until } = lookUpSchedule(sections, schedule - 1, asked.time);
     scope.endAt(until);
     if (!within) return undefined;
+  }
+  const regexes = rules[rule + RULE_REGEX_COUNT] ?? 0;
+  if (regexes > 0) {
+    const start = rules[rule + RULE_REGEXES] ?? 0;
+    scope.narrowToName(question);
+    if (!matchesRegex(sections, lists.subarray(start, start + regexes), question)) return undefined;
   }
   if (transports !== 0) scope.includeTransports(transports);
   if (types.length > 0) scope.includeTypes([...types]);

@@ -33,9 +33,7 @@ export class ScopeBuilder {
   /** The names for which a walk ends as this one did: at the same node, and no deeper. */
   narrow(sections: TrieSections, question: Question, path: NamePath): void {
     if (path.depth === question.labels) {
-      this.#labels = question.labels;
-      this.#extent = Extent.EXACT;
-      this.#except = [];
+      this.narrowToName(question);
       return;
     }
     if (this.#extent === Extent.EXACT || path.depth < this.#labels) return;
@@ -44,6 +42,13 @@ export class ScopeBuilder {
     // A hash that is also a child's would put the question itself out of its scope.
     if (except === undefined || except.includes(next)) this.#below(path.depth + 1, Extent.AT_OR_BELOW, []);
     else this.#below(path.depth, Extent.BELOW, except);
+  }
+
+  /** Every other name might have been decided otherwise. */
+  narrowToName({ labels }: Question): void {
+    this.#labels = labels;
+    this.#extent = Extent.EXACT;
+    this.#except = [];
   }
 
   #below(labels: number, extent: Extent, except: readonly number[]): void {

@@ -9,11 +9,13 @@ import { compileSet } from "../compile/compile-set.ts";
 import { type PolicySet, toPolicySet } from "../compile/policy-set.ts";
 import { findListed, type NamedTables, type NameTable } from "../compiled/name-table.ts";
 import { readQuestion } from "../compiled/question.ts";
+import { textOf } from "../compiled/regexes.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import { loadSnapshot } from "../compiled/snapshot.ts";
 import { decide } from "../decide/decide.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import type { NamePattern } from "../resources/name-pattern.ts";
+import { compileRegex } from "../resources/name-regex.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 
 /** What a rule has to do with the question. */
@@ -41,7 +43,7 @@ export interface ConsideredRule {
   readonly action: string;
   readonly fate: Fate;
   /** Of a rule that does not match: the first thing that does not fit. */
-  readonly because?: "names" | "lists" | "types" | "client, transport or time";
+  readonly because?: "names" | "lists" | "nameRegex" | "types" | "client, transport or time";
 }
 
 /** Of a tenant, at a moment (milliseconds since 1970); nothing else of the client's identity is looked at. */
@@ -166,12 +168,18 @@ function whyNot(
   if (match.names !== undefined && !match.names.some((pattern) => covers(pattern, qname))) return "names";
   if (match.lists !== undefined && !match.lists.some((name) => hasName(lists.get(name), qname))) return "lists";
   if (match.types !== undefined && !match.types.includes(qtype)) return "types";
+  if (match.nameRegex !== undefined && !matchesAny(match.nameRegex, qname)) return "nameRegex";
   return "client, transport or time";
 }
 
 function hasName(table: NameTable | undefined, qname: Uint8Array): boolean {
   const question = readQuestion(qname);
   return table !== undefined && question !== undefined && findListed(table, question, new ScopeBuilder()) !== undefined;
+}
+
+function matchesAny(regexes: readonly string[], qname: Uint8Array): boolean {
+  const name = textOf(qname);
+  return regexes.some((regex) => compileRegex(regex).matches(name));
 }
 
 function covers({ wire, extent }: NamePattern, qname: Uint8Array): boolean {

@@ -222,7 +222,8 @@ function lintOverlaps(reaches: readonly Reach[], index: ReachIndex): Finding[] {
 }
 
 function contradict(first: Reach, second: Reach): boolean {
-  const counts = (one: Reach) => one.decides && !one.audit && one.rule.action !== PASS;
+  // Whether names that are asked for in other ways than by patterns meet is not known here.
+  const counts = (one: Reach) => one.decides && !one.audit && one.others === "" && one.rule.action !== PASS;
   return (
     counts(first) &&
     counts(second) &&

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { parseDelay, parseInterval, parseKeep, parseTtl, parseWindow } from "./duration.ts";
 import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
+import { checkRegex } from "./name-regex.ts";
 import { parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
 import { describe } from "./problem.ts";
@@ -45,6 +46,8 @@ export const zone = named((text) => {
   if (text.startsWith("*")) throw new NameSyntaxError("a zone, which is its apex and every name below it anyway");
   return parseName(text);
 });
+/** For whole names. */
+export const nameRegex = checked(checkRegex);
 export const principal = parsed(parsePrincipal);
 export const network = parsed(parseNetwork);
 export const recordType = parsed(parseRecordType);

@@ -1,7 +1,19 @@
 /** A rule of a policy: what it is about, and what it does. */
 
 import { z } from "zod";
-import { delay, pattern, percent, record, recordType, resourceName, ruleName, schedule, ttl, window } from "./field.ts";
+import {
+  delay,
+  nameRegex,
+  pattern,
+  percent,
+  record,
+  recordType,
+  resourceName,
+  ruleName,
+  schedule,
+  ttl,
+  window,
+} from "./field.ts";
 import { TYPE_CNAME } from "./record.ts";
 import { response } from "./response-schema.ts";
 import { fail, list, mode, TRANSPORTS } from "./schema-parts.ts";
@@ -12,23 +24,26 @@ const MAX_RECORD_OCTETS = 4096;
 
 /** Each is looked up for every decision that comes to the rule. */
 const MAX_LISTS = 16;
+/** A question may have to be matched against each of them. */
+const MAX_REGEXES = 16;
 
 const ruleMatch = z
   .strictObject({
     names: list(pattern).optional(),
     /** NameLists, one of which has to have the name. */
     lists: list(resourceName).max(MAX_LISTS).optional(),
+    nameRegex: list(nameRegex).max(MAX_REGEXES).optional(),
     types: list(recordType).optional(),
     transports: list(z.enum(TRANSPORTS)).optional(),
     schedule: schedule.optional(),
     percent: percent.optional(),
   })
   .superRefine((match, context) => {
-    if (!match.names && !match.lists && !match.types && !match.transports && !match.schedule) {
+    if (!match.names && !match.lists && !match.nameRegex && !match.types && !match.transports && !match.schedule) {
       fail(
         context,
         [],
-        'expected names, lists, types, transports or schedule, got none of them (names: ["*"] is every name)',
+        'expected names, lists, nameRegex, types, transports or schedule, got none of them (names: ["*"] is every name)',
       );
     }
   });

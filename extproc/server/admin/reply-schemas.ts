@@ -211,7 +211,7 @@ const explanation = z.strictObject({
         priority: count,
         action: z.string().describe("As Deny"),
         fate: z.enum(FATES),
-        because: optional(z.enum(["names", "lists", "types", "client, transport or time"])),
+        because: optional(z.enum(["names", "lists", "nameRegex", "types", "client, transport or time"])),
       }),
     )
     .describe("Every rule that speaks of the tenant, in the order in which they are asked"),

@@ -109,13 +109,20 @@ const time = fc.oneof(
   },
 );
 
+const REGEXES = ["a\\..*", ".*B", "(a|b)\\.com", "[^.]*", "[ab.]{1,5}", "\\."];
+
 /** Further ways in which a rule matches; few rules have one. */
 const circumstances = fc.oneof(
   { weight: 3, arbitrary: fc.constant({}) },
   {
     weight: 2,
     arbitrary: fc.record(
-      { transports: some(TRANSPORTS, 3), schedule, percent: fc.constantFrom(0.01, 25, 100) },
+      {
+        transports: some(TRANSPORTS, 3),
+        schedule,
+        nameRegex: some(REGEXES, 2),
+        percent: fc.constantFrom(0.01, 25, 100),
+      },
       { requiredKeys: [] },
     ),
   },

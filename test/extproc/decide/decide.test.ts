@@ -7,6 +7,7 @@ import {
   ask,
   documents,
   policy,
+  problemsOf,
   snapshotOf,
   tenant,
   tierPolicy,
@@ -53,6 +54,54 @@ describe("decide: what a denial tells", () => {
     assert.deepEqual(told("Rule"), ["15 plain", "17 ask ops", "16 ", "broken"]);
     assert.deepEqual(told("Code"), ["15 ", "17 ", "16 ", ""]);
     assert.deepEqual(told("None"), ["15 ", "17 ", "16 ", ""]);
+  });
+});
+
+describe("decide: regular expressions", () => {
+  const denies = (nameRegex: readonly string[], name: string, match: object = {}) =>
+    ask(withRules({ name: "r", match: { nameRegex, ...match }, action: "Deny" }), { name }).rule === "r";
+
+  it("speak of the whole name, whatever its case", () => {
+    assert.ok(denies(["ads?[0-9]*\\..*"], "ADS7.Example.com"));
+    assert.ok(denies(["none", "(.*\\.)?example\\.com"], "example.com"));
+    assert.ok(!denies(["example\\.com"], "www.example.com"));
+    assert.ok(!denies(["example\\.com"], "example.com.attacker.test"));
+    assert.ok(denies(["WWW\\..*"], "www.example.com"));
+    assert.ok(denies(["\\."], "."));
+    // A dot inside of a label is no dot between two.
+    assert.ok(!denies(["a\\.b"], "a\\.b"));
+    assert.ok(denies(["a\\\\\\.b"], "a\\.b"));
+  });
+
+  it("and names and types have to fit both, and only what was matched is told of one name alone", () => {
+    const rules = [{ name: "r", match: { names: ["*.com"], types: ["A"], nameRegex: ["ad.*"] }, action: "Deny" }];
+    const snapshot = withRules(...rules);
+    const { EXACT, BELOW } = Extent;
+    const asked = (name: string, qtype = 1) => {
+      const { rule, scope } = ask(snapshot, { name, qtype });
+      return [rule, scope.labels, scope.extent, scope.types];
+    };
+    assert.deepEqual(asked("ad.com"), ["r", 2, EXACT, [1]]);
+    assert.deepEqual(asked("x.com"), ["", 2, EXACT, []]);
+    assert.deepEqual(asked("x.com", 16), ["", 1, BELOW, [1]]);
+    assert.deepEqual(asked("ad.org"), ["", 0, BELOW, []]);
+  });
+
+  it("are bounded, and those of RE2", () => {
+    const problem = (nameRegex: unknown) =>
+      problemsOf(
+        documents(
+          upstream("u"),
+          tenant("t", { match: everyone, upstream: "u" }),
+          policy("p", 1, ["t"], [{ name: "r", match: { nameRegex }, action: "Deny" }]),
+        ),
+      ).join("\n");
+    assert.equal(problem(["a".repeat(255)]), "");
+    assert.match(problem(["a".repeat(256)]), /at most 255 characters/);
+    assert.match(problem(["(a{100}){20}"]), /at most 1000 instructions, of which this has \d+|invalid repeat/);
+    assert.match(problem(["(?=a)b"]), /regular expression of RE2 \(invalid or unsupported Perl syntax/);
+    assert.match(problem(["(a"]), /missing closing \)/);
+    assert.match(problem(Array.from({ length: 17 }, (_, index) => `a${index}`)), /16/);
   });
 });
 

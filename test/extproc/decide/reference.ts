@@ -229,7 +229,7 @@ function matches(
   { labels, qtype, transport, time }: PlainRequest,
   named: readonly NameList[],
 ): boolean {
-  const { names, lists, types, transports, schedule } = match;
+  const { names, lists, nameRegex, types, transports, schedule } = match;
   const over = ["UDP", "TCP", "DoT", "DoH", "DoH3"][transport];
   return (
     (names === undefined || names.some((pattern) => matchesName(pattern, labels))) &&
@@ -240,6 +240,7 @@ function matches(
           labels,
         ),
       )) &&
+    (nameRegex === undefined || nameRegex.some((regex) => matchesRegex(regex, labels))) &&
     (types === undefined || types.includes(qtype)) &&
     (fault?.code !== "Truncate" || over === "UDP") &&
     (transports === undefined || transports.some((one) => one === over)) &&
@@ -293,6 +294,11 @@ function matchesName(pattern: NamePattern, labels: readonly string[]): boolean {
   const base = textOf(pattern);
   if (pattern.extent === "exact") return labels.join(".") === base.join(".");
   return labels.length > base.length && endsWith(labels, base);
+}
+
+/** Labels of the tests have nothing that is escaped. */
+function matchesRegex(regex: string, labels: readonly string[]): boolean {
+  return new RegExp(`^(?:${regex})$`, "i").test(labels.length === 0 ? "." : labels.join("."));
 }
 
 function endsWith(labels: readonly string[], base: readonly string[]): boolean {

@@ -114,7 +114,7 @@ spec:
     [
       "a match of nothing",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {percent: 5}, action: Deny}]}\n`,
-      /rules\[0\].match: expected names, lists, types, transports or schedule, got none/,
+      /rules\[0\].match: expected names, lists, nameRegex, types, transports or schedule, got none/,
     ],
     [
       "a transport of another name",
