@@ -51,8 +51,12 @@ function readListFiles(
   );
   const tables = new Map<string, NameTable>();
   for (const reference of references) {
-    const { name, file, inline = [] } = reference;
+    const { name, file, inline = [], transfer } = reference;
     const origin = sources.get(name)?.origin;
+    if (transfer) {
+      context.stderr.write(`warning: NameList ${name} has no name: the service alone transfers zones\n`);
+      continue;
+    }
     const place = file === undefined ? { names: inline } : { path: resolve(dirname(origin?.source ?? ""), file) };
     const outcome = doListJob({ ...reference, ...place });
     if (outcome.ok) tables.set(name, outcome.table);

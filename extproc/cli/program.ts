@@ -72,6 +72,10 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     )
     .option("--store <dir>", "keep the policy in this directory; this process is its one writer")
     .option("--watch <dir>", "read the policy from this directory, which somebody else writes")
+    .option(
+      "--list-notify <endpoint>",
+      "host:port, UDP and TCP, where primaries of NameLists say that zones have changed",
+    )
     .option("--list-directory <dir>", "where relative paths of NameLists begin (default: the directory of the policy)")
     .option(
       "--kubernetes <kubeconfig>",

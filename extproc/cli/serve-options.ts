@@ -2,6 +2,7 @@
  * The flags of `dnspolicy serve`: read, and refused where they would leave a door open.
  */
 import { readFile } from "node:fs/promises";
+import type { NotifyEndpoint } from "../lists/notify-server.ts";
 import { parseKeep } from "../resources/duration.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { AdminListener } from "../server/admin/admin-server.ts";
@@ -22,6 +23,7 @@ export interface ServeFlags {
   readonly store?: string;
   readonly watch?: string;
   readonly listDirectory?: string;
+  readonly listNotify?: string;
   readonly kubernetes?: string;
   readonly admin?: readonly string[];
   readonly adminDemo?: string;
@@ -57,6 +59,8 @@ export interface ServeOptions {
   readonly source: { readonly mode: "store" | "watch"; readonly directory: string };
   /** Where relative paths of lists begin. */
   readonly listDirectory: string;
+  /** Where primaries tell of changes. */
+  readonly listNotify: NotifyEndpoint | undefined;
   /** A kubeconfig, or `in-cluster`. */
   readonly kubernetes: string | undefined;
   readonly token: string | undefined;
@@ -96,6 +100,7 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     auditLog: flags.auditLog,
     source: store !== undefined ? { mode: "store", directory: store } : { mode: "watch", directory: watch ?? "" },
     listDirectory: flags.listDirectory ?? store ?? watch ?? "",
+    listNotify: readNotify(flags.listNotify),
     kubernetes: flags.kubernetes,
     token,
     tls,
@@ -202,6 +207,13 @@ function readQueryStore({ queryStore, queryStoreKeep, queryStoreSize }: ServeFla
   const [, size, unit = ""] = /^(\d{1,6})(MiB|GiB)$/.exec(queryStoreSize) ?? [];
   if (size === undefined) throw usage(`expected --query-store-size as 512MiB or 4GiB, got ${queryStoreSize}`);
   return { path: queryStore, keepMs, maxBytes: Number(size) * (unit === "GiB" ? 2 ** 30 : 2 ** 20) };
+}
+
+function readNotify(text: string | undefined): NotifyEndpoint | undefined {
+  if (text === undefined) return undefined;
+  const endpoint = parseEndpoint(text);
+  if (endpoint.kind !== "tcp") throw usage(`expected host:port for --list-notify, got ${text}`);
+  return endpoint;
 }
 
 function readSeconds(text: string): number {

@@ -9,6 +9,7 @@ import { startCompiler } from "../compile/compiler.ts";
 import { decide } from "../decide/decide.ts";
 import { startListReader } from "../lists/list-reader.ts";
 import { NameLists } from "../lists/name-lists.ts";
+import { type NotifyEndpoint, type NotifyServer, startNotifyServer } from "../lists/notify-server.ts";
 import { type KubernetesSource, watchKubernetes } from "../mesh/sources/kubernetes.ts";
 import { MeshSource } from "../mesh/sources/mesh-source.ts";
 import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
@@ -41,7 +42,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   );
   const stopped = new Promise<string>((resolve) => context.onStop(resolve));
   const compiler = startCompiler();
-  const reader = startListReader();
+  const reader = startListReader(options.source.mode === "store" ? join(options.source.directory, "lists") : undefined);
   const lists = new NameLists({
     reader,
     directory: options.listDirectory,
@@ -56,6 +57,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   let virtualAddresses: VirtualAddresses | undefined;
   let audit: AuditFile | undefined;
   let telemetry: TelemetryRoom | undefined;
+  let notify: NotifyServer | undefined;
   try {
     kubernetes = await openKubernetes(options.kubernetes, context, logger);
     const opened = await openSource(options, { compiler, lists, context, logger, live: kubernetes });
@@ -65,6 +67,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     virtualAddresses = opened.virtualAddresses;
     const queryLog = openLog("query log", options.queryLog, context, logger);
     const connectionLog = openLog("connection log", options.connectionLog, context, logger);
+    notify = await openNotify(options.listNotify, lists, logger);
     audit = await openAuditLog(options.auditLog, logger);
     telemetry = await openTelemetry(options, context, logger);
     context.onReopen(() => {
@@ -109,6 +112,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     logger.info({}, "the policy service has stopped");
     return ExitCode.OK;
   } finally {
+    await notify?.close();
     lists.close();
     await source?.close();
     await kubernetes?.close();
@@ -186,6 +190,21 @@ async function openSource(
   );
   const source = await openStore({ directory, compiler, lists, now: () => context.clock.now(), firstSequence });
   return { source, mesh, virtualAddresses, isNew: source.current().sequence === firstSequence };
+}
+
+async function openNotify(
+  endpoint: NotifyEndpoint | undefined,
+  lists: NameLists,
+  logger: Logger,
+): Promise<NotifyServer | undefined> {
+  if (endpoint === undefined) return undefined;
+  try {
+    const server = await startNotifyServer(endpoint, (zone, address) => lists.notify(zone, address));
+    logger.info({ host: endpoint.host, port: server.port }, "primaries of lists may tell of changes");
+    return server;
+  } catch (error) {
+    throw new CommandError(ExitCode.USAGE, `cannot listen where --list-notify says: ${(error as Error).message}`);
+  }
 }
 
 async function openAuditLog(path: string | undefined, logger: Logger): Promise<AuditFile | undefined> {

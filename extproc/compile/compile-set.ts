@@ -154,9 +154,10 @@ function policiesOf(
   return { policies, conditions: [...conditions] };
 }
 
-function toReference({ metadata: { name }, spec: { format, subdomains, inline, file } }: NameList): ListReference {
-  const place = file === undefined ? { inline: (inline ?? []).map(({ text }) => text) } : { file };
-  return { name, format, subdomains, ...place };
+function toReference({ metadata: { name }, spec }: NameList): ListReference {
+  const { format, subdomains, inline = [], file, transfer } = spec;
+  const place = transfer ? { transfer } : file === undefined ? { inline: inline.map(({ text }) => text) } : { file };
+  return { name, format, subdomains, ...place } as ListReference;
 }
 
 class ZoneCompiler {

@@ -17,13 +17,35 @@ import {
 } from "../compiled/layout.ts";
 import type { WordList } from "./word-list.ts";
 
+export interface SavedEdges {
+  readonly nodes: number;
+  readonly edges: Uint32Array;
+  readonly edgeCount: number;
+  readonly labels: Uint8Array;
+}
+
 export class EdgeTable {
   /** How many there are. */
   nodes = 0;
-  #edges = new Uint32Array(1024 * EDGE_WORDS);
+  #edges: Uint32Array = new Uint32Array(1024 * EDGE_WORDS);
   #edgeCount = 0;
-  #labels = new Uint8Array(1024);
+  #labels: Uint8Array = new Uint8Array(1024);
   #labelsLength = 0;
+
+  /** All of it, for load(). */
+  save(): SavedEdges {
+    return { nodes: this.nodes, edges: this.#edges, edgeCount: this.#edgeCount, labels: this.labels };
+  }
+
+  static load({ nodes, edges, edgeCount, labels }: SavedEdges): EdgeTable {
+    const table = new EdgeTable();
+    table.nodes = nodes;
+    table.#edges = edges;
+    table.#edgeCount = edgeCount;
+    table.#labels = labels;
+    table.#labelsLength = labels.length;
+    return table;
+  }
 
   addRoot(): number {
     return this.nodes++;
@@ -114,7 +136,7 @@ export class EdgeTable {
   #keep(octets: Uint8Array, start: number, length: number): number {
     const offset = this.#labelsLength;
     if (offset + length > this.#labels.length) {
-      const grown = new Uint8Array(Math.max(offset + length, this.#labels.length * 2));
+      const grown = new Uint8Array(Math.max(1024, offset + length, this.#labels.length * 2));
       grown.set(this.#labels);
       this.#labels = grown;
     }

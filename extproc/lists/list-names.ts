@@ -2,7 +2,7 @@
  * Names as they come out of a list, whatever it is kept in: into the table, or among what is left.
  */
 import type { NameTable } from "../compiled/name-table.ts";
-import { NameTableBuilder } from "./name-table-builder.ts";
+import { NameTableBuilder, type SavedNames } from "./name-table-builder.ts";
 import { actionOf, isOfZone, type RpzRecord, triggerOf } from "./rpz.ts";
 import { WireName } from "./wire-name.ts";
 
@@ -21,6 +21,14 @@ const MAX_REMARKS = 5;
 /** A list of more would take more memory than anybody means to give it. */
 const MAX_NAMES = 10_000_000;
 
+export interface SavedList {
+  readonly builder: SavedNames;
+  readonly remarks: readonly string[];
+  readonly taken: number;
+  readonly left: number;
+  readonly serial: number | undefined;
+}
+
 export class ListNames {
   /** Of a zone's SOA. */
   serial: number | undefined;
@@ -32,6 +40,21 @@ export class ListNames {
 
   constructor(builder = new NameTableBuilder()) {
     this.#builder = builder;
+  }
+
+  /** All of it, for load(). */
+  save(): SavedList {
+    const { serial } = this;
+    return { builder: this.#builder.save(), remarks: this.#remarks, taken: this.#taken, left: this.#left, serial };
+  }
+
+  static load({ builder, remarks, taken, left, serial }: SavedList): ListNames {
+    const names = new ListNames(NameTableBuilder.load(builder));
+    names.#remarks.push(...remarks);
+    names.#taken = taken;
+    names.#left = left;
+    names.serial = serial;
+    return names;
   }
 
   /** A name, or `*.` and one; `place` says where it stands. */

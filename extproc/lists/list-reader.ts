@@ -5,6 +5,8 @@
 import type { ListReference } from "../compiled/list-reference.ts";
 import { JobThread } from "../threads/job-thread.ts";
 import type { ListContent } from "./list-names.ts";
+import type { ListThreadData, ZoneJob } from "./list-thread.ts";
+import type { ZoneOutcome, ZoneRequest, ZoneSuccess } from "./zone-store.ts";
 
 export type ListJob = Pick<ListReference, "format" | "subdomains"> &
   ({ readonly names: readonly string[] } | { readonly path: string });
@@ -15,6 +17,12 @@ export type ReadOutcome =
 
 export interface ListReader {
   read(job: ListJob): Promise<ReadOutcome>;
+  /** Asks a primary for what is new. */
+  refresh(request: ZoneRequest): Promise<ZoneOutcome>;
+  /** A zone as it was written down last; undefined where it was not. */
+  restore(request: ZoneRequest): Promise<ZoneSuccess | undefined>;
+  /** Of zones, these are held on, and no others. */
+  keep(requests: readonly Omit<ZoneRequest, "serial">[]): void;
   close(): Promise<void>;
 }
 
@@ -24,8 +32,16 @@ const MODULE = /\.ts(\?|$)/.test(import.meta.url) ? "./list-thread-from-sources.
 /** Of a text of ten million names, and of what they are read into. */
 const HEAP_MIB = 2048;
 
-export function startListReader(): ListReader {
+/** `directory`: where zones are written down; without one, a new service begins with none. */
+export function startListReader(directory?: string): ListReader {
   const module = new URL(MODULE, import.meta.url);
-  const thread = new JobThread<ListJob>({ name: "list-reader", module, heapMiB: HEAP_MIB });
-  return { read: (job) => thread.ask(job), close: () => thread.close() };
+  const data = { directory } satisfies ListThreadData;
+  const thread = new JobThread<ListJob | ZoneJob>({ name: "list-reader", module, heapMiB: HEAP_MIB, data });
+  return {
+    read: (job) => thread.ask(job),
+    refresh: (refresh) => thread.ask({ refresh }),
+    restore: (restore) => thread.ask({ restore }),
+    keep: (keep) => void thread.ask({ keep }).catch(() => undefined),
+    close: () => thread.close(),
+  };
 }

@@ -7,6 +7,7 @@ import type { ListReference } from "../compiled/list-reference.ts";
 import type { NameTable } from "../compiled/name-table.ts";
 import { FollowedFile } from "./followed-file.ts";
 import type { FollowedList, FollowOptions, ListStatus } from "./followed-list.ts";
+import { FollowedZone } from "./followed-zone.ts";
 import type { ListSource, ReadTables } from "./list-source.ts";
 
 export interface NameListsOptions extends FollowOptions {
@@ -56,6 +57,8 @@ export class NameLists implements ListSource {
   follow(references: readonly ListReference[]): void {
     const kept = new Set(references.map((reference) => this.#open(reference)));
     for (const [key, list] of this.#lists) if (!kept.has(list)) this.#lists.delete(key);
+    const zones = references.flatMap(({ name, transfer }) => (transfer ? [{ list: name, zone: transfer }] : []));
+    if (zones.length > 0) this.#options.reader.keep(zones);
   }
 
   read(references: readonly ListReference[]): ReadTables {
@@ -65,6 +68,14 @@ export class NameLists implements ListSource {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** A primary says that a zone has changed; false where it is none of ours. */
+  notify(zone: string, address: string): boolean {
+    const zones = [...this.#lists.values()].filter((list) => list instanceof FollowedZone);
+    const notified = zones.filter((list) => list.notify(zone, address));
+    for (const list of notified) void this.#look(list);
+    return notified.length > 0;
   }
 
   status(): ListStatus[] {
@@ -80,7 +91,10 @@ export class NameLists implements ListSource {
     const key = keyOf(reference);
     const known = this.#lists.get(key);
     if (known !== undefined) return known;
-    const list = new FollowedFile(reference, this.#options);
+    const { transfer } = reference;
+    const list = transfer
+      ? new FollowedZone(reference, transfer, this.#options)
+      : new FollowedFile(reference, this.#options);
     this.#lists.set(key, list);
     return list;
   }

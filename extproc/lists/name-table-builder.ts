@@ -1,7 +1,7 @@
 /**
  * Builds the table of a NameList, and changes it: entries come and go, and what is finished stays as it was.
  */
-import { EdgeTable } from "../compile/edge-table.ts";
+import { EdgeTable, type SavedEdges } from "../compile/edge-table.ts";
 import { WordList } from "../compile/word-list.ts";
 import { NODE_WORDS } from "../compiled/layout.ts";
 import {
@@ -19,14 +19,36 @@ export interface Entry {
   readonly excepts: boolean;
 }
 
+export interface SavedNames {
+  readonly edges: SavedEdges;
+  readonly nodes: Uint32Array;
+  readonly names: number;
+  readonly exceptions: number;
+}
+
 export class NameTableBuilder {
-  readonly #edges = new EdgeTable();
-  #nodes = new Uint32Array(1024 * NODE_WORDS);
+  readonly #edges: EdgeTable;
+  #nodes: Uint32Array = new Uint32Array(1024 * NODE_WORDS);
   #names = 0;
   #exceptions = 0;
 
-  constructor() {
-    this.#edges.addRoot();
+  constructor(edges?: EdgeTable) {
+    this.#edges = edges ?? new EdgeTable();
+    if (edges === undefined) this.#edges.addRoot();
+  }
+
+  /** All of it, for load(). */
+  save(): SavedNames {
+    const nodes = this.#nodes.subarray(0, this.#edges.nodes * NODE_WORDS);
+    return { edges: this.#edges.save(), nodes, names: this.#names, exceptions: this.#exceptions };
+  }
+
+  static load({ edges, nodes, names, exceptions }: SavedNames): NameTableBuilder {
+    const builder = new NameTableBuilder(EdgeTable.load(edges));
+    builder.#nodes = nodes;
+    builder.#names = names;
+    builder.#exceptions = exceptions;
+    return builder;
   }
 
   get names(): number {

@@ -1,7 +1,8 @@
-/** A list of names that rules refer to, and where it is kept: here, or in a file. */
+/** A list of names that rules refer to, and where it is kept: here, in a file, or in a zone of another name server. */
 
 import { z } from "zod";
-import { checked, pattern } from "./field.ts";
+import { TSIG_ALGORITHMS } from "../compiled/list-reference.ts";
+import { checked, filePath, name, pattern, serverAddress } from "./field.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 
 /** More of them are a file's: a set is sent, kept and compared as a whole. */
@@ -13,24 +14,45 @@ const path = checked((text) =>
     : "a path of at most 1024 characters, absolute or below the directory of lists",
 );
 
+/** Where a zone is fetched from, and by which secret (RFC 8945). */
+const transfer = z.strictObject({
+  primaries: list(z.strictObject({ address: serverAddress, port: z.int().min(1).max(65_535).default(53) })).max(8),
+  zone: name.transform(({ text }) => text),
+  tsig: z
+    .strictObject({
+      name: name.transform(({ text }) => text),
+      algorithm: z.enum(TSIG_ALGORITHMS).default("hmac-sha256"),
+      /** Of which the content is the secret in base64. */
+      secretFile: filePath,
+    })
+    .optional(),
+});
+
 const listSpec = z
   .strictObject({
     /** Plain: a name or a wildcard a line; Hosts: as /etc/hosts; RPZ: a zone file of a response policy zone. */
-    format: z.enum(["Plain", "Hosts", "RPZ"]).default("Plain"),
+    format: z.enum(["Plain", "Hosts", "RPZ"]).optional(),
     /** Each name of the list stands for all names below it, too. */
     subdomains: z.boolean().default(false),
     inline: list(pattern).max(MAX_INLINE).optional(),
     file: path.optional(),
+    transfer: transfer.optional(),
   })
-  .superRefine(({ format, subdomains, inline, file }, context) => {
-    if ((inline === undefined) === (file === undefined)) {
-      fail(context, [], `expected inline or file, got ${inline === undefined ? "neither" : "both"}`);
+  .superRefine(({ format, subdomains, inline, file, transfer }, context) => {
+    const places = [inline, file, transfer].filter((place) => place !== undefined).length;
+    if (places !== 1) {
+      fail(context, [], `expected inline, file or transfer, got ${places === 0 ? "none of them" : "several"}`);
     }
-    if (inline && format !== "Plain") fail(context, ["format"], `expected no format beside inline, got ${format}`);
-    if (subdomains && format === "RPZ") {
+    if (transfer && format !== undefined && format !== "RPZ") {
+      fail(context, ["format"], `expected RPZ beside transfer, got ${format}`);
+    }
+    if (inline && format !== undefined && format !== "Plain")
+      fail(context, ["format"], `expected no format beside inline, got ${format}`);
+    if (subdomains && (format === "RPZ" || transfer)) {
       fail(context, ["subdomains"], "expected no subdomains with format RPZ, which says them by wildcards of its own");
     }
-  });
+  })
+  .transform(({ format, ...spec }) => ({ format: format ?? (spec.transfer ? "RPZ" : "Plain"), ...spec }));
 
 export const listSchema = resource("NameList", listSpec);
 

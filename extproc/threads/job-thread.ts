@@ -9,6 +9,8 @@ export interface JobThreadOptions {
   readonly module: URL;
   /** Of the thread: a job that needs more fails, and the process goes on. */
   readonly heapMiB: number;
+  /** What its module finds as `workerData`. */
+  readonly data?: unknown;
 }
 
 /** What a thread is sent: it answers with the id, and a result or an error. */
@@ -53,8 +55,12 @@ export class JobThread<Job> {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const { name, module, heapMiB } = this.#options;
-    const worker = new Worker(module, { name, resourceLimits: { maxOldGenerationSizeMb: heapMiB } });
+    const { name, module, heapMiB, data } = this.#options;
+    const worker = new Worker(module, {
+      name,
+      workerData: data,
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+    });
     worker.on("message", (message: ResultMessage) => this.#settle(message));
     const lose = (error: Error) => {
       if (this.#worker === worker) this.#fail(error);

@@ -282,6 +282,21 @@ spec:
       /zones\[0\]: expected a zone, which is its apex and every name below it/,
     ],
     [
+      "a list that is nowhere",
+      `${HEAD}kind: NameList\nmetadata: {name: l}\nspec: {format: Hosts}\n`,
+      /spec: expected inline, file or transfer, got none of them/,
+    ],
+    [
+      "a list in two places",
+      `${HEAD}kind: NameList\nmetadata: {name: l}\nspec: {inline: [a], file: b}\n`,
+      /spec: expected inline, file or transfer, got several/,
+    ],
+    [
+      "a zone in another format",
+      `${HEAD}kind: NameList\nmetadata: {name: l}\nspec: {format: Hosts, transfer: {zone: z, primaries: [{address: 192.0.2.1}]}}\n`,
+      /spec.format: expected RPZ beside transfer, got Hosts/,
+    ],
+    [
       "Settings by another name",
       `${HEAD}kind: Settings\nmetadata: {name: mine}\nspec: {}\n`,
       /expected "default", got "mine"/,
