@@ -23,6 +23,7 @@ export function compileMesh(tenants: readonly Tenant[], settings: Settings | und
     },
     views: views.filter((view) => view !== undefined),
     viewOf: views.map((view) => view?.id ?? ""),
+    owners: tenants.map((tenant) => ({ tenant: tenant.metadata.name, namespaces: ownNamespaces(tenant) })),
   };
 }
 

@@ -33,6 +33,8 @@ export interface MeshTables {
   readonly views: readonly MeshView[];
   /** By the number of the tenant: fixed64, decimal; empty for one without names of the mesh. */
   readonly viewOf: readonly string[];
+  /** Tenants with namespaces of their own, with or without names of the mesh. */
+  readonly owners: readonly { readonly tenant: string; readonly namespaces: readonly string[] }[];
 }
 
 /** The names of the mesh that one tenant has. */

@@ -7,6 +7,7 @@ import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
 import { contentOf, type Entry, NameTable } from "./names/name-table.ts";
 import { mayKnow } from "./names/views.ts";
 import { type Octets, reverseOf, reverseZone, TYPE_PTR } from "./names/wire.ts";
+import { findOwners } from "./owners.ts";
 import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
 import type { VirtualAddresses, VirtualAddressStatus } from "./virtual-addresses.ts";
 
@@ -56,6 +57,8 @@ export class Mesh {
   #saved = true;
   /** Of the table, when views were told last. */
   #groupCount = 0;
+  /** Undefined until somebody asks, and after every change. */
+  #owners: ReadonlyMap<string, string> | undefined;
   readonly #stop: () => void;
 
   constructor(dependencies: MeshDependencies) {
@@ -73,6 +76,7 @@ export class Mesh {
   configure(tables: MeshTables): void {
     const before = this.#tables;
     this.#tables = tables;
+    this.#owners = undefined;
     this.#views = new Map(tables.views.map((view) => [view.id, view]));
     // Where no tenant has names of the mesh, there is nothing to derive.
     const isNew = this.#table === undefined ? tables.views.length > 0 : !sameOptions(before, tables);
@@ -100,6 +104,13 @@ export class Mesh {
       if (pointer !== undefined) return Buffer.from(pointer.data, "latin1");
     }
     return undefined;
+  }
+
+  /** The tenant whose names these are, of a zone in presentation format; undefined where that is not known. */
+  ownerOf(zone: string): string | undefined {
+    if (this.#tables === undefined) return undefined;
+    this.#owners ??= findOwners(this.#dependencies.objects, this.#tables);
+    return this.#owners.get(zone);
   }
 
   status(): MeshStatus {
@@ -158,6 +169,7 @@ export class Mesh {
   }
 
   #take(changes: readonly ObjectChange[]): void {
+    this.#owners = undefined;
     const table = this.#table;
     if (table === undefined) return;
     for (const entry of table.change(changes)) this.#changed.set(entry.key, entry);

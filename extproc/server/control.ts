@@ -102,6 +102,11 @@ export class Control {
     return this.#dependencies.telemetry;
   }
 
+  /** The tenant whose names those below a zone are, where the mesh tells. */
+  ownerOf(zone: string): string | undefined {
+    return this.#dependencies.names.ownerOf(zone);
+  }
+
   get ready(): boolean {
     return this.#dependencies.health.serving;
   }

@@ -76,6 +76,14 @@ export function encodeQuestion(name: string, options: QuestionOptions = {}): Buf
   });
 }
 
+/** A question whose first label is of any octets. */
+export function encodeOctetsQuestion(label: Buffer, zone: string): Buffer {
+  const placeholder = "x".repeat(label.length);
+  const question = encodeQuestion(`${placeholder}.${zone}`);
+  label.copy(question, question.indexOf(placeholder));
+  return question;
+}
+
 /** Reads an answer; throws on bytes that are not a DNS message. */
 export function decodeAnswer(wire: Uint8Array): Answer {
   const buffer = Buffer.from(wire);

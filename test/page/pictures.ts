@@ -2,7 +2,7 @@
  * A picture of each view, as somebody finds it who opens the page.
  */
 import { stat } from "node:fs/promises";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { openTab } from "./browser.ts";
 import type { Deployment } from "./deployment.ts";
 
@@ -19,11 +19,42 @@ interface Scene {
   readonly theme: "light" | "dark";
   /** What is there when there is something to see. */
   readonly shows: string;
+  /** What one does to see more. */
+  readonly act?: (page: Page) => Promise<void>;
+  /** And not what fits a window alone. */
+  readonly whole?: true;
 }
 
 const SCENES: readonly Scene[] = [
-  { name: "overview", view: "overview", theme: "light", shows: ".charts .u-over" },
-  { name: "overview-dark", view: "overview", theme: "dark", shows: ".charts .u-over" },
+  { name: "overview", view: "overview", theme: "light", whole: true, shows: ".charts .u-over" },
+  { name: "overview-dark", view: "overview", theme: "dark", whole: true, shows: ".charts .u-over" },
+  {
+    name: "live",
+    view: "live",
+    theme: "light",
+    shows: ".track .query:nth-child(20)",
+    act: async (page) => {
+      await page.locator(".track .query.deny").first().click();
+      await page.locator(".story .fates").waitFor();
+    },
+  },
+  {
+    name: "tenants",
+    view: "tenants?tenant=frontend",
+    theme: "light",
+    whole: true,
+    shows: ".map .owner",
+    act: async (page) => {
+      await page.getByRole("region", { name: "Asked for most" }).getByRole("link").first().waitFor();
+    },
+  },
+  {
+    name: "policies",
+    view: "policies/set/DnsPolicy/frontend-no-com",
+    theme: "light",
+    shows: ".cm-rule-hits .cm-gutterElement",
+  },
+  { name: "upstreams", view: "upstreams", theme: "light", shows: ".upstreams td" },
 ];
 
 export async function takePictures(
@@ -32,12 +63,13 @@ export async function takePictures(
   fileOf: (name: string) => string,
 ): Promise<readonly Picture[]> {
   const pictures: Picture[] = [];
-  for (const { name, view, theme, shows } of SCENES) {
+  for (const { name, view, theme, shows, act, whole = false } of SCENES) {
     const { page, complaints } = await openTab(browser, address, { colorScheme: theme });
     await page.goto(`${address}/#/${view}`);
     await page.locator(shows).first().waitFor();
+    await act?.(page);
     const path = fileOf(name);
-    await page.screenshot({ path });
+    await page.screenshot({ path, fullPage: whole });
     await page.context().close();
     pictures.push({ name, octets: (await stat(path)).size, complaints });
   }

@@ -21,11 +21,17 @@ function fresh(count: number): string[] {
 const STREAMS: readonly Stream[] = [
   {
     client: "frontend",
-    share: 0.36,
+    share: 0.32,
     type: "A",
     names: ["api.example.org", "www.example.org", "assets.example.com", "www.example.com", "px.ads.example.net"],
   },
-  { client: "frontend", share: 0.14, type: "AAAA", names: ["www.example.org", "cart.web.svc.cluster.local"] },
+  { client: "frontend", share: 0.08, type: "AAAA", names: ["www.example.org", "assets.example.com"] },
+  {
+    client: "frontend",
+    share: 0.1,
+    type: "A",
+    names: ["cart.web.svc.cluster.local", "orders.shop.svc.cluster.local"],
+  },
   {
     client: "backend",
     share: 0.2,

@@ -37,8 +37,14 @@ export function top(request: AdminRequest): Promise<Reply> {
   return answer(request, "top", { ...readWindow(request), of, limit: readLimit(request.query, 20, MAX_ITEMS) });
 }
 
-export function tenantMap(request: AdminRequest): Promise<Reply> {
-  return answer(request, "map", { ...readWindow(request), limit: readLimit(request.query, 200, MAX_ITEMS) });
+export async function tenantMap(request: AdminRequest): Promise<Reply> {
+  const { control, query } = request;
+  const map = await control.telemetry.ask("map", { ...readWindow(request), limit: readLimit(query, 200, MAX_ITEMS) });
+  const edges = map.edges.map((edge) => {
+    const owner = control.ownerOf(edge.zone);
+    return owner === undefined ? edge : { ...edge, owner };
+  });
+  return { status: 200, body: { ...map, edges } };
 }
 
 export function upstreams(request: AdminRequest): Promise<Reply> {

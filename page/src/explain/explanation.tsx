@@ -1,11 +1,13 @@
 /**
  * A verdict in words, and every rule in the order in which they are asked.
  */
+import "../style/explain.css";
 import { useEffect, useState } from "preact/hooks";
 import type { Explanation } from "../../../extproc/explain/explanation.ts";
 import { ApiError, ask } from "../api/ask.ts";
 import { status } from "../api/service.ts";
 import { Name } from "../parts/name.tsx";
+import { PolicyLink } from "../parts/policy-link.tsx";
 import { Problems } from "../parts/problems.tsx";
 import { linkTo } from "../shell/route.ts";
 import type { Question } from "./question.ts";
@@ -66,7 +68,7 @@ function Story({ explanation }: { readonly explanation: Explanation }) {
           "No rule decides."
         ) : (
           <>
-            Rule <RuleLink {...{ policy, rule, rules }} /> decides
+            Rule <PolicyLink {...{ policy, rule }} /> decides
             {describeDenial(explanation)}.
           </>
         )}{" "}
@@ -109,17 +111,6 @@ function Story({ explanation }: { readonly explanation: Explanation }) {
         </table>
       )}
     </div>
-  );
-}
-
-function RuleLink({ policy, rule, rules }: Pick<Explanation, "policy" | "rule" | "rules">) {
-  const kind = rules.find((each) => each.policy === policy && each.rule === rule)?.kind;
-  const text = `${policy}/${rule}`;
-  if (kind === undefined) return <span class="mono">{text}</span>;
-  return (
-    <a class="mono" href={linkTo(["policies", "set", kind, policy])}>
-      {text}
-    </a>
   );
 }
 

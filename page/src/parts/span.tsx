@@ -3,8 +3,8 @@
  */
 import { WINDOWS, type Window } from "../../../extproc/telemetry/questions.ts";
 import { withQuery } from "../api/ask.ts";
-import { caller, resources } from "../api/service.ts";
 import { go, route } from "../shell/route.ts";
+import { TenantChoice } from "./tenant-choice.tsx";
 
 const USUAL: Window = "15m";
 const WORDS: Readonly<Record<Window, string>> = {
@@ -43,28 +43,13 @@ export function tenantParameter(tenant: string): string {
 }
 
 export function SpanChoice({ span }: { readonly span: Span }) {
-  const names = (resources.value?.resources ?? []).filter(({ kind }) => kind === "Tenant").map(({ name }) => name);
   const choose = (change: Partial<Span>) => {
     const { window, tenant } = { ...span, ...change };
     go(route.value.segments, { ...(window === USUAL ? {} : { window }), ...(tenant === "" ? {} : { tenant }) });
   };
-  const own = caller.value?.role === "editor" ? caller.value.tenant : undefined;
   return (
     <form class="row" aria-label="Of whom, and of which time">
-      {own === undefined && (
-        <select
-          aria-label="Tenant"
-          data-filter
-          value={span.tenant}
-          onChange={(event) => choose({ tenant: event.currentTarget.value })}
-        >
-          <option value="">all tenants</option>
-          {names.map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-          <option value="-">(no tenant)</option>
-        </select>
-      )}
+      <TenantChoice value={span.tenant} onChoose={(tenant) => choose({ tenant })} />
       <select
         aria-label="Time"
         value={span.window}

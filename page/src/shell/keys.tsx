@@ -3,6 +3,7 @@
  */
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { isCommand } from "./command-key.ts";
 import { go } from "./route.ts";
 import { VIEWS } from "./views.ts";
 
@@ -20,7 +21,7 @@ const shown = signal(false);
 export function useKeys(): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event)) return;
+      if (!isCommand(event)) return;
       const view = VIEWS[Number(event.key) - 1];
       if (view !== undefined) go([view.id]);
       else if (event.key === "?") shown.value = !shown.value;
@@ -65,14 +66,5 @@ export function Keys() {
         <button type="submit">Close</button>
       </form>
     </dialog>
-  );
-}
-
-/** Whoever writes text means the letter. */
-export function isWriting(event: Event): boolean {
-  const [target] = event.composedPath();
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
   );
 }

@@ -16,6 +16,12 @@ export const VIEWS: readonly View[] = [
     title: "Overview",
     load: () => import("../overview/overview-view.tsx").then(({ OverviewView }) => OverviewView),
   },
+  { id: "live", title: "Live", load: () => import("../live/live-view.tsx").then(({ LiveView }) => LiveView) },
+  {
+    id: "tenants",
+    title: "Tenants",
+    load: () => import("../tenants/tenants-view.tsx").then(({ TenantsView }) => TenantsView),
+  },
   {
     id: "policies",
     title: "Policies",

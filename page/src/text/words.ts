@@ -14,6 +14,7 @@ const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
   minute: "2-digit",
   hour12: false,
 });
+const DAY = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short", year: "numeric" });
 const COUNT = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
@@ -26,6 +27,10 @@ export function formatDate(iso: string | undefined): string {
   return iso === undefined || iso === "" ? "" : DAY_AND_TIME.format(new Date(iso));
 }
 
+export function formatDay(date: Date): string {
+  return DAY.format(date);
+}
+
 export function formatCount(count: number): string {
   return COUNT.format(count);
 }
@@ -36,6 +41,7 @@ export function formatCompact(count: number): string {
 
 export function formatShare(share: number): string {
   if (!Number.isFinite(share)) return "–";
+  if (share === 0) return "0 %";
   return share > 0 && share < 0.001 ? "<0.1 %" : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 

@@ -3,7 +3,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { encodeQuestion } from "../../e2e/dns.ts";
+import { encodeOctetsQuestion } from "../../e2e/dns.ts";
 import { type Proof, scaled } from "../proof.ts";
 import { lookAt, startObserved } from "./observed.ts";
 
@@ -78,9 +78,5 @@ export const hostileNames: Proof = {
 /** A question for a label of these octets, below org. */
 function hostileQuestion(number: number): Buffer {
   const text = [0, 1, 2].map((digit) => PARTS[Math.floor(number / PARTS.length ** digit) % PARTS.length]).join("");
-  const label = Buffer.from(`${text}${number}`, "latin1");
-  const placeholder = "x".repeat(label.length);
-  const question = encodeQuestion(`${placeholder}.org`);
-  label.copy(question, question.indexOf(placeholder));
-  return question;
+  return encodeOctetsQuestion(Buffer.from(`${text}${number}`, "latin1"), "org");
 }

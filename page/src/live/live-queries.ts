@@ -1,0 +1,141 @@
+/**
+ * Queries as they come: held apart until the next frame, parsed there a few at a time, and the last thousands kept. While
+ * one looks closer nothing moves, and what comes is counted.
+ */
+import { signal } from "@preact/signals";
+import type { QueryFilter, QueryRecord } from "../../../extproc/telemetry/questions.ts";
+import { ApiError, send } from "../api/ask.ts";
+import { readEvents, type ServerEvent } from "../api/event-stream.ts";
+
+export interface LiveQuery extends QueryRecord {
+  /** In the order in which they came. */
+  readonly number: number;
+}
+
+/** What a list shows. */
+const KEPT = 5000;
+/** A frame has 16 ms, of which this takes one or two. */
+const PARSED_PER_FRAME = 250;
+const RECONNECT_MS = 2000;
+
+export class LiveQueries {
+  /** Grows with every change of what is shown. */
+  readonly changes = signal(0);
+  readonly connected = signal(false);
+  /** Why nothing comes; empty when all is well. */
+  readonly trouble = signal("");
+  readonly paused = signal(false);
+  /** Since it was paused. */
+  readonly newer = signal(0);
+  /** Left out by the service, or here, because there were too many. */
+  readonly lost = signal(0);
+  /** Of the last second that was told of. */
+  readonly rate = signal(0);
+  readonly #stop = new AbortController();
+  /** Newest last. */
+  #queries: LiveQuery[] = [];
+  /** What is shown while it is paused. */
+  #held: readonly LiveQuery[] | undefined;
+  #waiting: string[] = [];
+  #frame: number | undefined;
+  #count = 0;
+  #second = { began: performance.now(), count: 0 };
+
+  constructor(filter: QueryFilter) {
+    void this.#follow(filter);
+  }
+
+  get count(): number {
+    return this.#shown.length;
+  }
+
+  /** 0 is the newest. */
+  at(place: number): LiveQuery | undefined {
+    const shown = this.#shown;
+    return shown[shown.length - 1 - place];
+  }
+
+  /** -1 when it is no longer there. */
+  placeOf(query: LiveQuery): number {
+    const index = this.#shown.findLastIndex(({ number }) => number === query.number);
+    return index < 0 ? -1 : this.#shown.length - 1 - index;
+  }
+
+  pause(): void {
+    if (this.paused.peek()) return;
+    this.#held = this.#queries.slice(-KEPT);
+    this.newer.value = 0;
+    this.paused.value = true;
+  }
+
+  resume(): void {
+    this.#held = undefined;
+    this.newer.value = 0;
+    this.paused.value = false;
+    this.changes.value++;
+  }
+
+  close(): void {
+    this.#stop.abort();
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+  }
+
+  get #shown(): readonly LiveQuery[] {
+    return this.#held ?? this.#queries;
+  }
+
+  async #follow(filter: QueryFilter): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      const response = await send("/v1/telemetry/events", { query: { ...filter }, signal });
+      this.connected.value = true;
+      this.trouble.value = "";
+      if (response.body !== null) for await (const events of readEvents(response.body)) this.#take(events);
+      this.trouble.value = "the policy service has ended the stream";
+    } catch (error) {
+      if (signal.aborted) return;
+      this.trouble.value = error instanceof ApiError ? error.message : "the stream was cut";
+      // What is refused once is refused again.
+      if (error instanceof ApiError && error.status !== 0) return;
+    } finally {
+      this.connected.value = false;
+    }
+    setTimeout(() => {
+      if (!signal.aborted) void this.#follow(filter);
+    }, RECONNECT_MS);
+  }
+
+  #take(events: readonly ServerEvent[]): void {
+    for (const { event, data } of events) {
+      if (event === "query") this.#waiting.push(data);
+      else if (event === "lost") this.lost.value += (JSON.parse(data) as { readonly lost: number }).lost;
+    }
+    // A tab that nobody looks at has no frames.
+    const over = this.#waiting.length - KEPT;
+    if (over > 0) {
+      this.#waiting = this.#waiting.slice(over);
+      this.lost.value += over;
+    }
+    this.#measure(events.length);
+    this.#frame ??= requestAnimationFrame(() => this.#parse());
+  }
+
+  #parse(): void {
+    const texts = this.#waiting.splice(0, PARSED_PER_FRAME);
+    for (const text of texts) this.#queries.push({ ...(JSON.parse(text) as QueryRecord), number: this.#count++ });
+    if (this.#queries.length > 2 * KEPT) this.#queries = this.#queries.slice(-KEPT);
+    this.#frame = this.#waiting.length > 0 ? requestAnimationFrame(() => this.#parse()) : undefined;
+    if (this.#held === undefined) this.changes.value++;
+    else this.newer.value += texts.length;
+  }
+
+  /** Batches come about once a second. */
+  #measure(count: number): void {
+    const second = this.#second;
+    second.count += count;
+    const elapsed = performance.now() - second.began;
+    if (elapsed < 1000) return;
+    this.rate.value = (second.count * 1000) / elapsed;
+    this.#second = { began: performance.now(), count: 0 };
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * A query in words and tones.
+ */
+import type { QueryRecord } from "../../../extproc/telemetry/questions.ts";
+
+/** By outcome. */
+export const VERDICTS: Readonly<Record<string, string>> = {
+  forwarded: "allowed",
+  denied: "denied",
+  rejected: "rejected",
+  failed: "failed",
+  faulted: "made to fail",
+  answered: "answered by rule",
+  limited: "above a rate",
+};
+
+const TONES: Readonly<Record<string, string>> = {
+  denied: "deny",
+  rejected: "deny",
+  limited: "deny",
+  failed: "fault",
+  faulted: "fault",
+};
+
+export function toneOf({ outcome, audit }: QueryRecord): string {
+  return TONES[outcome] ?? (audit?.some(({ would }) => would === "deny") ? "audited" : "");
+}
+
+export function nameRule({ policy, rule }: QueryRecord): string {
+  return policy === undefined ? "" : `${policy}/${rule ?? ""}`;
+}
+
+/** Of an RFC 3339 time, to the millisecond, in the local zone. */
+export function formatClock(time: string): string {
+  const date = new Date(time);
+  const pad = (value: number, digits = 2) => String(value).padStart(digits, "0");
+  const seconds = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
+  return `${seconds}.${pad(date.getMilliseconds(), 3)}`;
+}
+
+/** As policies write names, where it matters: what is no letter, digit, dash or underscore by its number. */
+export function escapeName(name: string): string {
+  return name.replace(/[^\w.\\-]/g, (character) => `\\${String(character.charCodeAt(0)).padStart(3, "0")}`);
+}
