@@ -37,6 +37,8 @@ export async function bundle() {
     logLevel: "warning",
   });
   cpSync(`${root}build/page`, `${root}build/image/page`, { recursive: true });
+  // For pods, whose Envoy has an image of its own.
+  cpSync(`${root}build/filter.wasm`, `${root}build/image/filter.wasm`);
   writeFileSync(`${root}build/image/package.json`, '{ "type": "module" }\n');
 }
 

@@ -53,4 +53,45 @@ export const sidecar: BootstrapOptions = {
 /** The same, and the workload's connections go to addresses that its names were answered with, and to no others. */
 export const egress: BootstrapOptions = { ...sidecar, node: "egress", egress: { port: 15_001 } };
 
-export const profiles = { demo, compose, sidecar, egress };
+/** envoy/kubernetes/node-local: for every pod of a node, each known by its address. */
+export const nodeLocal: BootstrapOptions = {
+  node: "POD_NAME",
+  concurrency: 2,
+  wasm: "/run/filter/filter.wasm",
+  addresses: ["0.0.0.0"],
+  ports: { udp: 1053, tcp: 1053 },
+  doh3: false,
+  policyService: { path: "/run/dns-policy/service.sock" },
+  settings: {},
+  limits: defaultLimits,
+  admin: { address: "127.0.0.1", port: 9901 },
+};
+
+/** envoy/kubernetes/sidecar: as `sidecar`, with a policy service elsewhere. */
+export const kubernetesSidecar: BootstrapOptions = {
+  ...sidecar,
+  node: "POD_NAME",
+  wasm: "/run/filter/filter.wasm",
+  ports: { udp: 53, tcp: 53 },
+  policyService: {
+    address: "10.96.0.54",
+    port: 8443,
+    tls: {
+      ca: "/etc/tls/ca.crt",
+      serverName: "dns-policy",
+      certificate: "/etc/tls/tls.crt",
+      key: "/etc/tls/tls.key",
+    },
+  },
+  tenant: "TENANT",
+};
+
+/** By the file below envoy/ that each is kept in. */
+export const profiles = {
+  "generated/demo.yaml": demo,
+  "generated/compose.yaml": compose,
+  "generated/sidecar.yaml": sidecar,
+  "generated/egress.yaml": egress,
+  "kubernetes/node-local/envoy.yaml": nodeLocal,
+  "kubernetes/sidecar/envoy.yaml": kubernetesSidecar,
+};

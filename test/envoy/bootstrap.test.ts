@@ -10,7 +10,7 @@ import type { Config } from "../../envoy/config.ts";
 import { findEnvoy } from "../../envoy/fetch.mjs";
 import { generated } from "../../envoy/generate.ts";
 import type { BootstrapOptions } from "../../envoy/options.ts";
-import { profiles } from "../../envoy/profiles.ts";
+import { demo, profiles } from "../../envoy/profiles.ts";
 import { emptyFilter } from "./empty-filter.ts";
 
 describe("Envoy's bootstrap", () => {
@@ -32,7 +32,14 @@ describe("Envoy's bootstrap", () => {
   /** The same with files that are here. */
   function local(options: BootstrapOptions): BootstrapOptions {
     const tls = { certificate: files.server, key: files.serverKey, clientCa: files.ca };
-    return { ...options, wasm: join(folder, "filter.wasm"), ...(options.tls ? { tls } : {}) };
+    const { policyService } = options;
+    const client = { ca: files.ca, serverName: "policy.example", certificate: files.client, key: files.clientKey };
+    return {
+      ...options,
+      wasm: join(folder, "filter.wasm"),
+      ...(options.tls ? { tls } : {}),
+      policyService: policyService.tls ? { ...policyService, tls: client } : policyService,
+    };
   }
 
   function validate(options: BootstrapOptions): void {
@@ -43,14 +50,14 @@ describe("Envoy's bootstrap", () => {
     assert.doesNotMatch(stderr, /\bdeprecated\b/i);
   }
 
-  for (const [name, options] of Object.entries(profiles)) {
-    it(`of the profile "${name}" is valid`, () => validate(local(options)));
+  for (const [file, options] of Object.entries(profiles)) {
+    it(`in ${file} is valid`, () => validate(local(options)));
   }
 
   it("is valid with everything that is optional", () => {
     validate(
       local({
-        ...profiles.demo,
+        ...demo,
         addresses: ["0.0.0.0", "::"],
         policyService: {
           address: "policy.example",
@@ -68,15 +75,15 @@ describe("Envoy's bootstrap", () => {
   it("takes several trust domains", () => {
     const trustDomains = ["cluster.local", "other.example"].map((name) => ({ name, ca: files.ca }));
     const tls = { certificate: files.server, key: files.serverKey, trustDomains };
-    const options = { ...local(profiles.demo), tls };
+    const options = { ...local(demo), tls };
     validate(options);
     assert.match(bootstrapYaml(options), /envoy\.tls\.cert_validator\.spiffe/);
   });
 
-  it("in envoy/generated is what the generator writes", () => {
-    for (const [name, text] of generated()) {
-      const kept = readFileSync(new URL(`../../envoy/generated/${name}`, import.meta.url), "utf8");
-      assert.equal(kept, text, `envoy/generated/${name} is old: npm run build:envoy`);
+  it("that is kept is what the generator writes", () => {
+    for (const [file, text] of generated()) {
+      const kept = readFileSync(new URL(`../../envoy/${file}`, import.meta.url), "utf8");
+      assert.equal(kept, text, `envoy/${file} is old: npm run build:envoy`);
     }
   });
 
@@ -87,7 +94,7 @@ describe("Envoy's bootstrap", () => {
   });
 
   it("gives every wasm plugin the same VM and the same failure policy", () => {
-    const plugins = find(bootstrap(profiles.demo), "config").filter((config) => "vm_config" in config);
+    const plugins = find(bootstrap(demo), "config").filter((config) => "vm_config" in config);
     assert.equal(plugins.length, 7);
     for (const plugin of plugins) {
       assert.deepEqual(plugin.vm_config, plugins[0]?.vm_config);
@@ -98,7 +105,7 @@ describe("Envoy's bootstrap", () => {
   });
 
   it("limits every listener of connections", () => {
-    const { static_resources } = bootstrap({ ...profiles.demo, proxied: { port: 1054, balancers: ["10.0.0.1"] } });
+    const { static_resources } = bootstrap({ ...demo, proxied: { port: 1054, balancers: ["10.0.0.1"] } });
     const listeners = (static_resources as { listeners: Config[] }).listeners;
     const streams = listeners.filter(({ name }) => ["tcp", "dot", "doh", "tcp_proxied"].includes(String(name)));
     assert.equal(streams.length, 4);
@@ -111,7 +118,7 @@ describe("Envoy's bootstrap", () => {
   });
 
   it("keeps a secret token out of what the admin interface shows", () => {
-    const { admin } = bootstrap(profiles.demo) as { admin: { allow_paths: { prefix: string }[] } };
+    const { admin } = bootstrap(demo) as { admin: { allow_paths: { prefix: string }[] } };
     const paths = admin.allow_paths.map(({ prefix }) => prefix);
     for (const path of ["/config_dump", "/quitquitquit", "/runtime_modify", "/logging"]) {
       assert.ok(!paths.some((prefix) => path.startsWith(prefix)), path);
@@ -119,11 +126,11 @@ describe("Envoy's bootstrap", () => {
   });
 
   it("refuses a value that would add a line to the plugin's configuration", () => {
-    assert.throws(() => bootstrap({ ...profiles.demo, token: "a\nnode=b" }), /token: expected one line/);
+    assert.throws(() => bootstrap({ ...demo, token: "a\nnode=b" }), /token: expected one line/);
   });
 
   it("asks for a certificate where DoT or DoH is wanted", () => {
-    const { tls: _, ...options } = profiles.demo;
+    const { tls: _, ...options } = demo;
     assert.throws(() => bootstrap(options), /tls: expected a certificate/);
   });
 });

@@ -18,7 +18,7 @@ import { type Config, toYaml } from "../../envoy/config.ts";
 import { findEnvoy } from "../../envoy/fetch.mjs";
 import { http2 } from "../../envoy/http.ts";
 import { type BootstrapOptions, defaultLimits, envoyArguments } from "../../envoy/options.ts";
-import { profiles } from "../../envoy/profiles.ts";
+import { demo } from "../../envoy/profiles.ts";
 import { eventually } from "../e2e/clients/deadline.ts";
 import { Doh3Client } from "../e2e/clients/doh3.ts";
 import { encodeQuestion } from "../e2e/dns.ts";
@@ -65,7 +65,7 @@ describe("The configuration on a real Envoy", function () {
     ports = { udp, tcp, dot, doh } as typeof ports;
     [admin, proxied, plainDoh] = others as [number, number, number];
     const options: BootstrapOptions = {
-      ...profiles.demo,
+      ...demo,
       concurrency: 1,
       addresses: ["127.0.0.1"],
       wasm: join(folder, "filter.wasm"),

@@ -49,7 +49,7 @@ const PLURALS: Readonly<Record<ObjectKind, string>> = {
   WorkloadEntry: "workloadentries",
 };
 
-const RESOURCES: readonly Resource[] = Object.entries(FOREIGN_KINDS).map(([kind, { apiVersions }]) => {
+export const RESOURCES: readonly Resource[] = Object.entries(FOREIGN_KINDS).map(([kind, { apiVersions }]) => {
   const [apiVersion] = apiVersions;
   const plural = PLURALS[kind as ObjectKind];
   if (apiVersion === "v1") return { kind: kind as ObjectKind, path: `/api/v1/${plural}` };
