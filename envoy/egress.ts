@@ -29,7 +29,7 @@ export function egressListener(options: BootstrapOptions, port: number): Config 
         },
         { filter_chain_match: "Nobody redirected this connection: it would go on to itself, for ever." },
       ),
-      { filters: [connectionLimit(options, listenerNames.egress), authorization(options), passOn()] },
+      { filters: [connectionLimit(options, listenerNames.egress), authorization(options), passOn(options)] },
     ],
   };
 }
@@ -48,7 +48,19 @@ function authorization(options: BootstrapOptions): Config {
   });
 }
 
-function passOn(): Config {
+/** Tells the policy service of each connection when it is open, and when it could not be opened. */
+function accessLog(options: BootstrapOptions): Config {
+  return extension("envoy.access_loggers.tcp_grpc", "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig", {
+    common_config: {
+      log_name: listenerNames.egress,
+      transport_api_version: "V3",
+      grpc_service: grpcService(options),
+      custom_tags: [{ tag: "connect_us", value: "%COMMON_DURATION(US_CX_BEG:US_CX_END:us)%" }],
+    },
+  });
+}
+
+function passOn(options: BootstrapOptions): Config {
   return extension(
     "envoy.filters.network.tcp_proxy",
     `${network}.tcp_proxy.v3.TcpProxy`,
@@ -58,6 +70,8 @@ function passOn(): Config {
         cluster: CLUSTER,
         upstream_connect_mode: "ON_DOWNSTREAM_DATA",
         max_early_data_bytes: bufferBytes,
+        access_log_options: { flush_access_log_on_connected: true },
+        access_log: [accessLog(options)],
       },
       {
         upstream_connect_mode:

@@ -36,6 +36,7 @@ const typedFiles = [
   "envoy/service/ext_proc/v3/external_processor.proto",
   "envoy/service/discovery/v3/discovery.proto",
   "envoy/service/auth/v3/external_auth.proto",
+  "envoy/service/accesslog/v3/als.proto",
 ];
 
 const describedFiles = [
@@ -55,6 +56,7 @@ const typedMessages = [
   /^envoy\/service\/ext_proc\/v3\/Processing(Request|Response)\.ts$/,
   /^envoy\/service\/discovery\/v3\/Discovery(Request|Response)\.ts$/,
   /^envoy\/service\/auth\/v3\/Check(Request|Response)\.ts$/,
+  /^envoy\/service\/accesslog\/v3\/StreamAccessLogs(Message|Response)\.ts$/,
 ];
 
 const generated = new Map([["descriptors.ts", describe()], ...describeTypes()]);

@@ -3,11 +3,11 @@
  */
 import { stringify } from "yaml";
 import type {
+  Connections,
   Overview,
   QueryFilter,
   QueryPage,
   QueryRecord,
-  Summary,
   Top,
   TopKind,
   Upstreams,
@@ -19,6 +19,7 @@ import { ExitCode } from "./exit-code.ts";
 import { count, formatTable, type Output, print } from "./output.ts";
 import { painter } from "./paint.ts";
 import { ServerEvents } from "./server-events.ts";
+import { statsTable } from "./stats-table.ts";
 
 /** Between two looks of --watch. */
 const WATCH_MS = 2000;
@@ -93,7 +94,11 @@ export function runStats(context: Context, options: ViewOptions): Promise<ExitCo
     const query = queryOf({ window: options.window, tenant: options.tenant });
     const overview = await askJson<Overview>(context, options, `/v1/telemetry/overview${query}`);
     const { upstreams } = await askJson<Upstreams>(context, options, `/v1/telemetry/upstreams${query}`);
-    return { value: { ...overview, upstreams }, table: () => statsTable(overview, upstreams) };
+    const connections = await askJson<Connections>(context, options, `/v1/telemetry/connections${query}`);
+    return {
+      value: { ...overview, upstreams, connections },
+      table: () => statsTable(overview, upstreams, connections),
+    };
   });
 }
 
@@ -120,80 +125,6 @@ async function view(context: Context, options: ViewOptions, look: () => Promise<
     });
   });
   return ExitCode.OK;
-}
-
-function statsTable(overview: Overview, upstreams: Upstreams["upstreams"]): string {
-  const { window, all, tenants, lost, events } = overview;
-  const head = [
-    "TENANT",
-    "QUERIES",
-    "PER SECOND",
-    "DENIED",
-    "WOULD DENY",
-    "FAILED",
-    "FROM CACHE",
-    "P50 MS",
-    "P99 MS",
-    "NAMES",
-  ];
-  const rows = [
-    ["all", all] as const,
-    ...tenants.map((each) => [each.tenant === "" ? "-" : each.tenant, each] as const),
-  ];
-  const parts = [
-    `the last ${window}; latencies and names are estimates\n`,
-    formatTable(
-      head,
-      rows.map(([name, summary]) => [name, ...summaryCells(summary)]),
-    ),
-  ];
-  if (upstreams.length > 0) {
-    const cells = upstreams.map(({ upstream, queries, failed, share, latencyMs }) => {
-      return [
-        upstream,
-        `${queries}`,
-        percent(share),
-        `${failed}`,
-        `${latencyMs?.p50 ?? ""}`,
-        `${latencyMs?.p99 ?? ""}`,
-      ];
-    });
-    parts.push("\n", formatTable(["UPSTREAM", "QUERIES", "SHARE", "FAILED", "P50 MS", "P99 MS"], cells));
-  }
-  if (lost > 0) parts.push(`\n${lost} events were lost: figures are too low\n`);
-  if (events === "Logged") parts.push("\nonly what is to be logged is counted here (Settings.telemetry.events)\n");
-  return parts.join("");
-}
-
-function summaryCells({
-  queries,
-  rate,
-  denied,
-  wouldDeny,
-  failed,
-  hits,
-  misses,
-  stale,
-  latencyMs,
-  uniqueNames,
-}: Summary) {
-  const cached = hits + stale;
-  const ratio = cached + misses === 0 ? "" : percent(cached / (cached + misses));
-  const latencies = [`${latencyMs?.p50 ?? ""}`, `${latencyMs?.p99 ?? ""}`];
-  return [
-    `${queries}`,
-    rate.toFixed(1),
-    `${denied}`,
-    `${wouldDeny}`,
-    `${failed}`,
-    ratio,
-    ...latencies,
-    `${uniqueNames}`,
-  ];
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 function filterOf({

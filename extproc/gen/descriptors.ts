@@ -2231,6 +2231,119 @@ export const descriptors: object = {
         }
        }
       },
+      "accesslog": {
+       "nested": {
+        "v3": {
+         "options": {
+          "java_package": "io.envoyproxy.envoy.service.accesslog.v3",
+          "java_outer_classname": "AlsProto",
+          "java_multiple_files": true,
+          "go_package": "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3;accesslogv3",
+          "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+         },
+         "nested": {
+          "AccessLogService": {
+           "methods": {
+            "StreamAccessLogs": {
+             "requestType": "StreamAccessLogsMessage",
+             "requestStream": true,
+             "responseType": "StreamAccessLogsResponse"
+            }
+           }
+          },
+          "StreamAccessLogsResponse": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.accesslog.v2.StreamAccessLogsResponse"
+           },
+           "fields": {}
+          },
+          "StreamAccessLogsMessage": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.accesslog.v2.StreamAccessLogsMessage"
+           },
+           "oneofs": {
+            "log_entries": {
+             "options": {
+              "(validate.required)": true
+             },
+             "oneof": [
+              "http_logs",
+              "tcp_logs"
+             ]
+            }
+           },
+           "fields": {
+            "identifier": {
+             "type": "Identifier",
+             "id": 1
+            },
+            "http_logs": {
+             "type": "HTTPAccessLogEntries",
+             "id": 2
+            },
+            "tcp_logs": {
+             "type": "TCPAccessLogEntries",
+             "id": 3
+            }
+           },
+           "nested": {
+            "Identifier": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.accesslog.v2.StreamAccessLogsMessage.Identifier"
+             },
+             "fields": {
+              "node": {
+               "type": "config.core.v3.Node",
+               "id": 1,
+               "options": {
+                "(validate.rules).message.required": true
+               }
+              },
+              "log_name": {
+               "type": "string",
+               "id": 2,
+               "options": {
+                "(validate.rules).string.min_len": 1
+               }
+              }
+             }
+            },
+            "HTTPAccessLogEntries": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.accesslog.v2.StreamAccessLogsMessage.HTTPAccessLogEntries"
+             },
+             "fields": {
+              "log_entry": {
+               "rule": "repeated",
+               "type": "data.accesslog.v3.HTTPAccessLogEntry",
+               "id": 1,
+               "options": {
+                "(validate.rules).repeated.min_items": 1
+               }
+              }
+             }
+            },
+            "TCPAccessLogEntries": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.accesslog.v2.StreamAccessLogsMessage.TCPAccessLogEntries"
+             },
+             "fields": {
+              "log_entry": {
+               "rule": "repeated",
+               "type": "data.accesslog.v3.TCPAccessLogEntry",
+               "id": 1,
+               "options": {
+                "(validate.rules).repeated.min_items": 1
+               }
+              }
+             }
+            }
+           }
+          }
+         }
+        }
+       }
+      },
       "cluster": {
        "nested": {
         "v3": {

@@ -8,12 +8,14 @@ import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
 import type { PolicySource } from "../store/policy-source.ts";
 import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
+import { presentAddress } from "../telemetry/names.ts";
 import { noQueryLog, type QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
 import { privacyOf, USUAL_SETTINGS } from "../telemetry/settings.ts";
 import { type AdminListener, startAdminServer } from "./admin/admin-server.ts";
 import type { AuditLog } from "./admin/audit.ts";
 import type { Page } from "./admin/page.ts";
+import { accessLog } from "./authorization/access-log.ts";
 import { authorization } from "./authorization/authorization.ts";
 import { connectionRecord } from "./authorization/connection-record.ts";
 import type { Clock } from "./clock.ts";
@@ -78,6 +80,7 @@ export interface Service {
 
 const SERVICES = [
   "envoy.service.ext_proc.v3.ExternalProcessor",
+  "envoy.service.accesslog.v3.AccessLogService",
   "envoy.service.auth.v3.Authorization",
   "envoy.service.cluster.v3.ClusterDiscoveryService",
   "dns.mesh.v1.Sync",
@@ -150,6 +153,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       metrics.connectionChecks.inc({ tenant: metrics.tenants.label(tenant), outcome });
       metrics.connectionCheckDuration.observe(seconds);
       if (outcome === "unchecked") return;
+      const { name } = judgement;
+      const target = { address: presentAddress(connection.address), port: connection.port };
+      telemetry.connection({ tenant, outcome, ...target, ...(name === undefined ? {} : { name }) });
       const privacy = privacyOf(rollout.inForce?.tables.telemetry ?? USUAL_SETTINGS, tenant);
       connectionLog.write(connectionRecord(clock.now(), connection, judgement, privacy));
     },
@@ -179,7 +185,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     sync.close();
     mesh.close();
   };
-  const services = [decisions, connections, sync.grpc, clusters.grpc, health.grpc];
+  const opened = accessLog({
+    token,
+    onConnection: (event) => {
+      metrics.connections.inc({ tenant: metrics.tenants.label(event.tenant), outcome: event.outcome });
+      telemetry.connection(event);
+    },
+  });
+  const services = [decisions, connections, opened, sync.grpc, clusters.grpc, health.grpc];
   const grpc = await startGrpcServer(options.listen, services, clock, options.tls).catch((error) => {
     stopSync();
     throw error;

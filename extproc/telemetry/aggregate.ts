@@ -2,6 +2,7 @@
  * Events in, answers about them out: everything that telemetry keeps in memory.
  */
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
+import type { ConnectionEvent } from "./connection-event.ts";
 import type { EventCounts } from "./metrics.ts";
 import {
   foldedName,
@@ -14,6 +15,7 @@ import {
   typeLabel,
 } from "./names.ts";
 import type {
+  Connections,
   Counts,
   Overview,
   Rules,
@@ -63,6 +65,11 @@ export class Aggregate {
     this.#detail(detail, event, wouldDeny);
     if (event.policy !== "") this.#rules.hit(tenant, event.policy, event.rule, now);
     for (const { policy, rule, action } of audits) this.#rules.audit(tenant, policy, rule, action, now);
+  }
+
+  /** `hidden`: neither names nor addresses of this tenant are to be known. */
+  addConnection(event: ConnectionEvent, hidden: boolean, now: number): void {
+    this.#rollup.at(event.tenant, now).detail.connections.add(event, hidden);
   }
 
   #detail(detail: DetailTally, event: QueryEvent__Output, wouldDeny: boolean): void {
@@ -167,6 +174,26 @@ export class Aggregate {
       return { upstream, queries, failed, stale, share: queries / all, ...latency.latency };
     });
     return { ...spanOf(window, now), upstreams: list.sort((a, b) => b.queries - a.queries) };
+  }
+
+  connections({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): Connections {
+    const all = this.#rollup
+      .read(now, window, tenant)
+      .map((read) => ({ tenant: read.tenant, tally: read.detail.connections }))
+      .filter(({ tally }) => tally.total > 0)
+      .sort((a, b) => b.tally.total - a.tally.total);
+    const most = <T extends { readonly count: number }>(items: readonly T[]) =>
+      items.toSorted((a, b) => b.count - a.count).slice(0, limit);
+    return {
+      ...spanOf(window, now),
+      tenants: all.map(({ tenant: name, tally }) => ({ tenant: name, ...tally.counts, ...tally.connectMs })),
+      unreachable: most(
+        all.flatMap(({ tenant: name, tally }) => tally.unreachable(limit).map((item) => ({ tenant: name, ...item }))),
+      ),
+      refused: most(
+        all.flatMap(({ tenant: name, tally }) => tally.refused(limit).map((item) => ({ tenant: name, ...item }))),
+      ),
+    };
   }
 
   ruleHits(tenant: string | undefined): Rules {

@@ -6,6 +6,7 @@ import type { EventBatch__Output } from "../gen/types/dns/mesh/v1/EventBatch.ts"
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { messageType } from "../messages/protos.ts";
 import { Aggregate } from "./aggregate.ts";
+import type { ConnectionEvent } from "./connection-event.ts";
 import type { EventExporter } from "./export/event-exporter.ts";
 import { Grants } from "./grants.ts";
 import type { EventCounts } from "./metrics.ts";
@@ -77,6 +78,12 @@ export class TelemetryEngine {
     return lines;
   }
 
+  connection(event: ConnectionEvent): void {
+    const privacy = privacyOf(this.#settings, event.tenant);
+    // An address would say as much as the name.
+    this.#aggregate.addConnection(event, privacy?.names === "Hashed", this.#options.now());
+  }
+
   /** Events that never came. */
   lost(count: number): void {
     this.#aggregate.lost += count;
@@ -111,6 +118,8 @@ export class TelemetryEngine {
           ...aggregate.counts(),
           exports: this.#exports(),
         };
+      case "connections":
+        return aggregate.connections(question.asks, now);
       case "granted":
         return this.#grants.namesOf(question.asks.tenant, question.asks.address, now);
       case "search":

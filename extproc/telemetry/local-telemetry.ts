@@ -1,6 +1,7 @@
 /**
  * Telemetry on the thread of whoever asks: for tests, and inside the thread that the service gives it.
  */
+import type { ConnectionEvent } from "./connection-event.ts";
 import { type EngineOptions, TelemetryEngine } from "./engine.ts";
 import type { QueryFilter, QuestionKind, Questions, Telemetry } from "./questions.ts";
 import type { TelemetrySettings } from "./settings.ts";
@@ -9,6 +10,8 @@ import type { TelemetrySettings } from "./settings.ts";
 export interface TelemetryRoom extends Telemetry {
   /** Takes an EventBatch of a worker of `node`; `done` is given the lines of what is to be logged when it is counted. */
   take(batch: Uint8Array, node: string, done: (logged: readonly string[]) => void): void;
+  /** What became of a connection. */
+  connection(event: ConnectionEvent): void;
   /** Events that never came. */
   lost(count: number): void;
   configure(settings: TelemetrySettings): void;
@@ -24,6 +27,10 @@ export class LocalTelemetry implements TelemetryRoom {
 
   take(batch: Uint8Array, node: string, done: (logged: readonly string[]) => void): void {
     done(this.#engine.take(batch, node));
+  }
+
+  connection(event: ConnectionEvent): void {
+    this.#engine.connection(event);
   }
 
   lost(count: number): void {

@@ -184,6 +184,12 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       labelNames: ["tenant", "outcome"] as const,
       registers,
     }),
+    connections: new Counter({
+      name: "dns_connections_total",
+      help: "Connections that were allowed, by whether they came about.",
+      labelNames: ["tenant", "outcome"] as const,
+      registers,
+    }),
     connectionCheckDuration: new Histogram({
       name: "dns_connection_check_duration_seconds",
       help: "Time to say whether a connection may be opened, without the transport.",

@@ -154,6 +154,36 @@ export interface Upstreams extends Span {
   readonly upstreams: readonly UpstreamSummary[];
 }
 
+/** Of a tenant's connections, as far as Envoys ask about them: `connected` and `failed` are what became of those let through. */
+export interface ConnectionCounts {
+  readonly allowed: number;
+  readonly refused: number;
+  readonly wouldRefuse: number;
+  readonly connected: number;
+  readonly failed: number;
+}
+
+export interface Connections extends Span {
+  /** Most first. */
+  readonly tenants: readonly (ConnectionCounts & {
+    readonly tenant: string;
+    /** Until they were open; undefined without one. */
+    readonly connectMs?: Latency;
+  })[];
+  /** Resolved, then failed to connect; most frequent first. */
+  readonly unreachable: readonly {
+    readonly tenant: string;
+    /** With its final dot; empty where no name allowed it. */
+    readonly name: string;
+    /** Address and port. */
+    readonly address: string;
+    readonly count: number;
+    readonly over: number;
+  }[];
+  /** Addresses and ports that nobody may connect to, and somebody tried; most frequent first. */
+  readonly refused: readonly (TopItem & { readonly tenant: string })[];
+}
+
 export interface RuleHits {
   readonly policy: string;
   readonly rule: string;
@@ -241,6 +271,7 @@ export interface Questions {
   readonly map: { readonly asks: Windowed & { readonly limit: number }; readonly answer: TenantMap };
   readonly upstreams: { readonly asks: Windowed; readonly answer: Upstreams };
   readonly rules: { readonly asks: { readonly tenant?: string }; readonly answer: Rules };
+  readonly connections: { readonly asks: Windowed & { readonly limit: number }; readonly answer: Connections };
   /** For metrics. */
   readonly counts: { readonly asks: object; readonly answer: EventCounts };
   /** For connections, of all names. */

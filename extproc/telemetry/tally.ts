@@ -1,53 +1,11 @@
 /**
  * What is counted of queries in one cell of time.
  */
-import { LogCollapsingLowestDenseDDSketch } from "@datadog/sketches-js";
-import type { Counts, Latency, Share } from "./questions.ts";
+import { ConnectionTally } from "./connection-tally.ts";
+import { LatencySketch } from "./latency-sketch.ts";
+import type { Counts, Share } from "./questions.ts";
 import { TopList } from "./top-list.ts";
 import { UniqueCount } from "./unique-count.ts";
-
-/** A DDSketch's promise: a quantile is off by so much of itself at most. Of 1 us to 5 s that are some 160 numbers. */
-const ACCURACY = 0.05;
-const MAX_BINS = 512;
-
-type Sketch = InstanceType<typeof LogCollapsingLowestDenseDDSketch>;
-
-export class LatencySketch {
-  #sketch: Sketch | undefined;
-
-  /** Microseconds. */
-  add(microseconds: number): void {
-    this.#sketch ??= newSketch();
-    this.#sketch.accept(microseconds);
-  }
-
-  merge(other: LatencySketch): void {
-    if (other.#sketch === undefined) return;
-    this.#sketch ??= newSketch();
-    this.#sketch.merge(other.#sketch);
-  }
-
-  /** Milliseconds; null without a value. */
-  quantile(quantile: number): number | null {
-    const sketch = this.#sketch;
-    return sketch === undefined ? null : toMilliseconds(Math.min(sketch.getValueAtQuantile(quantile), sketch.max));
-  }
-
-  get latency(): { readonly latencyMs?: Latency } {
-    const sketch = this.#sketch;
-    if (sketch === undefined) return {};
-    const at = (quantile: number) => this.quantile(quantile) ?? 0;
-    return { latencyMs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: toMilliseconds(sketch.max) } };
-  }
-}
-
-function newSketch(): Sketch {
-  return new LogCollapsingLowestDenseDDSketch({ relativeAccuracy: ACCURACY, binLimit: MAX_BINS });
-}
-
-function toMilliseconds(microseconds: number): number {
-  return Math.max(Math.round(microseconds), 0) / 1000;
-}
 
 /** Outcomes in the order of sync.proto, then cache results from HIT on, then audits. */
 const QUERIES = 0;
@@ -133,6 +91,7 @@ export class DetailTally {
   readonly types = new Shares();
   readonly transports = new Shares();
   readonly upstreams = new Map<string, UpstreamTally>();
+  readonly connections: ConnectionTally;
 
   /** So many keys a list. */
   constructor(capacity: number) {
@@ -141,6 +100,7 @@ export class DetailTally {
     this.audited = new TopList(capacity);
     this.clients = new TopList(capacity);
     this.zones = new TopList(capacity);
+    this.connections = new ConnectionTally(capacity);
   }
 
   upstream(name: string): UpstreamTally {
@@ -158,5 +118,6 @@ export class DetailTally {
     this.uniqueClients.merge(other.uniqueClients);
     for (const shares of ["rcodes", "types", "transports"] as const) this[shares].merge(other[shares]);
     for (const [name, tally] of other.upstreams) this.upstream(name).merge(tally);
+    this.connections.merge(other.connections);
   }
 }

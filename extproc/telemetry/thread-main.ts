@@ -62,6 +62,9 @@ function run(engine: TelemetryEngine): void {
         tell({ kind: "taken", id: message.id, lines });
         return;
       }
+      case "connection":
+        engine.connection(message.event);
+        return;
       case "lost":
         engine.lost(message.count);
         return;

@@ -2,6 +2,7 @@
  * What the service and its telemetry thread say to each other.
  */
 
+import type { ConnectionEvent } from "./connection-event.ts";
 import type { ExportOptions } from "./export/event-exporter.ts";
 import type { StoreOptions } from "./query-store.ts";
 import type { QueryFilter, QuestionKind } from "./questions.ts";
@@ -15,6 +16,7 @@ export interface ThreadOptions {
 
 export type ToThread =
   | { readonly kind: "take"; readonly id: number; readonly batch: Uint8Array; readonly node: string }
+  | { readonly kind: "connection"; readonly event: ConnectionEvent }
   | { readonly kind: "lost"; readonly count: number }
   | { readonly kind: "configure"; readonly settings: TelemetrySettings }
   | { readonly kind: "ask"; readonly id: number; readonly question: QuestionKind; readonly asks: object }

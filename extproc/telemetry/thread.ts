@@ -2,6 +2,7 @@
  * The telemetry thread, seen from the decision thread: which hands batches over, and never waits.
  */
 import { Worker } from "node:worker_threads";
+import type { ConnectionEvent } from "./connection-event.ts";
 import type { TelemetryRoom } from "./local-telemetry.ts";
 import { NoStoreError, type QueryFilter, type QuestionKind, type Questions } from "./questions.ts";
 import { type TelemetrySettings, USUAL_SETTINGS } from "./settings.ts";
@@ -70,6 +71,10 @@ class TelemetryThread implements TelemetryRoom {
       return;
     }
     this.#takes.set(id, done);
+  }
+
+  connection(event: ConnectionEvent): void {
+    this.#tell({ kind: "connection", event });
   }
 
   lost(count: number): void {

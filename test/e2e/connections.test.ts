@@ -4,6 +4,7 @@
  */
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Connections } from "../../extproc/telemetry/questions.ts";
 import { eventually } from "./clients/deadline.ts";
 import { Egress } from "./egress.ts";
 import { CLIENTS, type StackOptions } from "./stack.ts";
@@ -197,8 +198,32 @@ describe("connections that DNS allows", function () {
     assert.ok((times[50] ?? 0) < 40, `half of all took ${times[50]} ms and more`);
   });
 
+  it("are told of by name where the name resolved and its address took no connection", async () => {
+    const closed = 9;
+    await ask(frontend, "allowed.test");
+    for (let times = 0; times < 3; times++) {
+      assert.equal((await world.call("connect", { client: frontend, to: "192.0.2.10", port: closed })).heard, false);
+    }
+    const told = await eventually(5000, "three failures", async () => {
+      const text = await world.call("get", { path: "/v1/telemetry/connections?window=15m" });
+      const connections = JSON.parse(text) as Connections;
+      return connections.unreachable[0]?.count === 3 && connections;
+    });
+    assert.deepEqual(told.unreachable, [
+      { tenant: "frontend", name: "allowed.test.", address: `192.0.2.10:${closed}`, count: 3, over: 0 },
+    ]);
+    const counts = told.tenants.find(({ tenant }) => tenant === "frontend");
+    assert.ok(counts !== undefined);
+    assert.equal(counts.failed, 3);
+    // Each that was let through came about, or did not.
+    assert.equal(counts.connected + counts.failed, counts.allowed + counts.wouldRefuse);
+    assert.ok((counts.connectMs?.p50 ?? 0) > 0, "expected how long it took");
+    assert.ok(told.refused.some(({ tenant, key }) => tenant === "frontend" && key === "192.0.2.11:8080"));
+  });
+
   it("are counted by tenant and outcome", async () => {
     const metrics = await world.call("get", { path: "/metrics" });
+    assert.match(metrics, /^dns_connections_total\{tenant="frontend",outcome="failed"\} 3$/m);
     for (const outcome of ["allowed", "refused", "would_refuse"]) {
       assert.match(
         metrics,

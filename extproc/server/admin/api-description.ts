@@ -284,6 +284,13 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
     parameters: ["window", "tenant"],
     replies: { 200: { description: "Most queries first", json: "Upstreams" }, ...BAD_QUESTION },
   },
+  "GET /v1/telemetry/connections": {
+    id: "getConnections",
+    summary:
+      "Connections that Envoys have asked about: what was refused, and which names resolved and could not be reached",
+    parameters: ["window", "tenant", "limit"],
+    replies: { 200: { description: "Most frequent first", json: "Connections" }, ...BAD_QUESTION },
+  },
   "GET /v1/telemetry/rules": {
     id: "getRules",
     summary: "How often each rule decided a query since the service runs, and when it last did",

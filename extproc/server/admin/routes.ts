@@ -9,7 +9,18 @@ import { HttpError } from "./http-error.ts";
 import { describeApi } from "./openapi.ts";
 import { applyResources, deleteResource, getResource, listResources } from "./resources.ts";
 import { describeStatus, describeWorker } from "./status.ts";
-import { eraseQueries, events, overview, queries, rules, series, tenantMap, top, upstreams } from "./telemetry.ts";
+import {
+  connections,
+  eraseQueries,
+  events,
+  overview,
+  queries,
+  rules,
+  series,
+  tenantMap,
+  top,
+  upstreams,
+} from "./telemetry.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 
@@ -50,6 +61,7 @@ export const routes: readonly Route[] = [
   { path: "/v1/telemetry/top", methods: { GET: { role: "viewer", handler: top } } },
   { path: "/v1/telemetry/tenants", methods: { GET: { role: "viewer", handler: tenantMap } } },
   { path: "/v1/telemetry/upstreams", methods: { GET: { role: "viewer", handler: upstreams } } },
+  { path: "/v1/telemetry/connections", methods: { GET: { role: "viewer", handler: connections } } },
   { path: "/v1/telemetry/rules", methods: { GET: { role: "viewer", handler: rules } } },
   { path: "/v1/telemetry/events", methods: { GET: { role: "viewer", handler: events } } },
   {

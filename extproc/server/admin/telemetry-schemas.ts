@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import {
+  type Connections,
   type Erased,
   type Overview,
   type QueryPage,
@@ -123,6 +124,35 @@ const upstreams = z.strictObject({
   ),
 }) satisfies z.ZodType<Upstreams>;
 
+const connections = z.strictObject({
+  ...span,
+  tenants: z
+    .array(
+      z.strictObject({
+        tenant,
+        allowed: count,
+        refused: count.describe("To addresses that no answer had"),
+        wouldRefuse: count.describe("The same, in mode Audit"),
+        connected: count.describe("Of those that were let through"),
+        failed: count.describe("Of those that were let through: the address did not take the connection"),
+        connectMs: optional(latency),
+      }),
+    )
+    .describe("Most connections first"),
+  unreachable: z
+    .array(
+      z.strictObject({
+        tenant,
+        name: z.string().describe("With its final dot; empty where no name allowed it"),
+        address: z.string().describe("Address and port"),
+        count,
+        over: count.describe("How much too high the count may be"),
+      }),
+    )
+    .describe("Resolved, then failed to connect; most frequent first"),
+  refused: z.array(z.strictObject({ tenant, key: z.string().describe("Address and port"), count, over: count })),
+}) satisfies z.ZodType<Connections>;
+
 const rules = z.strictObject({
   since: date,
   tenant: optional(tenant.describe("Of whose queries alone, where they are not everybody's")),
@@ -166,6 +196,7 @@ const queryPage = z.strictObject({
 const erased = z.strictObject({ erased: count.describe("Queries") }) satisfies z.ZodType<Erased>;
 
 export const TELEMETRY_SCHEMAS = {
+  Connections: connections,
   Erased: erased,
   Overview: overview,
   Queries: queryPage,

@@ -51,6 +51,10 @@ export function upstreams(request: AdminRequest): Promise<Reply> {
   return answer(request, "upstreams", readWindow(request));
 }
 
+export function connections(request: AdminRequest): Promise<Reply> {
+  return answer(request, "connections", { ...readWindow(request), limit: readLimit(request.query, 20, MAX_ITEMS) });
+}
+
 export function rules(request: AdminRequest): Promise<Reply> {
   return answer(request, "rules", readTenant(request));
 }

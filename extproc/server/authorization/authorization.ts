@@ -57,6 +57,7 @@ export function authorization(dependencies: AuthorizationDependencies): GrpcServ
 /** The metadata is for whoever logs the connection, under `envoy.filters.network.ext_authz`. */
 function answerOf({ outcome, tenant, name = "", reason = "" }: Judgement): CheckResponse {
   if (outcome === "refused") return refusal(reason);
+  if (outcome === "unchecked") return { status: { code: status.OK } };
   const fields = { tenant: { stringValue: tenant }, name: { stringValue: name } };
   return { status: { code: status.OK }, dynamic_metadata: { fields } };
 }

@@ -15,10 +15,10 @@ import type { Decide } from "../decisions/processor.ts";
 import type { Connection } from "./connection.ts";
 
 /** `unchecked`: no policy asks for it. */
-export type ConnectionOutcome = "allowed" | "refused" | "would_refuse" | "unchecked";
+export type CheckOutcome = "allowed" | "refused" | "would_refuse" | "unchecked";
 
 export interface Judgement {
-  readonly outcome: ConnectionOutcome;
+  readonly outcome: CheckOutcome;
   /** metadata.name; empty for a client that is no tenant's. */
   readonly tenant: string;
   /** By which it is allowed, or that is denied by now. */

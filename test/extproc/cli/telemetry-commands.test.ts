@@ -87,6 +87,13 @@ describe("commands about queries", () => {
     const stats = await dnspolicy("stats");
     assert.match(stats.stdout, /^all +2 .*\nfrontend +1 .*\nbackend +1 /m);
     assert.match(stats.stdout, /^public +1 +100\.0 % +0 +0\.[45]/m);
+    assert.doesNotMatch(stats.stdout, /CONNECTIONS/);
+    const connection = { tenant: "frontend", name: "www.example.com.", address: "192.0.2.1", port: 443 };
+    for (const outcome of ["allowed", "failed", "refused"] as const) telemetry.connection({ ...connection, outcome });
+    const more = await dnspolicy("stats");
+    assert.match(more.stdout, /^CONNECTIONS OF .*\nfrontend +1 +1 +0 +0 +1 *$/m);
+    assert.match(more.stdout, /^www\.example\.com\. +192\.0\.2\.1:443 +1$/m);
+    assert.match(more.stdout, /^192\.0\.2\.1:443 +frontend +1$/m);
     const { all, upstreams } = JSON.parse((await dnspolicy("stats", "-o", "json", "--tenant", "backend")).stdout);
     assert.deepEqual([all.queries, upstreams[0].upstream], [1, "public"]);
   });

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { type Client as GrpcClient, Metadata, status } from "@grpc/grpc-js";
+import type { AccessLogCommon } from "../../../extproc/gen/types/envoy/data/accesslog/v3/AccessLogCommon.ts";
+import type { TCPAccessLogEntry } from "../../../extproc/gen/types/envoy/data/accesslog/v3/TCPAccessLogEntry.ts";
+import type { StreamAccessLogsMessage } from "../../../extproc/gen/types/envoy/service/accesslog/v3/StreamAccessLogsMessage.ts";
 import type { CheckRequest } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckRequest.ts";
 import type { CheckResponse__Output } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckResponse.ts";
+import { accessLogService } from "../../../extproc/server/authorization/access-log.ts";
 import { authorizationService } from "../../../extproc/server/authorization/authorization.ts";
 import type { QueryLog } from "../../../extproc/telemetry/query-log.ts";
+import type { Connections } from "../../../extproc/telemetry/questions.ts";
 import { batchOf, eventOf } from "../telemetry/events.ts";
 import { Harness, until } from "./harness.ts";
 import { bearer, WorkerPeer } from "./peers.ts";
@@ -19,6 +24,10 @@ spec: {connections: ${connections}}
 `;
 const policy = (connections: string, tenant = TENANT) =>
   [tenant, upstream(), DENY_COM, settings(connections)].join("---\n");
+
+/** AccessLogType of accesslog.proto. */
+const UPSTREAM_CONNECTED = 1;
+const CONNECTION_END = 3;
 
 const peer = (address: string, port: number, principal = "") => ({
   address: { socket_address: { address, port_value: port } },
@@ -187,6 +196,89 @@ describe("connections that an Envoy asks about", () => {
     await assert.rejects(check(harness.client()), { code: status.UNAUTHENTICATED });
     assert.equal(lines.length, 0);
     assert.equal((await refused({ metadata: bearer("secret") })).status?.code, status.OK);
+  });
+
+  const opened = async (metadata: Metadata, ...entries: TCPAccessLogEntry[]) => {
+    const { path, requestSerialize, responseDeserialize } = accessLogService.StreamAccessLogs;
+    await new Promise<void>((resolve, reject) => {
+      const call = harness
+        .client()
+        .makeClientStreamRequest<StreamAccessLogsMessage, unknown>(
+          path,
+          requestSerialize as (value: StreamAccessLogsMessage) => Buffer,
+          responseDeserialize as (bytes: Buffer) => unknown,
+          metadata,
+          (error) => (error === null ? resolve() : reject(error)),
+        );
+      call.on("error", () => {});
+      for (const entry of entries) call.write({ tcp_logs: { log_entry: [entry] } });
+      call.end();
+    });
+  };
+  const entry = (
+    common: AccessLogCommon,
+    fields: Record<string, { stringValue: string }> = TOLD,
+  ): TCPAccessLogEntry => ({
+    common_properties: {
+      access_log_type: UPSTREAM_CONNECTED,
+      downstream_local_address: { socket_address: { address: ADDRESS, port_value: 443 } },
+      metadata: { filter_metadata: { "envoy.filters.network.ext_authz": { fields } } },
+      ...common,
+    },
+  });
+  const TOLD = { tenant: { stringValue: "frontend" }, name: { stringValue: "www.example.org." } };
+  const connections = async () => {
+    const { text } = await harness.http({ path: "/v1/telemetry/connections" });
+    return JSON.parse(text) as Connections;
+  };
+
+  it("are told of when they are open, or could not be opened, by the name that allowed them", async () => {
+    await start();
+    const failed: AccessLogCommon = {
+      access_log_type: CONNECTION_END,
+      response_flags: { upstream_connection_failure: true },
+    };
+    await opened(
+      new Metadata(),
+      entry({ custom_tags: { connect_us: "1500" } }),
+      entry({ access_log_type: CONNECTION_END }),
+      entry(failed),
+      entry(failed),
+      entry({ ...failed, downstream_local_address: { socket_address: { address: "2001:db8::1", port_value: 80 } } }),
+      entry({}, {}),
+      { common_properties: null },
+    );
+    const { tenants, unreachable } = await connections();
+    const [{ connectMs, ...counts } = assert.fail()] = tenants;
+    assert.deepEqual(counts, { tenant: "frontend", allowed: 0, refused: 0, wouldRefuse: 0, connected: 1, failed: 3 });
+    assert.ok(Math.abs((connectMs?.max ?? 0) - 1.5) < 0.1);
+    assert.deepEqual(
+      unreachable.map(({ name, address, count }) => [name, address, count]),
+      [
+        ["www.example.org.", `${ADDRESS}:443`, 2],
+        ["www.example.org.", "[2001:db8::1]:80", 1],
+      ],
+    );
+    const { text } = await harness.http({ path: "/metrics" });
+    assert.match(text, /^dns_connections_total\{tenant="frontend",outcome="failed"\} 3$/m);
+  });
+
+  it("are told of without names and addresses where their tenant wants that", async () => {
+    await start();
+    await harness.apply(
+      policy("{}", TENANT.replace("upstream: public", "upstream: public, telemetry: {names: Hashed}")),
+    );
+    await refused();
+    const { tenants, refused: places, unreachable } = await connections();
+    assert.equal(tenants[0]?.refused, 1);
+    assert.deepEqual([places, unreachable], [[], []]);
+  });
+
+  it("are told of by who knows the token alone", async () => {
+    await start({ token: "secret" });
+    await assert.rejects(opened(new Metadata(), entry({})), { code: status.UNAUTHENTICATED });
+    await opened(bearer("secret"), entry({}));
+    assert.equal((await connections()).tenants[0]?.connected, 1);
   });
 
   it("have workers tell of every answer at once", async () => {

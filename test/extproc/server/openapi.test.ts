@@ -130,7 +130,7 @@ describe("the description of the admin API", () => {
       const events = batchOf(eventOf(), eventOf({ audits: [{ policy: "a", rule: "b", action: 1 }] }));
       worker.report({ number: 1, events });
       await until(() => worker.reportAcks.length > 0, "the report to be counted");
-      for (const view of ["overview", "series", "top", "tenants", "upstreams"]) {
+      for (const view of ["overview", "series", "top", "tenants", "upstreams", "connections"]) {
         const path = `/v1/telemetry/${view}`;
         assert.equal(await call(path, { path }), 200);
         assert.equal(await call(path, { path: `${path}?window=7d&tenant=frontend` }), 200);
