@@ -21,6 +21,7 @@ import { shortHash } from "./canonical.ts";
 import { compileClients } from "./compile-clients.ts";
 import { ConditionCompiler } from "./compile-conditions.ts";
 import { compileDenial } from "./compile-denial.ts";
+import { compileGuards } from "./compile-guards.ts";
 import { compileMesh } from "./compile-mesh.ts";
 import { compilePolicies } from "./compile-policies.ts";
 import { ScheduleCompiler } from "./compile-schedules.ts";
@@ -69,6 +70,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   };
   for (const tenant of tenants) {
     const own = policiesOf(tenant, order, conditions);
+    const guards = compileGuards(tenant, set.settings?.resource);
     tenantRecords.push(
       strings.intern(tenant.metadata.name),
       tenant.spec.telemetry.log === "All" ? 1 : 0,
@@ -82,6 +84,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       EXPLAIN[tenant.spec.explain],
       Math.round((tenant.spec.telemetry.sample ?? 0) * 100),
       tenant.spec.onUnavailable === "Deny" ? 1 : 0,
+      guards.length === 0 ? 0 : strings.intern(JSON.stringify(guards)) + 1,
     );
   }
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));

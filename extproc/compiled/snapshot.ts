@@ -9,7 +9,15 @@
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 import { type Directory, type Sections, viewSections } from "./layout.ts";
 import type { ListReference } from "./list-reference.ts";
-import type { ClusterDefinition, DenyForm, RecordMessage, RevisionMessage, UpstreamMessage } from "./messages.ts";
+import type {
+  ClusterDefinition,
+  Deny,
+  DenyForm,
+  RecordMessage,
+  ResponseRuleMessage,
+  RevisionMessage,
+  UpstreamMessage,
+} from "./messages.ts";
 import type { NamedTables, NameTable } from "./name-table.ts";
 import { StringTable } from "./strings.ts";
 
@@ -21,6 +29,13 @@ export interface DenialRecord {
   readonly ttl: number;
   readonly form: DenyForm;
   readonly records: readonly RecordMessage[];
+}
+
+/** A response rule before a tenant is told of it: the reason of its denial is its own, or is left to the tenant. */
+export interface CompiledResponseRule extends Omit<ResponseRuleMessage, "outcome"> {
+  readonly outcome: Omit<ResponseRuleMessage["outcome"], "deny"> & {
+    readonly deny?: Omit<Deny, "ede_text"> & { readonly ede_text?: string | undefined };
+  };
 }
 
 /** What names of the mesh there are, and which a tenant has. */

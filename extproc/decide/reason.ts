@@ -25,20 +25,20 @@ export function reasonOf(snapshot: Snapshot, rule: number, tenant: number): stri
   const own = rules[of + RULE_EDE_TEXT] ?? 0;
   const policy = policies[(rules[of + RULE_POLICY] ?? 0) * POLICY_WORDS + POLICY_NAME] ?? 0;
   const names = { policy: strings.get(policy), rule: strings.get(rules[of + RULE_NAME] ?? 0) };
-  return explain(snapshot, tenant, names, own === 0 ? "" : strings.get(own - 1));
+  return explain(snapshot, tenant, names, own === 0 ? undefined : strings.get(own - 1));
 }
 
-/** `own`: the rule's own words; empty where it has none. */
+/** `own`: the rule's own words, which may be none at all; undefined where it leaves that to us. */
 export function explain(
   { sections, strings }: Snapshot,
   tenant: number,
   { policy, rule }: { readonly policy: string; readonly rule: string },
-  own: string,
+  own: string | undefined,
 ): string {
   const by = tenant * TENANT_WORDS;
   const mode = sections.tenants[by + TENANT_EXPLAIN];
   if (mode !== EXPLAIN_FULL && mode !== EXPLAIN_RULE) return "";
-  if (own !== "") return own;
+  if (own !== undefined) return own;
   if (mode === EXPLAIN_RULE) return rule;
   return `${strings.get(sections.tenants[by + TENANT_NAME] ?? 0)}/${policy}/${rule}`;
 }

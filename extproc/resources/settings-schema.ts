@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { network, ttl, zone } from "./field.ts";
+import { guards } from "./guards-schema.ts";
 import { response } from "./response-schema.ts";
 import { fail, resource } from "./schema-parts.ts";
 
@@ -46,6 +47,7 @@ const settingsSpec = z.strictObject({
     .optional(),
   mesh: mesh.optional(),
   connections: connections.optional(),
+  guards: guards.optional(),
   unknownClient: z
     .strictObject({ action: z.literal("Deny").default("Deny"), response: response.optional() })
     .optional(),

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { httpPath, keep, namespaceName, network, percent, principal, resourceName, serverName, zone } from "./field.ts";
+import { guards } from "./guards-schema.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 
 /** One principal, server name and path each make one way to match: so many at most, in one entry. */
@@ -80,6 +81,7 @@ const tenantSpec = z
     namespaces: list(namespaceName).optional(),
     isolation: isolation.optional(),
     searchDomains: list(zone).max(MAX_SEARCH_DOMAINS).optional(),
+    guards: guards.optional(),
     /** What becomes of questions while the policy service is away: all of them fail, or known verdicts go on for a while. */
     onUnavailable: z.enum(["Deny", "ServeLast"]).default("ServeLast"),
     /** What denials tell this tenant's clients of the rule: all of its place, its name, the code alone, or nothing. */

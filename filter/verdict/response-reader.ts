@@ -20,7 +20,7 @@ import {
 
 const MAX_RULES: u32 = 255;
 /** The policy service refuses policies with more. */
-const MAX_LENGTH: u32 = 16384;
+const MAX_LENGTH: u32 = 32768;
 
 @final
 export class ResponseReader {

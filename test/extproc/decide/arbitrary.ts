@@ -232,6 +232,7 @@ const tenantSpec = fc
         .map((zones) => zones.map((zone, index) => ({ zones: [zone], upstream: UPSTREAMS[index % 2] }))),
       cache: fc.constantFrom("Own", "Shared"),
       isolation: fc.constantFrom({}, { discover: "All" }, { discover: "None" }),
+      guards: fc.constantFrom({ rebinding: "Deny" }, { rebinding: { mode: "Audit", except: ["*.com"] } }, {}),
     },
     { requiredKeys: ["match"] },
   )

@@ -92,15 +92,28 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
       const action = actionOf(draw.rule, upstream, tenant);
       return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
     }),
-    responses: inOrder(policies).flatMap((policy) =>
-      policy.spec.responseRules
-        .filter((rule) => rule.mode !== "Disabled" && policy.spec.mode !== "Disabled")
-        .map((rule) => {
-          const trial = rule.mode === "Audit" || policy.spec.mode === "Audit" ? "?" : "";
-          return `${tierOf(policy)} ${policy.metadata.name}/${rule.name} ${rule.action}${trial}`;
-        }),
-    ),
+    responses: [
+      ...responsesOf(policies.filter((policy) => tierOf(policy) === "Admin")),
+      ...guardsOf(tenant),
+      ...responsesOf(policies.filter((policy) => tierOf(policy) !== "Admin")),
+    ],
   };
+}
+
+function responsesOf(policies: readonly Policy[]): string[] {
+  return inOrder(policies).flatMap((policy) =>
+    policy.spec.responseRules
+      .filter((rule) => rule.mode !== "Disabled" && policy.spec.mode !== "Disabled")
+      .map((rule) => {
+        const trial = rule.mode === "Audit" || policy.spec.mode === "Audit" ? "?" : "";
+        return `${tierOf(policy)} ${policy.metadata.name}/${rule.name} ${rule.action}${trial}`;
+      }),
+  );
+}
+
+function guardsOf({ spec }: Tenant): string[] {
+  const mode = spec.guards?.rebinding?.mode ?? "Off";
+  return mode === "Off" ? [] : [`Guard guards/rebinding Deny${mode === "Audit" ? "?" : ""}`];
 }
 
 const TIERS = ["Admin", "Tenant", "Baseline"];
