@@ -5,7 +5,7 @@
  * told when all names of its groups were; one that loses groups is told at once.
  */
 import type { MeshView } from "../compiled/snapshot.ts";
-import { contentOf, type Entry, type NamedGroup, type NameTable } from "./names/name-table.ts";
+import { contentOf, type Entry, isThere, type NamedGroup, type NameTable } from "./names/name-table.ts";
 import { groupsOf } from "./names/views.ts";
 import { type Octets, wireOf } from "./names/wire.ts";
 
@@ -62,7 +62,8 @@ export class MeshFeed {
   #table: NameTable | undefined;
   #interest: readonly string[] = [];
   readonly #groups = new Set<NamedGroup>();
-  readonly #names = new Map<string, Entry>();
+  /** In the order of their changes: a name that has gone and come again is two entries. */
+  readonly #names = new Set<Entry>();
   /** What the worker was told of each view. */
   readonly #told = new Map<string, string>();
   #complete = false;
@@ -97,7 +98,7 @@ export class MeshFeed {
 
   changed(entries: Iterable<Entry>): void {
     if (this.#table === undefined) return;
-    for (const entry of entries) if (this.#groups.has(entry.group)) this.#names.set(entry.key, entry);
+    for (const entry of entries) if (this.#groups.has(entry.group)) this.#names.add(entry);
     this.#pump();
   }
 
@@ -125,7 +126,9 @@ export class MeshFeed {
   #addGroup(group: NamedGroup): void {
     if (this.#groups.has(group)) return;
     this.#groups.add(group);
-    for (const entry of group.entries) this.#names.set(entry.key, entry);
+    for (const entries of [group.entries, group.wildcards]) {
+      for (const entry of entries.values()) this.#names.add(entry);
+    }
   }
 
   #pump(): void {
@@ -148,8 +151,8 @@ export class MeshFeed {
   #takeNames(): MeshNameMessage[] {
     const names: MeshNameMessage[] = [];
     let octets = 0;
-    for (const [key, entry] of this.#names) {
-      this.#names.delete(key);
+    for (const entry of this.#names) {
+      this.#names.delete(entry);
       const message = toMessage(entry);
       names.push(message);
       octets += (message.name.length + (message.records?.length ?? 0)) * 0.75 + 16;
@@ -188,9 +191,9 @@ export class MeshFeed {
 }
 
 function toMessage(entry: Entry): MeshNameMessage {
-  const { name, wildcard, group, contributions } = entry;
+  const { name, wildcard, group } = entry;
   const key = { name: toBase64(name), group: group.id, wildcard };
-  if (contributions.size === 0) return { ...key, gone: true };
+  if (!isThere(entry)) return { ...key, gone: true };
   const { ttl, records } = contentOf(entry);
   return {
     ...key,

@@ -48,7 +48,7 @@ export class Mesh {
   #table: NameTable | undefined;
   #zones: readonly Octets[] = [];
   readonly #feeds = new Set<MeshFeed>();
-  #changed = new Map<string, Entry>();
+  #changed = new Set<Entry>();
   #listed: boolean;
   #due = false;
   /** Hosts without an address, when that was told last. */
@@ -172,7 +172,7 @@ export class Mesh {
     this.#owners = undefined;
     const table = this.#table;
     if (table === undefined) return;
-    for (const entry of table.change(changes)) this.#changed.set(entry.key, entry);
+    for (const entry of table.change(changes)) this.#changed.add(entry);
     for (const { key, before } of changes) {
       if (before?.kind !== "ServiceEntry") continue;
       for (const host of before.value.spec.hosts) {
@@ -198,12 +198,12 @@ export class Mesh {
     if (without > this.#without) this.#dependencies.onExhausted(without);
     this.#without = without;
     const changed = this.#changed;
-    this.#changed = new Map();
+    this.#changed = new Set();
     const isNew = !this.#saved || this.#table?.groupCount !== this.#groupCount;
     this.#saved = true;
     this.#groupCount = this.#table?.groupCount ?? 0;
     for (const feed of this.#feeds) {
-      feed.changed(changed.values());
+      feed.changed(changed);
       if (isNew) feed.viewsChanged();
     }
   }

@@ -16,18 +16,24 @@ import type { Octets, RecordData } from "./wire.ts";
 export interface NamedGroup extends Group {
   readonly id: number;
   readonly key: string;
-  /** Its entries. */
-  readonly entries: Set<Entry>;
+  readonly entries: Map<Octets, Entry>;
+  readonly wildcards: Map<Octets, Entry>;
 }
 
 export interface Entry {
-  /** An entry that comes again after it was gone has the same. */
-  readonly key: string;
   readonly name: Octets;
   readonly wildcard: boolean;
   readonly group: NamedGroup;
-  /** Of each owner that has a word. */
-  readonly contributions: Map<string, Contribution>;
+  /** What is said of it, each by another owner. */
+  contributions: readonly Contribution[];
+  /** How many owners say no more than that it is there. */
+  bare: number;
+}
+
+/** What an owner says, and of what. */
+interface Said {
+  readonly entry: Entry;
+  readonly contribution: Contribution;
 }
 
 export interface NameTableOptions {
@@ -42,11 +48,12 @@ export class NameTable {
   readonly #objects: MeshObjects;
   readonly #options: NameTableOptions;
   readonly zone: Zone;
-  readonly #entries = new Map<string, Entry>();
   readonly #groups = new Map<string, NamedGroup>();
   #lastGroup = 0;
+  #last: { readonly group: Group; readonly named: NamedGroup } | undefined;
+  #size = 0;
   /** What each object says. */
-  readonly #owners = new Map<string, readonly Contribution[]>();
+  readonly #owners = new Map<string, readonly Said[]>();
   readonly #slices = new Map<string, Set<string>>();
   /** ServiceEntries that choose workloads, by namespace. */
   readonly #selecting = new Map<string, Set<string>>();
@@ -65,7 +72,7 @@ export class NameTable {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
   /** Groups only come: a table that has as many as before has the same. */
@@ -80,7 +87,7 @@ export class NameTable {
   /** Of one name, of every group; for the name alone, not for wildcards above it. */
   *entriesAt(name: Octets, wildcard: boolean): Generator<Entry> {
     for (const group of this.#groups.values()) {
-      const entry = this.#entries.get(entryKey(name, wildcard, group.key));
+      const entry = entriesOf(group, wildcard).get(name);
       if (entry !== undefined) yield entry;
     }
   }
@@ -166,62 +173,81 @@ export class NameTable {
   }
 
   #say(owner: string, contributions: readonly Contribution[], changed: Set<Entry>): void {
-    const before = this.#owners.get(owner) ?? [];
-    const kept = new Set<Entry>();
-    for (const contribution of contributions) {
+    const before = new Map(this.#owners.get(owner)?.map(({ entry, contribution }) => [entry, contribution]));
+    const said = contributions.map((contribution) => {
       const entry = this.#entryOf(contribution);
-      kept.add(entry);
-      const old = entry.contributions.get(owner);
-      if (old !== undefined && sameContribution(old, contribution)) continue;
+      const old = before.get(entry);
+      before.delete(entry);
+      if (old !== undefined && sameContribution(old, contribution)) return { entry, contribution: old };
       // That a name is there is no news where others have said so.
-      const said = old === undefined && contribution.records.length === 0 && entry.contributions.size > 0;
-      entry.contributions.set(owner, contribution);
-      if (!said) changed.add(entry);
+      const isNews = old !== undefined || contribution.records.length > 0 || !isThere(entry);
+      if (old !== undefined) withdraw(entry, old);
+      if (contribution.records.length === 0) entry.bare++;
+      else entry.contributions = [...entry.contributions, contribution];
+      if (isNews) changed.add(entry);
+      return { entry, contribution };
+    });
+    for (const [entry, old] of before) {
+      withdraw(entry, old);
+      if (!isThere(entry) || old.records.length > 0) changed.add(entry);
+      if (isThere(entry)) continue;
+      entriesOf(entry.group, entry.wildcard).delete(entry.name);
+      this.#size--;
     }
-    for (const contribution of before) {
-      const key = entryKey(contribution.name, contribution.wildcard, groupKey(contribution.group));
-      const entry = this.#entries.get(key);
-      if (entry === undefined || kept.has(entry) || !entry.contributions.delete(owner)) continue;
-      if (entry.contributions.size === 0 || contribution.records.length > 0) changed.add(entry);
-      if (entry.contributions.size > 0) continue;
-      this.#entries.delete(key);
-      entry.group.entries.delete(entry);
-    }
-    if (contributions.length > 0) this.#owners.set(owner, contributions);
+    if (said.length > 0) this.#owners.set(owner, said);
     else this.#owners.delete(owner);
   }
 
   #entryOf({ name, wildcard, group }: Contribution): Entry {
     const named = this.#groupOf(group);
-    const key = entryKey(name, wildcard, named.key);
-    let entry = this.#entries.get(key);
+    const entries = entriesOf(named, wildcard);
+    let entry = entries.get(name);
     if (entry === undefined) {
-      entry = { key, name, wildcard, group: named, contributions: new Map() };
-      this.#entries.set(key, entry);
-      named.entries.add(entry);
+      entry = { name, wildcard, group: named, contributions: NOTHING, bare: 0 };
+      entries.set(name, entry);
+      this.#size++;
     }
     return entry;
   }
 
   #groupOf(group: Group): NamedGroup {
+    // An object's names are mostly of one group.
+    if (group === this.#last?.group) return this.#last.named;
     const key = groupKey(group);
     let named = this.#groups.get(key);
     if (named === undefined) {
-      named = { ...group, id: ++this.#lastGroup, key, entries: new Set() };
+      named = { ...group, id: ++this.#lastGroup, key, entries: new Map(), wildcards: new Map() };
       this.#groups.set(key, named);
     }
+    this.#last = { group, named };
     return named;
   }
 }
 
+const NOTHING: readonly Contribution[] = [];
+
+/** Somebody says so; an entry of which nobody does is gone. */
+export function isThere({ contributions, bare }: Entry): boolean {
+  return bare > 0 || contributions.length > 0;
+}
+
+function withdraw(entry: Entry, contribution: Contribution): void {
+  if (contribution.records.length === 0) entry.bare--;
+  else entry.contributions = entry.contributions.filter((one) => one !== contribution);
+}
+
+function entriesOf({ entries, wildcards }: NamedGroup, wildcard: boolean): Map<Octets, Entry> {
+  return wildcard ? wildcards : entries;
+}
+
 /** Records of an entry, each once, whoever says it; and its TTL, the least. */
 export function contentOf({ contributions }: Entry): { readonly ttl: number; readonly records: readonly RecordData[] } {
-  const [first, ...others] = contributions.values();
+  const [first] = contributions;
   if (first === undefined) return { ttl: 0, records: [] };
-  if (others.length === 0) return first;
+  if (contributions.length === 1) return first;
   const records = new Map<string, RecordData>();
   let { ttl } = first;
-  for (const contribution of contributions.values()) {
+  for (const contribution of contributions) {
     ttl = Math.min(ttl, contribution.ttl);
     for (const record of contribution.records) records.set(`${record.type} ${record.data}`, record);
   }
@@ -230,10 +256,6 @@ export function contentOf({ contributions }: Entry): { readonly ttl: number; rea
 
 function serviceOf({ namespace, value }: ObjectOf<"EndpointSlice">): string {
   return `${namespace}/${value.metadata.labels["kubernetes.io/service-name"] ?? ""}`;
-}
-
-function entryKey(name: Octets, wildcard: boolean, group: string): string {
-  return `${name}${wildcard ? "*" : "."}${group}`;
 }
 
 function sameContribution(a: Contribution, b: Contribution): boolean {

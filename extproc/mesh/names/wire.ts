@@ -2,6 +2,7 @@
  * Names and record data of the mesh, in wire format (RFC 1035, section 3.1) as strings of one character an octet: keys
  * that can be compared, and turned into octets without a look at what they are.
  */
+import { isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { parseName } from "../../resources/name-pattern.ts";
 import { toOctets } from "../sources/schema.ts";
@@ -15,6 +16,9 @@ export const TYPE_PTR = 12;
 export const TYPE_TXT = 16;
 export const TYPE_AAAA = 28;
 export const TYPE_SRV = 33;
+
+const IN_ADDR = wireOf("in-addr.arpa");
+const IP6 = wireOf("ip6.arpa");
 
 export interface RecordData {
   readonly type: number;
@@ -51,6 +55,7 @@ export function parentOf(name: Octets): Octets | undefined {
 }
 
 export function addressRecord(address: string): RecordData {
+  if (isIPv4(address)) return { type: TYPE_A, data: String.fromCharCode(...address.split(".").map(Number)) };
   const octets = toOctets(address);
   return { type: octets.length === 4 ? TYPE_A : TYPE_AAAA, data: toText(octets) };
 }
@@ -74,6 +79,7 @@ export function textRecord(text: string): RecordData {
 
 /** The name in in-addr.arpa or ip6.arpa (RFC 1035, section 3.5; RFC 3596, section 2.5). */
 export function reverseOf(address: string): Octets {
+  if (isIPv4(address)) return prepend(address.split(".").reverse(), IN_ADDR) ?? IN_ADDR;
   return reverseZone([...toOctets(address)], 128);
 }
 
@@ -86,12 +92,13 @@ export function reverseZone(octets: readonly number[], bits: number): Octets {
           .flatMap((octet) => [octet >> 4, octet & 15])
           .slice(0, Math.floor(bits / 4))
           .map((nibble) => nibble.toString(16));
-  const root = wireOf(octets.length === 4 ? "in-addr.arpa" : "ip6.arpa");
+  const root = octets.length === 4 ? IN_ADDR : IP6;
   return prepend(labels.reverse(), root) ?? root;
 }
 
 /** An address as a label: 10-0-0-1, or fd00--7. */
 export function addressLabel(address: string): string {
+  if (isIPv4(address)) return address.replaceAll(".", "-");
   return ipaddr.parse(address).toString().replaceAll(/[.:]/g, "-");
 }
 

@@ -192,6 +192,32 @@ export const serviceSchema = z
     }
   });
 
+interface Conditions {
+  readonly ready?: boolean | undefined;
+  readonly serving?: boolean | undefined;
+  readonly terminating?: boolean | undefined;
+}
+
+/** A million endpoints have few conditions, and few places: each is there once. */
+const sharedConditions = new Map<string, Conditions>();
+function shareConditions(conditions: Conditions): Conditions {
+  const { ready, serving, terminating } = conditions;
+  const key = `${ready} ${serving} ${terminating}`;
+  const shared = sharedConditions.get(key);
+  if (shared === undefined) sharedConditions.set(key, conditions);
+  return shared ?? conditions;
+}
+
+const MAX_SHARED = 100_000;
+const sharedTexts = new Map<string, string>();
+const place = z.string().transform((text) => {
+  const shared = sharedTexts.get(text);
+  if (shared !== undefined) return shared;
+  if (sharedTexts.size >= MAX_SHARED) sharedTexts.clear();
+  sharedTexts.set(text, text);
+  return text;
+});
+
 export const endpointSliceSchema = z
   .object({
     ...head,
@@ -201,15 +227,17 @@ export const endpointSliceSchema = z
       z.object({
         addresses: list(z.string()),
         conditions: optional(
-          z.object({
-            ready: optional(z.boolean()),
-            serving: optional(z.boolean()),
-            terminating: optional(z.boolean()),
-          }),
+          z
+            .object({
+              ready: optional(z.boolean()),
+              serving: optional(z.boolean()),
+              terminating: optional(z.boolean()),
+            })
+            .transform(shareConditions),
         ),
         hostname: optional(label),
-        nodeName: optional(z.string()),
-        zone: optional(z.string()),
+        nodeName: optional(place),
+        zone: optional(place),
       }),
     ),
     ports: list(z.object({ name: optional(portName), port: optional(portNumber), protocol })),

@@ -212,7 +212,7 @@ describe("names of the mesh", () => {
     const dump = ({ table }: World) =>
       [...table.groups()]
         .flatMap(({ key, entries }) =>
-          [...entries].map((one) => `${key} ${nameOf(one.name)} ${JSON.stringify(contentOf(one))}`),
+          [...entries.values()].map((one) => `${key} ${nameOf(one.name)} ${JSON.stringify(contentOf(one))}`),
         )
         .sort();
     const whole = dump(new World(parts.join("")));
