@@ -20,6 +20,7 @@ export async function bundle() {
       worker: "extproc/compile/worker.ts",
       "list-thread": "extproc/lists/list-thread.ts",
       "thread-main": "extproc/telemetry/thread-main.ts",
+      "mesh-thread": "extproc/mesh/mesh-thread.ts",
       upstream: "demo/upstream-main.ts",
       certificates: "demo/certificates-main.ts",
       ask: "demo/ask-main.ts",

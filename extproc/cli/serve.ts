@@ -10,9 +10,9 @@ import { decide } from "../decide/decide.ts";
 import { startListReader } from "../lists/list-reader.ts";
 import { NameLists } from "../lists/name-lists.ts";
 import { type NotifyEndpoint, type NotifyServer, startNotifyServer } from "../lists/notify-server.ts";
-import { type KubernetesSource, watchKubernetes } from "../mesh/sources/kubernetes.ts";
-import { MeshSource } from "../mesh/sources/mesh-source.ts";
-import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
+import type { MeshPlaces } from "../mesh/local-mesh.ts";
+import type { MeshRoom } from "../mesh/mesh-room.ts";
+import { startMesh } from "../mesh/thread.ts";
 import { formatProblem } from "../resources/problem.ts";
 import { readPage } from "../server/admin/page.ts";
 import { formatEndpoint } from "../server/endpoint.ts";
@@ -52,19 +52,19 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     onTrouble: (fields, message) => logger.warn(fields, message),
   });
   let source: PolicyStore | WatchedDirectory | undefined;
-  let kubernetes: KubernetesSource | undefined;
-  let mesh: MeshSource | undefined;
-  let virtualAddresses: VirtualAddresses | undefined;
+  let mesh: MeshRoom | undefined;
   let audit: AuditFile | undefined;
   let telemetry: TelemetryRoom | undefined;
   let notify: NotifyServer | undefined;
   try {
-    kubernetes = await openKubernetes(options.kubernetes, context, logger);
-    const opened = await openSource(options, { compiler, lists, context, logger, live: kubernetes });
+    let onMeshFailed = (_error: Error): void => {};
+    const meshFailed = new Promise<Error>((resolve) => {
+      onMeshFailed = resolve;
+    });
+    mesh = await openMesh(options, logger, onMeshFailed);
+    const opened = await openSource(options, { compiler, lists, context, logger, mesh });
     source = opened.source;
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
-    mesh = opened.mesh;
-    virtualAddresses = opened.virtualAddresses;
     const queryLog = openLog("query log", options.queryLog, context, logger);
     const connectionLog = openLog("connection log", options.connectionLog, context, logger);
     notify = await openNotify(options.listNotify, lists, logger);
@@ -91,7 +91,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       processMetrics: true,
       source,
       mesh,
-      virtualAddresses,
+      readObjects: (sources) => compiler.readObjects(sources),
       lists: () => lists.status(),
       decide,
       queryLog,
@@ -106,18 +106,19 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     const listen = service.listen.map(formatEndpoint);
     const admin = service.admin.map(formatEndpoint);
     logger.info({ listen, admin, policy: options.source.directory }, "the policy service is up");
-    const signal = await stopped;
-    logger.info({ signal }, "the policy service is stopping");
+    const reason = await Promise.race([stopped, meshFailed]);
+    // Who starts it anew gives it a mesh again; workers answer by what they know until then.
+    if (reason instanceof Error)
+      logger.error({ err: reason }, "the policy service is stopping: it has no mesh any more");
+    else logger.info({ signal: reason }, "the policy service is stopping");
     await service.close();
     logger.info({}, "the policy service has stopped");
-    return ExitCode.OK;
+    return reason instanceof Error ? ExitCode.FAILED : ExitCode.OK;
   } finally {
     await notify?.close();
     lists.close();
     await source?.close();
-    await kubernetes?.close();
     await mesh?.close();
-    await virtualAddresses?.close();
     await audit?.close();
     await telemetry?.close();
     await compiler.close();
@@ -127,8 +128,6 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
 
 interface OpenedSource {
   readonly source: PolicyStore | WatchedDirectory;
-  readonly mesh: MeshSource;
-  readonly virtualAddresses: VirtualAddresses;
   /** Nobody obeys a policy of it yet. */
   readonly isNew: boolean;
 }
@@ -138,35 +137,41 @@ interface SourceParts {
   readonly lists: NameLists;
   readonly context: Context;
   readonly logger: Logger;
-  readonly live: KubernetesSource | undefined;
+  readonly mesh: MeshRoom;
 }
 
-async function openKubernetes(
-  config: string | undefined,
-  { clock }: Context,
+async function openMesh(
+  { kubernetes, source: { mode, directory } }: ServeOptions,
   logger: Logger,
-): Promise<KubernetesSource | undefined> {
-  if (config === undefined) return undefined;
+  onFailed: (error: Error) => void,
+): Promise<MeshRoom> {
+  const kept: MeshPlaces =
+    mode === "watch"
+      ? {}
+      : {
+          objects: join(directory, "mesh", "objects.jsonl"),
+          virtualAddresses: join(directory, "mesh", "virtual-addresses.jsonl"),
+        };
   try {
-    return await watchKubernetes({
-      config,
-      after: (milliseconds, task) => void clock.after(milliseconds, task),
-      onProblem: (fields, message) => logger.warn(fields, message),
+    return await startMesh({
+      ...kept,
+      kubernetes,
+      onTrouble: (level, fields, message) => logger[level](fields, message),
+      onFailed,
     });
   } catch (error) {
-    throw new CommandError(ExitCode.USAGE, `cannot use the configuration of --kubernetes: ${(error as Error).message}`);
+    throw new CommandError(ExitCode.FAILED, (error as Error).message);
   }
 }
 
 async function openSource(
   { source: { mode, directory } }: ServeOptions,
-  { compiler, lists, context, logger, live }: SourceParts,
+  { compiler, lists, context, logger, mesh }: SourceParts,
 ): Promise<OpenedSource> {
   if (mode === "watch") {
     const onRefused = (problems: Parameters<typeof formatProblem>[0][]) => {
       logger.error({ problems: problems.map(formatProblem) }, "the directory's newer content is refused");
     };
-    const mesh = MeshSource.inMemory({ live });
     const source = await watchDirectory({
       directory,
       compiler,
@@ -174,22 +179,12 @@ async function openSource(
       mesh,
       onRefused: (problems) => onRefused([...problems]),
     });
-    const virtualAddresses = await VirtualAddresses.open(() => context.clock.now());
-    return { source, mesh, virtualAddresses, isNew: false };
+    return { source, isNew: false };
   }
   // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
   const firstSequence = Math.floor(context.clock.now());
-  const mesh = await MeshSource.open({
-    path: join(directory, "mesh", "objects.jsonl"),
-    read: (sources) => compiler.readObjects(sources),
-    live,
-  });
-  const virtualAddresses = await VirtualAddresses.open(
-    () => context.clock.now(),
-    join(directory, "mesh", "virtual-addresses.jsonl"),
-  );
   const source = await openStore({ directory, compiler, lists, now: () => context.clock.now(), firstSequence });
-  return { source, mesh, virtualAddresses, isNew: source.current().sequence === firstSequence };
+  return { source, isNew: source.current().sequence === firstSequence };
 }
 
 async function openNotify(

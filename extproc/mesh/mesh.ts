@@ -4,6 +4,7 @@
 import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
 import { parseNetwork } from "../resources/network.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
+import type { MeshMember } from "./mesh-room.ts";
 import { contentOf, type Entry, NameTable } from "./names/name-table.ts";
 import { mayKnow } from "./names/views.ts";
 import { type Octets, reverseOf, reverseZone, TYPE_PTR } from "./names/wire.ts";
@@ -31,13 +32,6 @@ export interface MeshStatus {
   readonly virtualAddresses: VirtualAddressStatus;
 }
 
-/** A worker's place. */
-export interface MeshMember {
-  /** All views that it answers by. */
-  interested(views: readonly string[]): void;
-  leave(): void;
-}
-
 /** Changes of so many milliseconds are told at once. */
 const BATCH_MS = 10;
 
@@ -51,6 +45,7 @@ export class Mesh {
   #changed = new Set<Entry>();
   #listed: boolean;
   #due = false;
+  #rebuilds = false;
   /** Hosts without an address, when that was told last. */
   #without = 0;
   /** Whether all addresses of the table are on disk. */
@@ -78,10 +73,17 @@ export class Mesh {
     this.#tables = tables;
     this.#owners = undefined;
     this.#views = new Map(tables.views.map((view) => [view.id, view]));
+    for (const feed of this.#feeds) feed.viewsChanged();
     // Where no tenant has names of the mesh, there is nothing to derive.
     const isNew = this.#table === undefined ? tables.views.length > 0 : !sameOptions(before, tables);
-    if (isNew) this.#rebuild(tables);
-    for (const feed of this.#feeds) feed.viewsChanged();
+    if (!isNew || this.#rebuilds || !this.#listed) return;
+    // This takes seconds for a hundred thousand services: names are told as they were until then.
+    this.#rebuilds = true;
+    this.#dependencies.after(0, () => {
+      this.#rebuilds = false;
+      this.#rebuild(this.#tables);
+      for (const feed of this.#feeds) feed.viewsChanged();
+    });
   }
 
   /** A worker has come. Returns how to tell what it asks for, and how to let it go. */
@@ -125,13 +127,15 @@ export class Mesh {
 
   /** Undefined while there is no name that anybody could have. */
   #world(): MeshWorld | undefined {
-    if (this.#table === undefined && this.#tables !== undefined) this.#rebuild(this.#tables);
-    return this.#table && this.#saved && this.#listed
+    if (!this.#listed) return undefined;
+    if (this.#table === undefined && !this.#rebuilds) this.#rebuild(this.#tables);
+    return this.#table && this.#saved
       ? { table: this.#table, zones: this.#zones, view: (id) => this.#views.get(id) }
       : undefined;
   }
 
-  #rebuild(tables: MeshTables): void {
+  #rebuild(tables: MeshTables | undefined): void {
+    if (tables === undefined) return;
     const { objects, virtualAddresses } = this.#dependencies;
     virtualAddresses.setRanges(tables.virtualAddresses);
     this.#table = new NameTable(objects, {
@@ -149,14 +153,12 @@ export class Mesh {
 
   #beginTelling(): void {
     this.#listed = true;
-    if (this.#table === undefined) return;
-    this.#releaseGone();
+    if ((this.#tables?.views.length ?? 0) > 0 && !this.#rebuilds) this.#rebuild(this.#tables);
     for (const feed of this.#feeds) feed.viewsChanged();
   }
 
   /** What had an address when this last ran, and is not there any more. */
   #releaseGone(): void {
-    if (!this.#listed) return;
     const { virtualAddresses } = this.#dependencies;
     for (const host of [...virtualAddresses.hosts()]) if (!this.#exists(host)) virtualAddresses.release(host);
   }

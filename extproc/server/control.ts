@@ -6,8 +6,9 @@ import { namedLists, type Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import type { ListStatus } from "../lists/followed-list.ts";
-import type { Mesh, MeshStatus } from "../mesh/mesh.ts";
-import { type ListedObject, type MeshSource, toListed } from "../mesh/sources/mesh-source.ts";
+import type { MeshStatus } from "../mesh/mesh.ts";
+import type { MeshRoom } from "../mesh/mesh-room.ts";
+import type { ListedObject } from "../mesh/sources/mesh-source.ts";
 import { parsePath } from "../mesh/sources/object.ts";
 import type { ForeignKindName } from "../resources/foreign-kinds.ts";
 import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
@@ -21,7 +22,7 @@ import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
 import type { Decide } from "./decisions/processor.ts";
 import type { Health } from "./health.ts";
 import type { Logger } from "./logger.ts";
-import { describeChanges, type MeshChange, readMeshChange } from "./mesh-change.ts";
+import { describeChanges, type MeshChange, type ReadObjects, readMeshChange } from "./mesh-change.ts";
 import { type ObservedResource, observe } from "./resource-status.ts";
 import type { Rollout } from "./rollout.ts";
 import type { WorkerRegistry, WorkerStatus } from "./sync/registry.ts";
@@ -65,8 +66,8 @@ export interface ControlDependencies {
   readonly clusters: ClusterService;
   readonly health: Health;
   readonly metrics: Metrics;
-  readonly mesh: MeshSource;
-  readonly names: Mesh;
+  readonly mesh: MeshRoom;
+  readonly readObjects: ReadObjects;
   readonly telemetry: Telemetry;
   readonly lists: () => readonly ListStatus[];
   readonly logger: Logger;
@@ -113,7 +114,7 @@ export class Control {
 
   /** Resolved when every connected worker obeys it, or the time for that is up. */
   async apply(change: Change, options: ApplyOptions = {}): Promise<ApplyOutcome> {
-    const mesh = await readMeshChange(this.#dependencies.mesh, change);
+    const mesh = await readMeshChange(this.#dependencies.readObjects, change);
     if (mesh === undefined) return this.#change((store) => store.apply(change, options), options);
     return this.#applyMesh(mesh, change.onlyTenant, options);
   }
@@ -142,15 +143,12 @@ export class Control {
   }
 
   /** Objects of the mesh of one kind, in the order of their names. */
-  objects(kind: ForeignKindName): readonly ListedObject[] {
-    const listed = [...this.#dependencies.mesh.objects.list(kind)].map((object) => toListed(object));
-    return listed.sort((a, b) => (a.name < b.name ? -1 : 1));
+  objects(kind: ForeignKindName): Promise<readonly ListedObject[]> {
+    return this.#dependencies.mesh.ask("list", kind);
   }
 
-  object(kind: ForeignKindName, path: string): ListedObject | undefined {
-    const { namespace, name } = parsePath(kind, path);
-    const object = this.#dependencies.mesh.objects.get(kind, namespace, name);
-    return object && toListed(object);
+  object(kind: ForeignKindName, path: string): Promise<ListedObject | undefined> {
+    return this.#dependencies.mesh.ask("get", parsePath(kind, path));
   }
 
   /** Newest first; undefined where somebody else keeps them. */
@@ -185,14 +183,14 @@ export class Control {
   }
 
   status(): ServiceStatus {
-    const { source, registry, clusters, names, lists } = this.#dependencies;
+    const { source, registry, clusters, mesh, lists } = this.#dependencies;
     const workers = { connected: registry.connected, behind: registry.behind(this.sequence), all: registry.list() };
     return {
       ...source.status(),
       revision: this.sequence,
       workers,
       envoys: clusters.envoys,
-      mesh: names.status(),
+      mesh: mesh.status(),
       lists: lists(),
       resources: this.resources(),
     };
@@ -252,7 +250,7 @@ export class Control {
         ? await this.#change((store) => store.apply(policy, options), options)
         : { ...NOTHING_SAID, before, version: before, dryRun, envoys: clusters.envoys };
     if (done.kind !== "applied") return done;
-    const made = dryRun ? mesh.diff(delta) : await mesh.apply(delta);
+    const made = await mesh.ask(dryRun ? "diff" : "apply", delta);
     const changes = [...done.changes, ...describeChanges(delta, made)];
     return { ...done, changed: done.changed || made.length > 0, changes };
   }
@@ -272,7 +270,7 @@ export class Control {
     metrics.envoys.set(clusters.envoys.length);
     metrics.envoysRejecting.set(clusters.envoys.filter(({ rejected }) => rejected !== "").length);
     metrics.revision.set(this.sequence);
-    const { objects, names, virtualAddresses } = this.#dependencies.names.status();
+    const { objects, names, virtualAddresses } = this.#dependencies.mesh.status();
     metrics.meshObjects.set(objects);
     metrics.meshNames.set(names);
     for (const [state, value] of Object.entries(virtualAddresses)) metrics.virtualAddresses.set({ state }, value);

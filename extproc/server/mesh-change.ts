@@ -3,9 +3,10 @@
  * no version of it.
  */
 import type { Change, ResourceChange } from "../compile/change.ts";
-import type { MeshSource } from "../mesh/sources/mesh-source.ts";
+import type { MadeChange } from "../mesh/mesh-room.ts";
 import { type ObjectKey, parsePath, pathOf } from "../mesh/sources/object.ts";
-import type { ObjectChange, ObjectDelta } from "../mesh/sources/object-store.ts";
+import type { ObjectDelta } from "../mesh/sources/object-store.ts";
+import type { ObjectSource, ParsedObjects } from "../mesh/sources/parse-objects.ts";
 import { isForeignKind } from "../resources/foreign-kinds.ts";
 import type { Problem } from "../resources/problem.ts";
 
@@ -16,10 +17,13 @@ export interface MeshChange {
   readonly policy: Change | undefined;
 }
 
+/** Reads YAML; somewhere else than in the thread that decides. */
+export type ReadObjects = (sources: readonly ObjectSource[]) => Promise<ParsedObjects>;
+
 /** Undefined for a change that speaks of the policy alone. */
-export async function readMeshChange(mesh: MeshSource, change: Change): Promise<MeshChange | undefined> {
+export async function readMeshChange(read: ReadObjects, change: Change): Promise<MeshChange | undefined> {
   const { upsert = [], delete: deletions = [], prune = false } = change;
-  const { objects, others, problems } = await mesh.read(upsert);
+  const { objects, others, problems } = await read(upsert);
   const keys: ObjectKey[] = deletions.flatMap(({ kind, name }) => (isForeignKind(kind) ? [parsePath(kind, name)] : []));
   if (objects.length === 0 && problems.length === 0 && keys.length === 0) return undefined;
   const rest = deletions.filter(({ kind }) => !isForeignKind(kind));
@@ -29,15 +33,13 @@ export async function readMeshChange(mesh: MeshSource, change: Change): Promise<
 }
 
 /** Of each object that the change speaks of, and of those that it pruned. */
-export function describeChanges({ set = [], delete: deletions = [] }: ObjectDelta, made: readonly ObjectChange[]) {
+export function describeChanges({ set = [], delete: deletions = [] }: ObjectDelta, made: readonly MadeChange[]) {
   const changes = new Map<string, ResourceChange>();
   const add = (key: ObjectKey, change: ResourceChange["change"]) => {
     changes.set(`${key.kind}/${pathOf(key)}`, { kind: key.kind, name: pathOf(key), change });
   };
   for (const object of set) add(object, "unchanged");
   for (const key of deletions) add(key, "absent");
-  for (const { key, before, after } of made) {
-    add(key, after === undefined ? "deleted" : before === undefined ? "created" : "updated");
-  }
+  for (const { key, change } of made) add(key, change);
   return [...changes.values()];
 }

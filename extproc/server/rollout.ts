@@ -1,8 +1,8 @@
 /**
  * From a policy that is stored to one that every worker obeys.
  *
- * In this order, so that nothing is asked for before it is there: Envoys get the new clusters; the decisions are
- * made by the new policy; workers are told, and acknowledge; Envoys lose the old clusters.
+ * In this order, so that nothing is asked for before it is there: Envoys get the new clusters; names of the mesh are
+ * taken away; the decisions are made by the new policy; workers are told, and acknowledge; Envoys lose the old clusters.
  */
 import type { Snapshot } from "../compiled/snapshot.ts";
 import { type Clock, within } from "./clock.ts";
@@ -18,6 +18,8 @@ export interface RolloutDependencies {
   readonly clock: Clock;
   readonly clusters: ClusterService;
   readonly registry: WorkerRegistry;
+  /** What must be before workers are told. */
+  readonly prepare: (snapshot: Snapshot) => Promise<void>;
   /** The decisions are made by this one from now on; tells the workers. */
   readonly enforce: (snapshot: Snapshot) => void;
   /** Workers of an earlier run of this service may take so long to come back; 0 where there was none. */
@@ -52,6 +54,7 @@ export class Rollout {
   /** The first policy of this run: there is nobody to wait for. */
   start(snapshot: Snapshot): void {
     void this.#dependencies.clusters.add(snapshot.clusters, 0);
+    void this.#dependencies.prepare(snapshot);
     this.#enforce(snapshot);
   }
 
@@ -88,6 +91,7 @@ export class Rollout {
       const snapshot = this.#offered;
       this.#offered = undefined;
       await this.#dependencies.clusters.add(snapshot.clusters, CLUSTER_WAIT_MS);
+      await this.#dependencies.prepare(snapshot);
       this.#enforce(snapshot);
     }
   }

@@ -2,9 +2,9 @@
  * The policy service, put together: what main.ts starts, and tests too.
  */
 import type { ListStatus } from "../lists/followed-list.ts";
-import { Mesh } from "../mesh/mesh.ts";
-import { MeshSource } from "../mesh/sources/mesh-source.ts";
-import { VirtualAddresses } from "../mesh/virtual-addresses.ts";
+import { LocalMesh } from "../mesh/local-mesh.ts";
+import type { MeshRoom } from "../mesh/mesh-room.ts";
+import { parseObjects } from "../mesh/sources/parse-objects.ts";
 import type { PolicySource } from "../store/policy-source.ts";
 import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
@@ -27,6 +27,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { type ServerTls, startGrpcServer } from "./grpc-server.ts";
 import { Health } from "./health.ts";
 import type { Logger } from "./logger.ts";
+import type { ReadObjects } from "./mesh-change.ts";
 import { Rollout } from "./rollout.ts";
 import { WorkerRegistry } from "./sync/registry.ts";
 import { SyncService } from "./sync/sync-service.ts";
@@ -48,10 +49,10 @@ export interface ServiceOptions {
   /** Figures of this Node process on /metrics. */
   readonly processMetrics?: boolean;
   readonly source: PolicySource;
-  /** Objects of the mesh; by default none, until they are pushed. */
-  readonly mesh?: MeshSource;
-  /** Of hosts that have no other; by default, none are kept. */
-  readonly virtualAddresses?: VirtualAddresses;
+  /** By default on this thread, and empty until objects are pushed. */
+  readonly mesh?: MeshRoom;
+  /** By default on this thread. */
+  readonly readObjects?: ReadObjects;
   /** What has been read of the lists of names. */
   readonly lists?: () => readonly ListStatus[];
   readonly decide: Decide;
@@ -88,16 +89,7 @@ const SERVICES = [
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { source, clock, logger, queryLog, connectionLog = noQueryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
-  const objects = options.mesh ?? MeshSource.inMemory();
-  const virtualAddresses = options.virtualAddresses ?? (await VirtualAddresses.open(() => clock.now()));
-  const mesh = new Mesh({
-    objects: objects.objects,
-    listed: objects.listed,
-    virtualAddresses,
-    after: (milliseconds, task) => void clock.after(milliseconds, task),
-    onExhausted: (hosts) => logger.warn({ hosts }, "hosts of ServiceEntries have no virtual address: all are given"),
-    onError: (error) => logger.error({ err: error }, "virtual addresses cannot be written down: changes are not told"),
-  });
+  const mesh = options.mesh ?? (await openMesh(clock, logger));
   const token = options.token === undefined ? undefined : new Token(options.token);
   const metrics = createMetrics({ process: options.processMetrics ?? false });
   const health = new Health(SERVICES);
@@ -120,9 +112,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clusters,
     registry,
     returnMs,
+    // A name that is not a tenant's any more is gone before anything goes by the new policy.
+    prepare: async (snapshot) => mesh.ask("configure", snapshot.tables.mesh),
     enforce: (snapshot) => {
-      // A name that is not a tenant's any more is gone before anything goes by the new policy.
-      mesh.configure(snapshot.tables.mesh);
       telemetry.configure(snapshot.tables.telemetry);
       sync.broadcast(snapshot.revision);
       health.serving = true;
@@ -170,8 +162,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clusters,
     health,
     metrics,
-    mesh: objects,
-    names: mesh,
+    mesh,
+    readObjects: options.readObjects ?? (async (sources) => parseObjects(sources)),
     telemetry,
     lists: options.lists ?? (() => []),
     logger,
@@ -183,7 +175,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stopSync = (): void => {
     stopListening();
     sync.close();
-    mesh.close();
   };
   const opened = accessLog({
     token,
@@ -221,4 +212,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await connectionLog.close();
   };
   return { listen: grpc.endpoints, admin: admin.endpoints, control, close };
+}
+
+function openMesh(clock: Clock, logger: Logger): Promise<MeshRoom> {
+  return LocalMesh.open(
+    {},
+    {
+      now: () => clock.now(),
+      after: (milliseconds, task) => void clock.after(milliseconds, task),
+      onTrouble: (level, fields, message) => logger[level](fields, message),
+    },
+  );
 }

@@ -22,7 +22,7 @@ import type { NamedTables } from "../compiled/name-table.ts";
 import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import { type ListSource, NO_LISTS } from "../lists/list-source.ts";
-import type { MeshSource } from "../mesh/sources/mesh-source.ts";
+import type { MeshRoom } from "../mesh/mesh-room.ts";
 import type { Problem } from "../resources/problem.ts";
 import { imagine } from "./imagine.ts";
 import { InForce } from "./in-force.ts";
@@ -40,7 +40,7 @@ export interface WatchOptions {
   /** The names of NameLists; by default nobody reads them. */
   readonly lists?: ListSource;
   /** Takes the objects of the mesh that the directory has. */
-  readonly mesh?: MeshSource;
+  readonly mesh?: MeshRoom;
   /** Reads the directory anew this often, for file systems without notification; 5000 by default, 0 for never. */
   readonly rescanMs?: number;
   /** Called when newer content was refused; the reasons are in status(). */
@@ -217,7 +217,7 @@ class DirectoryWatch implements WatchedDirectory {
       renewed && last !== undefined ? Math.max(next, last.sequence + 1) : Math.max(next, last?.sequence ?? 0);
     this.#judgedDigest = digest;
     this.#problems = [];
-    if (read !== undefined) await mesh?.apply({ set: read.objects, replace: true });
+    if (read !== undefined) await mesh?.ask("apply", { set: read.objects, replace: true });
     this.#judged = { sequence: next, hash };
     this.#listDigest = listDigest;
     this.#lists.follow(result.policy.tables.lists);

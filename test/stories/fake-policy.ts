@@ -9,7 +9,8 @@ import { type Compiler, startCompiler } from "../../extproc/compile/compiler.ts"
 import { loadSnapshot, type Snapshot } from "../../extproc/compiled/snapshot.ts";
 import { parseAddress } from "../../extproc/decide/address.ts";
 import { type DecisionRequest, decide } from "../../extproc/decide/decide.ts";
-import { Mesh, type MeshMember } from "../../extproc/mesh/mesh.ts";
+import { Mesh } from "../../extproc/mesh/mesh.ts";
+import type { MeshMember } from "../../extproc/mesh/mesh-room.ts";
 import { type ObjectDelta, ObjectStore } from "../../extproc/mesh/sources/object-store.ts";
 import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
 import { VirtualAddresses } from "../../extproc/mesh/virtual-addresses.ts";

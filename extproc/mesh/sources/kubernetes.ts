@@ -3,11 +3,11 @@
  * Gone) or cannot be reached, they are listed anew or asked for again, and what is known stays until then.
  */
 import type { RequestOptions } from "node:https";
-import type { Informer, KubeConfig, KubernetesListObject, KubernetesObject } from "@kubernetes/client-node";
+import type { KubeConfig, KubernetesObject, Watch as WatchClient } from "@kubernetes/client-node";
 import { explainIssue } from "../../resources/explain-issue.ts";
 import { FOREIGN_KINDS } from "../../resources/foreign-kinds.ts";
 import { formatPath } from "../../resources/problem.ts";
-import { keyOf, type MeshObject, toObject } from "./object.ts";
+import { keyOf, type MeshObject, type ObjectKey, toObject } from "./object.ts";
 import { ObjectStore } from "./object-store.ts";
 import { OBJECT_SCHEMAS, type ObjectKind } from "./schema.ts";
 
@@ -29,6 +29,12 @@ export interface KubernetesSource {
 /** Events of so many milliseconds are taken over at once. */
 const BATCH_MS = 5;
 const RETRY_MS = 1000;
+/** Before a watch that the API has ended is opened again. */
+const REOPEN_MS = 20;
+/** Objects a page, as Kubernetes' own clients ask for them. */
+const PAGE = 500;
+/** The status of a version that the API has forgotten. */
+const GONE = 410;
 /** A kind that the API does not know: its CRD may come later. */
 const UNKNOWN_RETRY_MS = 30_000;
 
@@ -64,34 +70,14 @@ export async function watchKubernetes(options: KubernetesOptions): Promise<Kuber
   else config.loadFromFile(options.config);
   const objects = new ObjectStore();
   const batch = new Batch(objects, options.after);
-  const watches = RESOURCES.map(
-    (resource) => new Watch(resource, batch, options, makeInformer(client, config, resource)),
-  );
+  const api = { config, client: new client.Watch(config) };
+  const watches = RESOURCES.map((resource) => new Watch(resource, api, objects, batch, options));
   for (const watch of watches) watch.start();
   const listed = Promise.all(watches.map((watch) => watch.listed)).then(() => batch.flush());
   const close = async (): Promise<void> => {
-    await Promise.all(watches.map((watch) => watch.close()));
+    for (const watch of watches) watch.close();
   };
   return { objects, listed, close };
-}
-
-type MakeInformer = (onListed: () => void) => Informer<KubernetesObject>;
-
-/** Lists as JSON, the way that watches tell objects: the client's own types would make dates of times. */
-function makeInformer(
-  client: typeof import("@kubernetes/client-node"),
-  config: KubeConfig,
-  { path }: Resource,
-): MakeInformer {
-  return (onListed) => {
-    const list = async (): Promise<KubernetesListObject<KubernetesObject>> => {
-      const body = await getJson(config, path);
-      // The informer takes the items over as soon as it has them.
-      setImmediate(onListed);
-      return body as KubernetesListObject<KubernetesObject>;
-    };
-    return client.makeInformer(config, path, list);
-  };
 }
 
 class StatusError extends Error {
@@ -128,55 +114,129 @@ async function getJson(config: KubeConfig, path: string): Promise<unknown> {
   });
 }
 
-/** Watches one kind, for ever. */
+interface Api {
+  readonly config: KubeConfig;
+  readonly client: WatchClient;
+}
+
+interface ListPage {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly KubernetesObject[];
+}
+
+/** Watches one kind, for ever. What it lists is taken over page by page: no list is ever whole in memory. */
 class Watch {
   readonly #resource: Resource;
+  readonly #api: Api;
+  readonly #objects: ObjectStore;
   readonly #batch: Batch;
   readonly #options: KubernetesOptions;
-  readonly #informer: Informer<KubernetesObject>;
   readonly listed: Promise<void>;
   #markListed: () => void = () => {};
   #closed = false;
   #failing = false;
+  /** Ends the watch that is open. */
+  #abort: () => void = () => {};
 
-  constructor(resource: Resource, batch: Batch, options: KubernetesOptions, make: MakeInformer) {
+  constructor(resource: Resource, api: Api, objects: ObjectStore, batch: Batch, options: KubernetesOptions) {
     this.#resource = resource;
+    this.#api = api;
+    this.#objects = objects;
     this.#batch = batch;
     this.#options = options;
     this.listed = new Promise((resolve) => {
       this.#markListed = resolve;
     });
-    this.#informer = make(() => {
-      this.#failing = false;
-      this.#markListed();
-    });
-    this.#informer.on("add", (object) => this.#set(object));
-    this.#informer.on("update", (object) => this.#set(object));
-    this.#informer.on("delete", (object) => this.#delete(object));
-    this.#informer.on("error", (error: unknown) => this.#failed(error));
   }
 
   start(): void {
-    this.#informer.start().catch((error: unknown) => this.#failed(error));
+    void this.#run();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
-    await this.#informer.stop();
+    this.#abort();
   }
 
-  #failed(error: unknown): void {
-    if (this.#closed) return;
+  async #run(): Promise<void> {
+    let version = "";
+    while (!this.#closed) {
+      try {
+        if (version === "") version = await this.#list();
+        this.#failing = false;
+        this.#markListed();
+        version = await this.#follow(version);
+        await this.#pause(REOPEN_MS);
+      } catch (error) {
+        await this.#pause(this.#failed(error));
+      }
+    }
+  }
+
+  /** Everything there is; gives the version that it was of. */
+  async #list(): Promise<string> {
+    const kept = new Set<string>();
+    let version = "";
+    let more = "";
+    do {
+      const next = more === "" ? "" : `&continue=${encodeURIComponent(more)}`;
+      const page = (await getJson(this.#api.config, `${this.#resource.path}?limit=${PAGE}${next}`)) as ListPage;
+      for (const object of page.items ?? []) {
+        this.#set(object);
+        kept.add(keyOf(this.#keyOf(object)));
+      }
+      more = page.metadata?.continue ?? "";
+      version = page.metadata?.resourceVersion ?? "";
+    } while (more !== "" && !this.#closed);
+    this.#batch.flush();
+    for (const object of this.#objects.list(this.#resource.kind)) {
+      if (!kept.has(keyOf(object))) this.#batch.add({ delete: object });
+    }
+    return version;
+  }
+
+  /** What happens from a version on, until the API ends it; gives the last version, or none where that is forgotten. */
+  #follow(from: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let version = from;
+      const take = (type: string, object: KubernetesObject & { readonly code?: number }) => {
+        if (type === "ERROR") {
+          if (object.code === GONE) version = "";
+          return;
+        }
+        if (type === "DELETED") this.#delete(object);
+        else if (type !== "BOOKMARK") this.#set(object);
+        version = object.metadata?.resourceVersion ?? version;
+      };
+      const done = (error: (Error & { readonly statusCode?: number }) | null) => {
+        if (error?.statusCode === GONE) resolve("");
+        else if (error === null || version !== from || this.#closed) resolve(version);
+        else reject(error);
+      };
+      const query = { resourceVersion: from, allowWatchBookmarks: true };
+      this.#api.client.watch(this.#resource.path, query, take, done).then((controller) => {
+        this.#abort = () => controller.abort();
+        if (this.#closed) this.#abort();
+      }, reject);
+    });
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.#options.after(milliseconds, resolve));
+  }
+
+  /** After how long to try again. */
+  #failed(error: unknown): number {
     const { kind, group } = this.#resource;
-    const unknown = group !== undefined && error instanceof StatusError && error.status === 404;
-    if (unknown) this.#markListed();
-    else if (!this.#failing) {
+    if (group !== undefined && error instanceof StatusError && error.status === 404) {
+      this.#markListed();
+      return UNKNOWN_RETRY_MS;
+    }
+    if (!this.#failing && !this.#closed) {
       this.#failing = true;
       this.#options.onProblem({ kind, err: error }, "the Kubernetes API cannot be watched: what is known stays");
     }
-    this.#options.after(unknown ? UNKNOWN_RETRY_MS : RETRY_MS, () => {
-      if (!this.#closed) this.start();
-    });
+    return RETRY_MS;
   }
 
   #set(value: KubernetesObject): void {
@@ -195,14 +255,18 @@ class Watch {
     this.#delete(value);
   }
 
-  #delete({ metadata }: KubernetesObject): void {
+  #delete(object: KubernetesObject): void {
+    this.#batch.add({ delete: this.#keyOf(object) });
+  }
+
+  #keyOf({ metadata }: KubernetesObject): ObjectKey {
     const { kind } = this.#resource;
     const namespace = FOREIGN_KINDS[kind].namespaced ? (metadata?.namespace ?? "default") : "";
-    this.#batch.add({ delete: { kind, namespace, name: metadata?.name ?? "" } });
+    return { kind, namespace, name: metadata?.name ?? "" };
   }
 }
 
-type Event = { readonly set: MeshObject } | { readonly delete: Parameters<typeof keyOf>[0] };
+type Event = { readonly set: MeshObject } | { readonly delete: ObjectKey };
 
 /** Gathers events: of one object, the last counts. */
 class Batch {

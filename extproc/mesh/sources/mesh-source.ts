@@ -7,13 +7,10 @@ import type { KubernetesSource } from "./kubernetes.ts";
 import { MergedObjects } from "./merged-objects.ts";
 import { type MeshObject, pathOf } from "./object.ts";
 import { type ObjectChange, type ObjectDelta, ObjectStore } from "./object-store.ts";
-import { type ObjectSource, type ParsedObjects, parseObjects } from "./parse-objects.ts";
 
 export interface MeshSourceOptions {
   /** The file in which they are kept; undefined for objects that come anew with every start. */
-  readonly path?: string;
-  /** Reads YAML; somewhere else than in the thread that decides. */
-  readonly read?: (sources: readonly ObjectSource[]) => Promise<ParsedObjects>;
+  readonly path?: string | undefined;
   /** Objects of a live API, beside those that are pushed. */
   readonly live?: Pick<KubernetesSource, "objects" | "listed"> | undefined;
 }
@@ -32,19 +29,17 @@ export class MeshSource {
   /** Resolved when a live API has told all it has. */
   readonly listed: Promise<void>;
   readonly #own = new ObjectStore();
-  readonly read: (sources: readonly ObjectSource[]) => Promise<ParsedObjects>;
   readonly #journal: ObjectJournal | undefined;
 
   private constructor(options: MeshSourceOptions, journal?: ObjectJournal) {
-    const { read = async (sources) => parseObjects(sources), live } = options;
-    this.read = read;
+    const { live } = options;
     this.objects = new MergedObjects(this.#own, live?.objects ?? new ObjectStore());
     this.listed = live?.listed ?? Promise.resolve();
     this.#journal = journal;
   }
 
   static async open(options: MeshSourceOptions): Promise<MeshSource> {
-    if (options.path === undefined) return new MeshSource(options);
+    if (options.path === undefined) return MeshSource.inMemory(options);
     const { journal, objects } = await ObjectJournal.open(options.path);
     const source = new MeshSource(options, journal);
     source.#own.apply({ set: objects });

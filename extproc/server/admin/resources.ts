@@ -32,10 +32,10 @@ export async function deleteResource(request: AdminRequest): Promise<Reply> {
 }
 
 /** As YAML, what was written; as JSON, what became of it, too. */
-export function listResources({ control, message, query }: AdminRequest): Reply {
+export async function listResources({ control, message, query }: AdminRequest): Promise<Reply> {
   const kind = query.get("kind");
   const resources = isForeignKind(kind ?? "")
-    ? control.objects(kind as ForeignKindName).map(observeObject)
+    ? (await control.objects(kind as ForeignKindName)).map(observeObject)
     : control.resources().filter((resource) => kind === null || resource.kind === kind);
   const headers = entityTag(control.stored);
   if (acceptsType(message, "application/json")) {
@@ -44,10 +44,10 @@ export function listResources({ control, message, query }: AdminRequest): Reply 
   return { status: 200, body: resources.map(({ text }) => `---\n${text}`).join(""), type: YAML, headers };
 }
 
-export function getResource({ control, variables, message }: AdminRequest): Reply {
+export async function getResource({ control, variables, message }: AdminRequest): Promise<Reply> {
   const [kind = "", name = ""] = variables;
   const resource = isForeignKind(kind)
-    ? [control.object(kind, name)].flatMap((object) => (object === undefined ? [] : [observeObject(object)]))[0]
+    ? await control.object(kind, name).then((object) => object && observeObject(object))
     : control.resources().find((one) => one.kind === kind && one.name === name);
   if (resource === undefined) throw new HttpError(404, `expected a resource in force, got ${kind}/${name}`);
   const headers = entityTag(control.stored);

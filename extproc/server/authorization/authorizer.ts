@@ -7,7 +7,7 @@ import { Transport } from "../../compiled/messages.ts";
 import { readAddress } from "../../compiled/networks.ts";
 import type { Snapshot } from "../../compiled/snapshot.ts";
 import { identify, tenantName } from "../../decide/client.ts";
-import type { Mesh } from "../../mesh/mesh.ts";
+import type { MeshRoom } from "../../mesh/mesh-room.ts";
 import { presentAddress, presentName } from "../../telemetry/names.ts";
 import type { GrantedName, Telemetry } from "../../telemetry/questions.ts";
 import type { Clock } from "../clock.ts";
@@ -34,7 +34,7 @@ export interface AuthorizerDependencies {
   /** The policy in force; undefined while there is none. */
   readonly policy: () => Snapshot | undefined;
   readonly decide: Decide;
-  readonly mesh: Pick<Mesh, "nameAt">;
+  readonly mesh: Pick<MeshRoom, "ask">;
   readonly telemetry: Pick<Telemetry, "ask">;
   readonly clock: Clock;
 }
@@ -98,7 +98,7 @@ export class Authorizer {
     const { mesh, telemetry } = this.#dependencies;
     const { address } = connection;
     const granted = await telemetry.ask("granted", { tenant, address }).catch((): GrantedName[] => []);
-    const meshName = mesh.nameAt(view, presentAddress(address));
+    const meshName = await mesh.ask("nameAt", { view, address: presentAddress(address) });
     const ofMesh = meshName === undefined ? [] : [{ qname: meshName, qtype: TYPE_A, transport: Transport.UDP }];
     let denied: Found | undefined;
     for (const name of [...granted, ...ofMesh]) {

@@ -8,7 +8,7 @@ import type { MeterUse__Output } from "../../gen/types/dns/mesh/v1/MeterUse.ts";
 import type { Report__Output } from "../../gen/types/dns/mesh/v1/Report.ts";
 import type { ServiceMessage, ServiceMessage__Output } from "../../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import type { WorkerMessage, WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
-import type { Mesh, MeshMember } from "../../mesh/mesh.ts";
+import type { MeshMember, MeshRoom } from "../../mesh/mesh-room.ts";
 import { toHex } from "../../messages/long.ts";
 import { method } from "../../messages/protos.ts";
 import type { TelemetrySettings } from "../../telemetry/settings.ts";
@@ -20,11 +20,20 @@ import { RateShares } from "./rate-shares.ts";
 import type { Membership, WorkerIdentity, WorkerRegistry } from "./registry.ts";
 import { type StreamOwner, type SyncCall, WorkerStream } from "./worker-stream.ts";
 
+const connect = method<WorkerMessage, WorkerMessage__Output, ServiceMessage, ServiceMessage__Output>(
+  "dns.mesh.v1.Sync",
+  "Connect",
+);
+
 export const syncService = {
-  Connect: method<WorkerMessage, WorkerMessage__Output, ServiceMessage, ServiceMessage__Output>(
-    "dns.mesh.v1.Sync",
-    "Connect",
-  ),
+  Connect: {
+    ...connect,
+    /** What comes from another thread is encoded there. */
+    responseSerialize: (message: ServiceMessage | ServiceMessage__Output | Uint8Array) =>
+      message instanceof Uint8Array
+        ? Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+        : connect.responseSerialize(message),
+  },
 };
 
 const HEARTBEAT_MS = 1000;
@@ -38,7 +47,7 @@ export interface SyncDependencies {
   /** The revision in force; undefined while there is none. */
   readonly revision: () => RevisionMessage | undefined;
   readonly telemetry: () => TelemetrySettings;
-  readonly mesh: Mesh;
+  readonly mesh: MeshRoom;
   /** A report of a worker of `node`. Calls `done` when it is counted. */
   readonly onReport: (report: Report__Output, node: string, done: () => void) => void;
 }
@@ -109,7 +118,7 @@ export class SyncService implements StreamOwner {
         get isCongested() {
           return stream.isCongested;
         },
-        send: (update) => stream.sendMeshUpdate(update),
+        send: (message) => stream.sendEncoded(message),
         whenFree: (task) => stream.whenFree(task),
       }),
     });

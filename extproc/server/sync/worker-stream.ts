@@ -10,11 +10,10 @@ import type { MeterUse__Output } from "../../gen/types/dns/mesh/v1/MeterUse.ts";
 import type { Report__Output } from "../../gen/types/dns/mesh/v1/Report.ts";
 import type { ServiceMessage } from "../../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import type { WorkerMessage__Output } from "../../gen/types/dns/mesh/v1/WorkerMessage.ts";
-import type { MeshUpdateMessage } from "../../mesh/feed.ts";
 import { toNumber } from "../../messages/long.ts";
 import type { TelemetrySettings } from "../../telemetry/settings.ts";
 
-export type SyncCall = ServerDuplexStream<WorkerMessage__Output, ServiceMessage>;
+export type SyncCall = ServerDuplexStream<WorkerMessage__Output, ServiceMessage | Uint8Array>;
 
 /** What the stream is part of. */
 export interface StreamOwner {
@@ -98,8 +97,9 @@ export class WorkerStream {
     this.#call.once("drain", task);
   }
 
-  sendMeshUpdate(update: MeshUpdateMessage): void {
-    this.#write({ mesh_update: update as unknown as NonNullable<ServiceMessage["mesh_update"]> });
+  /** Takes a ServiceMessage. */
+  sendEncoded(message: Uint8Array): void {
+    this.#write(message);
   }
 
   sendMeterShares(shares: readonly MeterShare[]): void {
@@ -107,7 +107,7 @@ export class WorkerStream {
     if (!this.#call.writableNeedDrain) this.#write({ meter_shares: { shares: [...shares] } });
   }
 
-  #write(message: ServiceMessage): void {
+  #write(message: ServiceMessage | Uint8Array): void {
     if (this.#state !== "joined") return;
     if (this.#call.writableLength >= MAX_BACKLOG) {
       this.refuse(status.RESOURCE_EXHAUSTED, `expected a reader, got none for ${MAX_BACKLOG} messages`);

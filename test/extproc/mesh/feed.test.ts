@@ -76,12 +76,13 @@ async function start(isolation: string) {
   });
   objects.apply({ set: objectsOf(SERVICES) });
   const tables = tablesOf(isolation);
-  mesh.configure(tables);
-  const worker = new Worker();
-  const member = mesh.join(worker);
   const pass = () => {
     for (const task of later.splice(0)) task();
   };
+  mesh.configure(tables);
+  pass();
+  const worker = new Worker();
+  const member = mesh.join(worker);
   const [data = "", web = ""] = tables.views.map(({ id }) => id);
   return { objects, mesh, worker, member, pass, later, web, data };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startCompiler } from "../../../extproc/compile/compiler.ts";
 import type { Snapshot } from "../../../extproc/compiled/snapshot.ts";
-import { MeshSource } from "../../../extproc/mesh/sources/mesh-source.ts";
+import { LocalMesh } from "../../../extproc/mesh/local-mesh.ts";
 import { type WatchedDirectory, watchDirectory } from "../../../extproc/store/watch.ts";
 import { countingSet, secondsOf } from "./counting-set.ts";
 
@@ -54,19 +54,23 @@ describe("a watched directory", function () {
   it("has objects of the mesh in it, too, and refuses all of it where one is wrong", async () => {
     const service = (address: string) =>
       `---\napiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { clusterIP: ${address} }\n`;
-    const mesh = MeshSource.inMemory();
+    const mesh = await LocalMesh.open(
+      {},
+      { now: Date.now, after: (_, task) => void setImmediate(task), onTrouble: () => {} },
+    );
     await put(`${countingSet(1)}${service("10.0.0.1")}`);
     const source = await watchDirectory({ directory, compiler, mesh, rescanMs: 0 });
     watched = source;
-    const address = () => mesh.objects.get("Service", "default", "web")?.value.spec.clusterIP;
-    assert.equal(address(), "10.0.0.1");
+    const key = { kind: "Service", namespace: "default", name: "web" } as const;
+    const address = async () => /clusterIP: (.*)/.exec((await mesh.ask("get", key))?.text ?? "")?.[1];
+    assert.equal(await address(), "10.0.0.1");
     await put(`${countingSet(2)}${service("10.0.0")}`);
     await source.refresh();
     assert.match(source.status().problems[0]?.path ?? "", /^spec\.clusterIP$/);
-    assert.deepEqual([address(), secondsOf(source.current())], ["10.0.0.1", 1]);
+    assert.deepEqual([await address(), secondsOf(source.current())], ["10.0.0.1", 1]);
     await put(countingSet(2));
     await source.refresh();
-    assert.deepEqual([address(), secondsOf(source.current())], [undefined, 2]);
+    assert.deepEqual([await address(), secondsOf(source.current())], [undefined, 2]);
   });
 
   it("keeps the last good set while the content is not valid, and says why", async () => {

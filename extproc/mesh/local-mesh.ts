@@ -1,0 +1,132 @@
+/**
+ * The mesh on the thread of whoever asks: for tests, and inside the thread that the service gives it.
+ */
+import type { ServiceMessage } from "../gen/types/dns/mesh/v1/ServiceMessage.ts";
+import { messageType } from "../messages/protos.ts";
+import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
+import { Mesh, type MeshStatus } from "./mesh.ts";
+import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
+import { type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
+import { MeshSource, toListed } from "./sources/mesh-source.ts";
+import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
+import { VirtualAddresses } from "./virtual-addresses.ts";
+
+/** Where objects come from, and what is kept. */
+export interface MeshPlaces {
+  /** The file of objects that were pushed; undefined for objects that come anew with every start. */
+  readonly objects?: string | undefined;
+  /** The file of addresses that were given; undefined for none to remember. */
+  readonly virtualAddresses?: string | undefined;
+  /** A kubeconfig's path; or `in-cluster`, for a pod's service account. */
+  readonly kubernetes?: string | undefined;
+}
+
+export interface MeshSurroundings {
+  readonly now: () => number;
+  readonly after: (milliseconds: number, task: () => void) => void;
+  /** What is not as it should be, for people. */
+  readonly onTrouble: (level: "warn" | "error", fields: object, message: string) => void;
+}
+
+const serviceMessage = messageType<ServiceMessage, ServiceMessage>("dns.mesh.v1.ServiceMessage");
+
+export class LocalMesh implements MeshRoom {
+  readonly #source: MeshSource;
+  readonly #mesh: Mesh;
+  readonly #virtualAddresses: VirtualAddresses;
+  readonly #kubernetes: KubernetesSource | undefined;
+
+  /** An Error for files that this has not written, and for a kubeconfig that is none. */
+  static async open(places: MeshPlaces, surroundings: MeshSurroundings): Promise<LocalMesh> {
+    const { now, after, onTrouble } = surroundings;
+    const onProblem = (fields: object, message: string) => onTrouble("warn", fields, message);
+    const kubernetes =
+      places.kubernetes === undefined
+        ? undefined
+        : await watchKubernetes({ config: places.kubernetes, after, onProblem }).catch((error: Error) => {
+            throw new Error(`cannot use the configuration of --kubernetes: ${error.message}`);
+          });
+    const source = await MeshSource.open({ path: places.objects, live: kubernetes });
+    const virtualAddresses = await VirtualAddresses.open(now, places.virtualAddresses);
+    return new LocalMesh(source, virtualAddresses, kubernetes, surroundings);
+  }
+
+  private constructor(
+    source: MeshSource,
+    virtualAddresses: VirtualAddresses,
+    kubernetes: KubernetesSource | undefined,
+    { after, onTrouble }: MeshSurroundings,
+  ) {
+    this.#source = source;
+    this.#virtualAddresses = virtualAddresses;
+    this.#kubernetes = kubernetes;
+    this.#mesh = new Mesh({
+      objects: source.objects,
+      listed: source.listed,
+      virtualAddresses,
+      after,
+      onExhausted: (hosts) =>
+        onTrouble("warn", { hosts }, "hosts of ServiceEntries have no virtual address: all are given"),
+      onError: (error) =>
+        onTrouble("error", { err: error }, "virtual addresses cannot be written down: changes are not told"),
+    });
+  }
+
+  get clients(): MeshObjects {
+    return this.#source.objects;
+  }
+
+  ask<K extends MeshQuestion>(kind: K, asks: MeshQuestions[K]["asks"]): Promise<MeshQuestions[K]["answer"]> {
+    const answer: (asks: never) => Promise<unknown> = this.#answers[kind];
+    return answer(asks as never) as Promise<MeshQuestions[K]["answer"]>;
+  }
+
+  readonly #answers: {
+    [K in MeshQuestion]: (asks: MeshQuestions[K]["asks"]) => Promise<MeshQuestions[K]["answer"]>;
+  } = {
+    apply: async (delta) => (await this.#source.apply(delta)).map(toMade),
+    diff: async (delta) => this.#source.diff(delta).map(toMade),
+    list: async (kind) => {
+      const listed = [...this.#source.objects.list(kind)].map((object) => toListed(object));
+      return listed.sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    get: async ({ kind, namespace, name }) => {
+      const object = this.#source.objects.get(kind, namespace, name);
+      return object && toListed(object);
+    },
+    nameAt: async ({ view, address }) => this.#mesh.nameAt(view, address),
+    configure: async (tables) => void this.#mesh.configure(tables),
+  };
+
+  join(channel: WorkerChannel): MeshMember {
+    return this.#mesh.join(encodeFor(channel));
+  }
+
+  status(): MeshStatus {
+    return this.#mesh.status();
+  }
+
+  async close(): Promise<void> {
+    this.#mesh.close();
+    await this.#kubernetes?.close();
+    await this.#source.close();
+    await this.#virtualAddresses.close();
+  }
+}
+
+function encodeFor(channel: WorkerChannel): MeshChannel {
+  return {
+    get isCongested() {
+      return channel.isCongested;
+    },
+    send: (update: MeshUpdateMessage) =>
+      channel.send(
+        serviceMessage.encode({ mesh_update: update as unknown as NonNullable<ServiceMessage["mesh_update"]> }),
+      ),
+    whenFree: (task) => channel.whenFree(task),
+  };
+}
+
+function toMade({ key, before, after }: ObjectChange): MadeChange {
+  return { key, change: after === undefined ? "deleted" : before === undefined ? "created" : "updated" };
+}

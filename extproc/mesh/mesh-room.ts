@@ -1,0 +1,62 @@
+/**
+ * The mesh, as the decision thread knows it: what it may be asked, and whom it tells.
+ */
+import type { MeshTables } from "../compiled/snapshot.ts";
+import type { MeshStatus } from "./mesh.ts";
+import type { ListedObject } from "./sources/mesh-source.ts";
+import type { ObjectKey } from "./sources/object.ts";
+import type { MeshObjects, ObjectDelta } from "./sources/object-store.ts";
+import type { ObjectKind } from "./sources/schema.ts";
+
+/** What became of an object. */
+export interface MadeChange {
+  readonly key: ObjectKey;
+  readonly change: "created" | "updated" | "deleted";
+}
+
+export interface MeshQuestions {
+  /** At once in force; answered when it is on disk. */
+  apply: { asks: ObjectDelta; answer: readonly MadeChange[] };
+  /** What `apply` would change. */
+  diff: { asks: ObjectDelta; answer: readonly MadeChange[] };
+  /** In the order of their names. */
+  list: { asks: ObjectKind; answer: readonly ListedObject[] };
+  get: { asks: ObjectKey; answer: ListedObject | undefined };
+  /** A name that the view may know and that its reverse zones have for this address, in wire format. */
+  nameAt: { asks: { readonly view: string; readonly address: string }; answer: Uint8Array | undefined };
+  /** The policy that is about to be in force: a view that loses names by it is told so before this is answered. */
+  configure: { asks: MeshTables; answer: undefined };
+}
+
+export type MeshQuestion = keyof MeshQuestions;
+
+/** The way to a worker. */
+export interface WorkerChannel {
+  /** Whether more would only wait there. */
+  readonly isCongested: boolean;
+  /** Takes a ServiceMessage. */
+  send(message: Uint8Array): void;
+  /** Calls once, when it is not congested any more. */
+  whenFree(task: () => void): void;
+}
+
+/** A worker's place. */
+export interface MeshMember {
+  /** All views that it answers by. */
+  interested(views: readonly string[]): void;
+  leave(): void;
+}
+
+/** Kinds whose objects say who a client is. */
+export const CLIENT_KINDS: readonly ObjectKind[] = ["Pod", "Namespace"];
+
+export interface MeshRoom {
+  /** Those of CLIENT_KINDS. */
+  readonly clients: MeshObjects;
+  ask<K extends MeshQuestion>(kind: K, asks: MeshQuestions[K]["asks"]): Promise<MeshQuestions[K]["answer"]>;
+  /** A worker has come. */
+  join(channel: WorkerChannel): MeshMember;
+  /** As it was a second ago, or later. */
+  status(): MeshStatus;
+  close(): Promise<void>;
+}

@@ -1,0 +1,7 @@
+/**
+ * The mesh thread's main module where the sources run by tsx: threads do not inherit its loader.
+ */
+import { register } from "tsx/esm/api";
+
+register();
+await import("./mesh-thread.ts");
