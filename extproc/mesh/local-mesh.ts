@@ -95,6 +95,10 @@ export class LocalMesh implements MeshRoom {
       return object && toListed(object);
     },
     nameAt: async ({ view, address }) => this.#mesh.nameAt(view, address),
+    owners: async (zones) => {
+      const owners = zones.map((zone) => [zone, this.#mesh.ownerOf(zone)] as const);
+      return new Map(owners.flatMap(([zone, owner]) => (owner === undefined ? [] : [[zone, owner]])));
+    },
     configure: async (tables) => void this.#mesh.configure(tables),
   };
 

@@ -24,6 +24,8 @@ export interface MeshQuestions {
   get: { asks: ObjectKey; answer: ListedObject | undefined };
   /** A name that the view may know and that its reverse zones have for this address, in wire format. */
   nameAt: { asks: { readonly view: string; readonly address: string }; answer: Uint8Array | undefined };
+  /** Of zones in presentation format, the tenants whose names they are, where that is known. */
+  owners: { asks: readonly string[]; answer: ReadonlyMap<string, string> };
   /** The policy that is about to be in force: a view that loses names by it is told so before this is answered. */
   configure: { asks: MeshTables; answer: undefined };
 }

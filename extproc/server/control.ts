@@ -103,9 +103,9 @@ export class Control {
     return this.#dependencies.telemetry;
   }
 
-  /** The tenant whose names those below a zone are, where the mesh tells. */
-  ownerOf(zone: string): string | undefined {
-    return this.#dependencies.names.ownerOf(zone);
+  /** The tenants whose names those below these zones are, where the mesh tells. */
+  ownersOf(zones: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#dependencies.mesh.ask("owners", zones);
   }
 
   get ready(): boolean {

@@ -15,8 +15,8 @@ export interface LoadOptions {
   names: string[];
   type?: string;
   sockets?: number;
-  /** Sees each answer: its question's number, its rcode, when it was asked and when it came (performance.now). */
-  onAnswer?: (name: string, rcode: number, sentAt: number, cameAt: number) => void;
+  /** Sees each answer: its name and rcode, when it was asked and when it came (performance.now), and all of it. */
+  onAnswer?: (name: string, rcode: number, sentAt: number, cameAt: number, message: Buffer) => void;
 }
 
 export interface LoadResult {
@@ -144,6 +144,6 @@ export class Load {
     this.#answered++;
     if (rcode !== 0 && rcode !== 3) this.#failed++;
     this.#latencies.push(cameAt - asked.sentAt);
-    this.#options.onAnswer?.(asked.name, rcode, asked.sentAt, cameAt);
+    this.#options.onAnswer?.(asked.name, rcode, asked.sentAt, cameAt, message);
   }
 }

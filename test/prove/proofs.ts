@@ -8,8 +8,12 @@ import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 import { mainJob } from "./main-job.ts";
 import { memory } from "./memory.ts";
+import { meshChurn } from "./mesh/churn.ts";
+import { meshIsolation } from "./mesh/mesh-isolation.ts";
 import { meshTable } from "./mesh/mesh-table.ts";
 import { outage } from "./mesh/outage.ts";
+import { resolvers } from "./mesh/resolvers.ts";
+import { meshScale } from "./mesh/scale.ts";
 import { vips } from "./mesh/vips.ts";
 import type { Proof } from "./proof.ts";
 import { push } from "./push.ts";
@@ -41,6 +45,10 @@ export const proofs: Proof[] = [
   meshTable,
   outage,
   vips,
+  meshScale,
+  meshChurn,
+  meshIsolation,
+  resolvers,
   truth,
   hungService,
   hostileNames,

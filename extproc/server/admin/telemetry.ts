@@ -40,8 +40,9 @@ export function top(request: AdminRequest): Promise<Reply> {
 export async function tenantMap(request: AdminRequest): Promise<Reply> {
   const { control, query } = request;
   const map = await control.telemetry.ask("map", { ...readWindow(request), limit: readLimit(query, 200, MAX_ITEMS) });
+  const owners = await control.ownersOf([...new Set(map.edges.map(({ zone }) => zone))]);
   const edges = map.edges.map((edge) => {
-    const owner = control.ownerOf(edge.zone);
+    const owner = owners.get(edge.zone);
     return owner === undefined ? edge : { ...edge, owner };
   });
   return { status: 200, body: { ...map, edges } };

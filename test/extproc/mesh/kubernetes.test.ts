@@ -3,158 +3,68 @@
  * (DNSPOLICY_TEST_KUBECONFIG names its kubeconfig; its objects of this test are removed).
  */
 import { strict as assert } from "node:assert";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type KubernetesSource, watchKubernetes } from "../../../extproc/mesh/sources/kubernetes.ts";
 import { MeshSource } from "../../../extproc/mesh/sources/mesh-source.ts";
 import { eventually } from "../../e2e/clients/deadline.ts";
 import { objectsOf } from "./objects.ts";
+import { type ApiObject, StandInApi } from "./stand-in-api.ts";
 
-interface ApiObject {
-  metadata: { name: string; namespace?: string; resourceVersion?: string };
-  [field: string]: unknown;
-}
+const SERVICES = "/api/v1/services";
 
-/** Services alone; of all other kinds there are none, and Istio's are not known. */
-class StandIn {
+/** A stand-in with Services alone. */
+class ServiceApi {
   readonly #objects = new Map<string, ApiObject>();
-  readonly #events: { version: number; type: string; object: ApiObject }[] = [];
-  readonly #watches = new Set<ServerResponse>();
-  readonly #server = createServer((request, response) => this.#answer(request, response));
-  #version = 100;
-  /** Events before this are forgotten. */
-  #oldest = 0;
-  lists = 0;
-  /** Answers of the next requests, instead of what is right. */
-  failures: number[] = [];
-  readonly folder: string;
+  readonly api: StandInApi;
 
-  private constructor(folder: string) {
-    this.folder = folder;
+  static async start(): Promise<ServiceApi> {
+    const objects = new Map<string, ApiObject>();
+    return new ServiceApi(objects, await StandInApi.start({ [SERVICES]: () => [...objects.values()] }));
   }
 
-  static async start(): Promise<StandIn> {
-    const standIn = new StandIn(await mkdtemp(join(tmpdir(), "dnspolicy-kube-")));
-    await new Promise<void>((resolve) => standIn.#server.listen(0, "127.0.0.1", resolve));
-    const { port } = standIn.#server.address() as AddressInfo;
-    await writeFile(
-      standIn.config,
-      `apiVersion: v1
-kind: Config
-clusters: [{ name: a, cluster: { server: "http://127.0.0.1:${port}", insecure-skip-tls-verify: true } }]
-users: [{ name: a, user: { token: secret } }]
-contexts: [{ name: a, context: { cluster: a, user: a } }]
-current-context: a
-`,
-    );
-    return standIn;
+  private constructor(objects: Map<string, ApiObject>, api: StandInApi) {
+    this.#objects = objects;
+    this.api = api;
   }
 
-  get config(): string {
-    return join(this.folder, "kubeconfig");
+  get lists(): number {
+    return this.api.listed.filter((path) => path === SERVICES).length;
   }
 
   set(name: string, spec: object): void {
     const known = this.#objects.has(name);
-    const object = { metadata: { name, namespace: "prod", resourceVersion: String(++this.#version) }, spec };
+    const object = { metadata: { name, namespace: "prod", resourceVersion: this.api.nextVersion() }, spec };
     this.#objects.set(name, object);
-    this.#tell(known ? "MODIFIED" : "ADDED", object);
+    this.api.tell(SERVICES, known ? "MODIFIED" : "ADDED", object);
   }
 
   /** `quietly`: nobody that watches hears of it. */
   delete(name: string, quietly = false): void {
     const object = this.#objects.get(name);
     this.#objects.delete(name);
-    this.#version++;
-    if (object && !quietly)
-      this.#tell("DELETED", { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } });
-  }
-
-  dropWatches(): void {
-    for (const watch of this.#watches) watch.destroy();
-    this.#watches.clear();
-  }
-
-  /** Every watch is told that its version is gone, and every new one of an old version, too. */
-  forget(): void {
-    this.#oldest = ++this.#version;
-    for (const watch of this.#watches) watch.end(gone());
-    this.#watches.clear();
-  }
-
-  async stop(): Promise<void> {
-    this.dropWatches();
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
-    await rm(this.folder, { recursive: true });
-  }
-
-  #tell(type: string, object: ApiObject): void {
-    this.#events.push({ version: this.#version, type, object });
-    for (const watch of this.#watches) watch.write(line(type, object));
-  }
-
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? "/", "http://api");
-    const failure = this.failures.shift();
-    if (failure !== undefined) {
-      response.writeHead(failure).end("{}");
-      return;
+    const resourceVersion = this.api.nextVersion();
+    if (object && !quietly) {
+      this.api.tell(SERVICES, "DELETED", { ...object, metadata: { ...object.metadata, resourceVersion } });
     }
-    if (url.pathname.includes("istio")) {
-      response.writeHead(404).end('{"kind":"Status","code":404}');
-      return;
-    }
-    const isServices = url.pathname === "/api/v1/services";
-    if (url.searchParams.get("watch") === null && !url.searchParams.has("resourceVersion")) {
-      if (isServices) this.lists++;
-      const items = isServices ? [...this.#objects.values()] : [];
-      const list = { kind: "ServiceList", metadata: { resourceVersion: String(this.#version) }, items };
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(list));
-      return;
-    }
-    response.writeHead(200, { "content-type": "application/json" });
-    response.flushHeaders();
-    if (!isServices) return;
-    const since = Number(url.searchParams.get("resourceVersion"));
-    if (since < this.#oldest) {
-      response.end(gone());
-      return;
-    }
-    for (const { version, type, object } of this.#events) if (version > since) response.write(line(type, object));
-    this.#watches.add(response);
-    response.on("close", () => this.#watches.delete(response));
   }
-}
-
-function line(type: string, object: object): string {
-  return `${JSON.stringify({ type, object: { apiVersion: "v1", kind: "Service", ...object } })}\n`;
-}
-
-function gone(): string {
-  return `${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", metadata: {} } })}\n`;
 }
 
 describe("objects of a live Kubernetes API", function () {
   this.timeout(30_000);
-  let api: StandIn;
+  let api: ServiceApi;
   let source: KubernetesSource;
   let problems: string[];
   beforeEach(async () => {
-    api = await StandIn.start();
+    api = await ServiceApi.start();
     problems = [];
   });
   afterEach(async () => {
     await source.close();
-    await api.stop();
+    await api.api.stop();
   });
 
   const watch = async () => {
     source = await watchKubernetes({
-      config: api.config,
+      config: api.api.config,
       after: (milliseconds, task) => void setTimeout(task, milliseconds).unref(),
       onProblem: (fields, message) => problems.push(`${message} ${JSON.stringify(fields)}`),
     });
@@ -178,7 +88,7 @@ describe("objects of a live Kubernetes API", function () {
   it("go on after a watch that was dropped, with nothing lost and nothing listed again", async () => {
     await watch();
     for (let times = 1; times <= 3; times++) {
-      api.dropWatches();
+      api.api.dropWatches();
       api.set("a", { clusterIP: `10.0.0.${times}` });
       await soon("a change", () => addressOf("a") === `10.0.0.${times}`);
     }
@@ -194,7 +104,7 @@ describe("objects of a live Kubernetes API", function () {
       for (const { key, after } of changes) heard.push(`${key.name} ${after === undefined ? "gone" : "there"}`);
     });
     api.delete("b", true);
-    api.forget();
+    api.api.forget();
     await soon("the deletion that was missed", () => addressOf("b") === undefined);
     assert.deepEqual(heard, ["b gone"]);
     assert.equal(addressOf("a"), "10.0.0.1");
@@ -202,9 +112,17 @@ describe("objects of a live Kubernetes API", function () {
     await soon("what comes afterwards", () => addressOf("c") === "10.0.0.3");
   });
 
+  it("come in pages, and are all there all the same", async () => {
+    const names = Array.from({ length: 1201 }, (_, index) => `s${index}`);
+    for (const name of names) api.set(name, { clusterIP: "10.0.0.1" });
+    await watch();
+    assert.equal([...source.objects.list("Service")].length, names.length);
+    assert.equal(api.lists, 1);
+  });
+
   it("stay while the API fails, and nothing counts as listed before it was", async () => {
     api.set("a", { clusterIP: "10.0.0.1" });
-    api.failures = Array.from({ length: 7 }, () => 503);
+    api.api.failures = Array.from({ length: 7 }, () => 503);
     await watch();
     assert.equal(addressOf("a"), "10.0.0.1");
     assert.match(problems.join("\n"), /cannot be watched: what is known stays/);

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { type Answer, encodeQuestion, FLAGS } from "../../e2e/dns.ts";
-import { Stack } from "../../e2e/stack.ts";
+import { Stack, type StackOptions } from "../../e2e/stack.ts";
 import type { Client } from "../../e2e/target.ts";
 import type { Proof, Report } from "../proof.ts";
 import { inFull, openWays } from "../transports.ts";
@@ -35,11 +35,16 @@ export function readQuestions(): readonly Row[] {
     });
 }
 
-export function startMeshStack(concurrency = 1): Promise<Stack> {
+interface MeshStackOptions extends Pick<StackOptions, "concurrency" | "dnsPort"> {
+  /** The block that its programs ask from. */
+  readonly frontend?: string;
+}
+
+export function startMeshStack({ frontend = "127.0.1.0/24", ...options }: MeshStackOptions = {}): Promise<Stack> {
   return Stack.start({
-    policy: read("world.yaml"),
+    policy: read("world.yaml").replace("127.0.1.0/24", frontend),
     upstreams: { public: { zone: read("upstream.zone.txt") } },
-    concurrency,
+    ...options,
   });
 }
 

@@ -34,7 +34,7 @@ export const outage: Proof = {
   name: "outage",
   what: "service killed: every name of the mesh is answered; back: what has changed is answered within 2 s",
   async run(scale, report) {
-    const stack = await startMeshStack(2);
+    const stack = await startMeshStack({ concurrency: 2 });
     try {
       await prove(stack, scaled(SECONDS * 1000, scale, 6000), scaled(COLD, scale, 50), report);
     } finally {

@@ -1,0 +1,205 @@
+/**
+ * A large cluster: how long the policy service takes to have its names, in how much memory, what a worker has of it, and
+ * whether decisions and answers notice.
+ */
+import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { cpuMicroseconds, residentBytes } from "../../../bench/server.ts";
+import { eventually } from "../../e2e/clients/deadline.ts";
+import { encodeQuestion } from "../../e2e/dns.ts";
+import { Program } from "../../e2e/process.ts";
+import { Stack } from "../../e2e/stack.ts";
+import type { Client } from "../../e2e/target.ts";
+import { Load } from "../load.ts";
+import { type Proof, type Report, scaled } from "../proof.ts";
+import { type CrowdSize, clusterAddressOf, ENDPOINTS, isHeadless, nameOf, namesOf } from "./crowd.ts";
+
+const FULL: CrowdSize = { services: 100_000, namespaces: 1000 };
+/** What the cost of a look-up is compared with. */
+const SMALL: CrowdSize = { services: 1000, namespaces: 10 };
+
+const LOAD_MS = 20_000;
+const SERVICE_MIB = 1536;
+const WORKER_MIB = 384;
+const DECISION_MS = 20;
+/** A name in a table that fits no processor's cache costs a little more. */
+const COST_RATIO = 1.3;
+/** Decisions a second. */
+const DECISIONS = 100;
+const QUERIES = 4000;
+const QUERY_MS = 8000;
+const SECONDS_TO_WAIT = 120;
+
+/** platform may know all, frontend one namespace; of names below net, each is decided for itself. */
+const POLICY = `apiVersion: dns.mesh/v1alpha1
+kind: Tenant
+metadata: { name: platform }
+spec: { match: [{ cidrs: ["127.0.3.0/24"] }], upstream: public, isolation: { discover: All } }
+---
+apiVersion: dns.mesh/v1alpha1
+kind: Tenant
+metadata: { name: frontend }
+spec: { match: [{ cidrs: ["127.0.1.0/24"] }], upstream: public, namespaces: [n1], isolation: {} }
+---
+apiVersion: dns.mesh/v1alpha1
+kind: Tenant
+metadata: { name: backend }
+spec: { match: [{ cidrs: ["127.0.2.0/24"] }], upstream: public }
+---
+apiVersion: dns.mesh/v1alpha1
+kind: ClusterDnsPolicy
+metadata: { name: cold }
+spec:
+  tier: Admin
+  priority: 1
+  subject: { tenants: [backend] }
+  rules:
+    - { name: narrow, match: { names: ["*.never.net"] }, action: Deny }
+    - { name: cold, match: { names: ["*.net"] }, action: Deny }
+---
+apiVersion: dns.mesh/v1alpha1
+kind: Settings
+metadata: { name: default }
+spec: { mesh: { ttl: TTL } }
+`;
+
+export const meshScale: Proof = {
+  name: "mesh-scale",
+  what: "100,000 services with 1,000,000 endpoints in 1,000 namespaces: loaded in 20 s and 1.5 GiB, and nobody notices",
+  async run(scale, report) {
+    const size = {
+      services: scaled(FULL.services, scale, 2000),
+      namespaces: scaled(FULL.namespaces, scale, 20),
+    };
+    const small = await inCluster(SMALL, (stack) => costOf(stack, SMALL));
+    await inCluster(size, (stack) => prove(stack, size, small, report));
+  },
+};
+
+async function prove(stack: Stack, size: CrowdSize, small: number, report: Report): Promise<void> {
+  report.figure("services", size.services);
+  report.figure("endpoints", size.services * ENDPOINTS);
+  const envoyBefore = residentBytes(stack.envoy.pid);
+  await askFor(stack, "frontend", nameOf(1, size));
+  const envoyOfOne = residentBytes(stack.envoy.pid);
+  await askFor(stack, "platform", nameOf(size.services - 1, size));
+  const envoyOfAll = residentBytes(stack.envoy.pid);
+  const quiet = await decisions(stack, pause(5000));
+
+  await stack.service.kill();
+  const started = performance.now();
+  await stack.service.restart();
+  const ready = performance.now();
+  const loading = await decisions(stack, loaded(stack, size));
+  const all = performance.now();
+  await pause(2000);
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${stack.service.program.pid}/status`, "latin1"))?.[1];
+
+  const renaming = await decisions(
+    stack,
+    stack.apply(policyOf(stack, "6s")).then(() => pause(10_000)),
+  );
+  const cost = await costOf(stack, size);
+
+  report.figure("names", namesOf(size));
+  report.figure("ms until the service is there", ready - started);
+  report.atMost("ms until all names are there", all - started, LOAD_MS);
+  report.figure("MiB of the service at most", Number(peak) / 1024);
+  report.atMost("MiB of the service", residentBytes(stack.service.program.pid) / 2 ** 20, SERVICE_MIB);
+  report.figure("MiB of a worker for one namespace", (envoyOfOne - envoyBefore) / 2 ** 20);
+  report.atMost("MiB of a worker for all", (envoyOfAll - envoyBefore) / 2 ** 20, WORKER_MIB);
+  report.figure("p99 of decisions otherwise, ms", quiet);
+  // A machine that is busy with something else is late all the time.
+  const limit = Math.max(DECISION_MS, 3 * quiet);
+  report.atMost("p99 of decisions while all is loaded, ms", loading, limit);
+  report.atMost("p99 of decisions while all is named anew, ms", renaming, limit);
+  report.figure("us of CPU a query among 1,000 services", small);
+  report.atMost(`us of CPU a query among ${size.services} services, in terms of that`, cost / small, COST_RATIO);
+}
+
+async function inCluster<T>(size: CrowdSize, task: (stack: Stack) => Promise<T>): Promise<T> {
+  const main = fileURLToPath(new URL("crowd-main.ts", import.meta.url));
+  const values = ["--import", "tsx", main, String(size.services), String(size.namespaces)];
+  const api = new Program("the API", "node", values);
+  try {
+    await eventually(15_000, "the API is there", async () => api.output.includes("\n"));
+    const stack = await Stack.start({
+      policy: POLICY.replace("TTL", "5s"),
+      upstreams: { public: {} },
+      serve: () => ["--kubernetes", api.output.trim()],
+    });
+    try {
+      await loaded(stack, size);
+      return await task(stack);
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    await api.stop();
+  }
+}
+
+function policyOf(stack: Stack, ttl: string): string {
+  return stack.policy({ policy: POLICY.replace("TTL", ttl), upstreams: { public: {} } });
+}
+
+function loaded(stack: Stack, size: CrowdSize): Promise<unknown> {
+  return eventually(SECONDS_TO_WAIT * 1000, "all names are there", async () => {
+    const { body } = await stack.service.request("GET", "/v1/status");
+    return (JSON.parse(body) as { mesh: { names: number } }).mesh.names >= namesOf(size);
+  });
+}
+
+/** Until it is answered: whoever asks first for a view waits for it to be told. */
+function askFor(stack: Stack, client: Client, name: string): Promise<unknown> {
+  return eventually(SECONDS_TO_WAIT * 1000, `${name} is answered`, async () => {
+    const answer = await stack.ask.udp(encodeQuestion(name), client, 2000).catch(() => undefined);
+    return answer?.rcode === "NOERROR";
+  });
+}
+
+/** The 99th percentile of decisions until then, in ms. */
+async function decisions(stack: Stack, until: Promise<unknown>): Promise<number> {
+  const names = Array.from({ length: 20_000 }, (_, index) => `d${Date.now()}-${index}.net`);
+  const load = await Load.start({
+    server: stack.ask.at("udp"),
+    from: stack.ask.from("backend"),
+    rate: DECISIONS,
+    names,
+    sockets: 4,
+  });
+  await until;
+  const { p99Ms, failed } = await load.stop();
+  if (failed > 0) throw new Error(`expected decisions, got ${failed} failures`);
+  return p99Ms;
+}
+
+/** Of Envoy, in microseconds of CPU. */
+async function costOf(stack: Stack, size: CrowdSize): Promise<number> {
+  const names = Array.from({ length: Math.min(size.services, 20_000) }, (_, index) => {
+    const number = Math.floor((index * size.services) / Math.min(size.services, 20_000));
+    return isHeadless(number) ? number + 1 : number;
+  }).filter((number) => number < size.services);
+  const expected = new Map(names.map((number) => [nameOf(number, size), clusterAddressOf(number, size)]));
+  let wrong = 0;
+  const ask = async (ms: number) => {
+    const load = await Load.start({
+      server: stack.ask.at("udp"),
+      from: stack.ask.from("platform"),
+      rate: QUERIES,
+      names: [...expected.keys()],
+      onAnswer: (name, rcode, _sentAt, _cameAt, message) => {
+        if (rcode !== 0 || [...message.subarray(-4)].join(".") !== expected.get(name)) wrong++;
+      },
+    });
+    await pause(ms);
+    return load.stop();
+  };
+  await askFor(stack, "platform", nameOf(size.services - 1, size));
+  await ask(2000);
+  const before = cpuMicroseconds(stack.envoy.pid);
+  const { answered } = await ask(QUERY_MS);
+  if (wrong > 0) throw new Error(`expected the services' addresses, got ${wrong} other answers`);
+  return (cpuMicroseconds(stack.envoy.pid) - before) / answered;
+}
