@@ -11,6 +11,8 @@ import { Program } from "./process.ts";
 const run = promisify(execFile);
 /** The service from its sources, or the built one that `DNSPOLICY` names. */
 const main = process.env.DNSPOLICY ?? fileURLToPath(new URL("../../extproc/main.ts", import.meta.url));
+/** A machine that is busy with something else starts it in many seconds. */
+const READY_MS = 30_000;
 const COMMAND = ["--import", "tsx", main];
 
 export class PolicyService {
@@ -122,7 +124,7 @@ export class PolicyService {
   }
 
   async #ready(): Promise<void> {
-    await eventually(15_000, "the policy service is ready", async () => {
+    await eventually(READY_MS, "the policy service is ready", async () => {
       if (!this.#program.running) throw new Error(`it ended: ${this.#program.output}`);
       return (await this.request("GET", "/readyz")).status === 200;
     });

@@ -123,7 +123,7 @@ async function inCluster<T>(size: CrowdSize, task: (stack: Stack) => Promise<T>)
   const values = ["--import", "tsx", main, String(size.services), String(size.namespaces)];
   const api = new Program("the API", "node", values);
   try {
-    await eventually(15_000, "the API is there", async () => api.output.includes("\n"));
+    await eventually(30_000, "the API is there", async () => api.output.includes("\n"));
     const stack = await Stack.start({
       policy: POLICY.replace("TTL", "5s"),
       upstreams: { public: {} },
