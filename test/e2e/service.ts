@@ -25,7 +25,12 @@ export class PolicyService {
   /** `flags`: more of `dnspolicy serve`. */
   static async start(directory: string, token?: string, flags: readonly string[] = []): Promise<PolicyService> {
     const service = new PolicyService(directory, token, flags);
-    await service.#ready();
+    try {
+      await service.#ready();
+    } catch (error) {
+      await service.stop();
+      throw error;
+    }
     return service;
   }
 
