@@ -11,8 +11,8 @@ import { Program } from "./process.ts";
 const run = promisify(execFile);
 /** The service from its sources, or the built one that `DNSPOLICY` names. */
 const main = process.env.DNSPOLICY ?? fileURLToPath(new URL("../../extproc/main.ts", import.meta.url));
-/** A machine that is busy with something else starts it in many seconds. */
-const READY_MS = 30_000;
+/** A machine that is busy with something else takes many seconds to start it. */
+const READY_MS = 60_000;
 const COMMAND = ["--import", "tsx", main];
 
 export class PolicyService {

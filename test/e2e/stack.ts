@@ -25,7 +25,7 @@ import { ScriptedUpstream, type UpstreamPorts } from "./upstream.ts";
 
 const run = promisify(execFile);
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const READY_MS = 20_000;
+const READY_MS = 40_000;
 
 export interface StackOptions {
   /** Resources but for Upstreams, which are made of `upstreams`. */
