@@ -143,7 +143,7 @@ export class Mesh {
       ttl: tables.ttl,
       addressesOf: (entry, host) => virtualAddresses.give(`${entry}/${host}`),
     });
-    this.#zones = [this.#table.zone.apex, ...reverseZones(tables)];
+    this.#zones = [this.#table.zone.apex, this.#table.clusterSet.apex, ...reverseZones(tables)];
     this.#releaseGone();
     this.#changed.clear();
     this.#groupCount = this.#table.groupCount;

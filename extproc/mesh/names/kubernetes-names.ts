@@ -38,11 +38,12 @@ export function zoneOf(clusterDomain: string, ttl: number): Zone {
 }
 
 /** Names that are there for everybody, whatever there is. */
-export function zoneNames({ apex, services, pods, ttl }: Zone): Contribution[] {
+export function zoneNames({ apex, services, pods, ttl }: Zone, clusterSet: Zone): Contribution[] {
   const common = { wildcard: false, group: EVERYBODY, ttl };
   const version = prepend(["dns-version"], apex);
+  const bare = [apex, services, pods, clusterSet.apex, clusterSet.services];
   return [
-    ...[apex, services, pods].map((name) => ({ ...common, name, records: [] })),
+    ...bare.map((name) => ({ ...common, name, records: [] })),
     ...(version === undefined ? [] : [{ ...common, name: version, records: [textRecord("1.1.0")] }]),
   ];
 }
@@ -80,7 +81,7 @@ export function serviceNames(
   }
   const addresses = spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP ?? ""];
   if (addresses.includes("None")) {
-    addEndpoints(names, own, spec.publishNotReadyAddresses === true, slices, zone);
+    addEndpoints(names, own, zone, slices, { unready: spec.publishNotReadyAddresses === true });
     return names.all();
   }
   const assigned = addresses.filter((address) => address !== "");
@@ -95,13 +96,22 @@ export function serviceNames(
   return names.all();
 }
 
+export interface EndpointOptions {
+  /** Endpoints that are not ready count, too. */
+  readonly unready?: boolean;
+  /** Labels between an endpoint's and the service's. */
+  readonly below?: readonly string[];
+  /** Addresses have names, too. */
+  readonly pointers?: boolean;
+}
+
 /** Without a ready endpoint, a headless service has no name (section 2.4 of the specification: NXDOMAIN). */
-function addEndpoints(
+export function addEndpoints(
   names: Names,
   own: Octets,
-  unready: boolean,
-  slices: Iterable<ObjectOf<"EndpointSlice">>,
   zone: Zone,
+  slices: Iterable<ObjectOf<"EndpointSlice">>,
+  { unready = false, below = [], pointers = true }: EndpointOptions,
 ): void {
   let count = 0;
   for (const { value } of slices) {
@@ -111,12 +121,12 @@ function addEndpoints(
       // All addresses of an endpoint are the same one's; clients may use the first alone.
       const [address] = addresses;
       if (address === undefined || count++ >= MAX_ENDPOINTS) continue;
-      const host = prepend([hostname ?? addressLabel(address)], own);
+      const host = prepend([hostname ?? addressLabel(address), ...below], own);
       if (host === undefined) continue;
       const record = addressRecord(canonical(address));
       names.add(own, record, zone.services);
       names.add(host, record, zone.services);
-      names.add(reverseOf(address), pointerRecord(host));
+      if (pointers) names.add(reverseOf(address), pointerRecord(host));
       for (const { name: portName = "", port, protocol } of value.ports) {
         if (portName === "" || port === undefined) continue;
         names.add(portOf(portName, protocol, own), serviceRecord(port, host), zone.services);

@@ -7,10 +7,12 @@
  */
 import type { MeshObject, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
+import type { ObjectKind } from "../sources/schema.ts";
 import { type Contribution, type Group, groupKey } from "./contribution.ts";
+import { gatewayNames, isEntrance, isEntranceOf, istioGatewayNames, parentsOf, routeNames } from "./gateway-names.ts";
 import { namespaceNames, podNames, serviceNames, type Zone, zoneNames, zoneOf } from "./kubernetes-names.ts";
-
 import { serviceEntryNames } from "./service-entry-names.ts";
+import { CLUSTER_SET, IMPORT_LABEL, serviceImportNames } from "./service-import-names.ts";
 import type { Octets, RecordData } from "./wire.ts";
 
 export interface NamedGroup extends Group {
@@ -44,17 +46,38 @@ export interface NameTableOptions {
   readonly addressesOf: (entry: string, host: string) => readonly string[];
 }
 
+const SERVICE_LABEL = "kubernetes.io/service-name";
+/** Kinds that others are found by. */
+const INDEXED = ["EndpointSlice", "Service", "ServiceEntry", "HTTPRoute"] as const;
+/** Kinds that have names. */
+const NAMED = [
+  "Namespace",
+  "Pod",
+  "Service",
+  "ServiceEntry",
+  "ServiceImport",
+  "IstioGateway",
+  "Gateway",
+  "HTTPRoute",
+] as const;
+
 export class NameTable {
   readonly #objects: MeshObjects;
   readonly #options: NameTableOptions;
   readonly zone: Zone;
+  readonly clusterSet: Zone;
   readonly #groups = new Map<string, NamedGroup>();
   #lastGroup = 0;
   #last: { readonly group: Group; readonly named: NamedGroup } | undefined;
   #size = 0;
   /** What each object says. */
   readonly #owners = new Map<string, readonly Said[]>();
+  /** EndpointSlices by who has them: `Service/NAMESPACE/NAME` or `ServiceImport/NAMESPACE/NAME`. */
   readonly #slices = new Map<string, Set<string>>();
+  /** Services that can be reached from outside: `NAMESPACE`, and names there. */
+  readonly #entrances = new Map<string, Set<string>>();
+  /** Routes by gateway, `NAMESPACE/NAME`; each is `NAMESPACE/NAME`. */
+  readonly #routes = new Map<string, Set<string>>();
   /** ServiceEntries that choose workloads, by namespace. */
   readonly #selecting = new Map<string, Set<string>>();
 
@@ -62,11 +85,11 @@ export class NameTable {
     this.#objects = objects;
     this.#options = options;
     this.zone = zoneOf(options.clusterDomain, options.ttl);
+    this.clusterSet = zoneOf(CLUSTER_SET, options.ttl);
     const changed = new Set<Entry>();
-    this.#say("zone", zoneNames(this.zone), changed);
-    for (const slice of objects.list("EndpointSlice")) this.#index(slice, true);
-    for (const entry of objects.list("ServiceEntry")) this.#index(entry, true);
-    for (const kind of ["Namespace", "Pod", "Service", "ServiceEntry"] as const) {
+    this.#say("zone", zoneNames(this.zone, this.clusterSet), changed);
+    for (const kind of INDEXED) for (const object of objects.list(kind)) this.#index(object, true);
+    for (const kind of NAMED) {
       for (const { namespace, name } of objects.list(kind)) this.#derive(`${kind}/${namespace}/${name}`, changed);
     }
   }
@@ -107,8 +130,16 @@ export class NameTable {
 
   #addOwners(object: MeshObject, owners: Set<string>): void {
     const { kind, namespace, name } = object;
-    if (kind === "EndpointSlice") owners.add(`Service/${serviceOf(object)}`);
-    else if (kind !== "WorkloadEntry" && kind !== "Node") owners.add(`${kind}/${namespace}/${name}`);
+    if (kind === "EndpointSlice") for (const owner of ownersOf(object)) owners.add(owner);
+    if (isNamed(kind)) owners.add(`${kind}/${namespace}/${name}`);
+    if (kind === "Gateway") {
+      for (const route of this.#routes.get(`${namespace}/${name}`) ?? []) owners.add(`HTTPRoute/${route}`);
+    }
+    if (kind === "Service" && isEntrance(object)) {
+      for (const gateway of this.#objects.list("IstioGateway")) {
+        if (isEntranceOf(object, gateway)) owners.add(`IstioGateway/${gateway.namespace}/${gateway.name}`);
+      }
+    }
     if (kind !== "WorkloadEntry" && kind !== "Pod") return;
     for (const entry of this.#selecting.get(namespace) ?? []) owners.add(`ServiceEntry/${namespace}/${entry}`);
   }
@@ -119,7 +150,15 @@ export class NameTable {
       if (present) index.set(key, members.add(value));
       else if (members.delete(value) && members.size === 0) index.delete(key);
     };
-    if (object.kind === "EndpointSlice") update(this.#slices, serviceOf(object), object.name);
+    if (object.kind === "EndpointSlice") {
+      for (const owner of ownersOf(object)) update(this.#slices, owner, object.name);
+    }
+    if (object.kind === "Service" && isEntrance(object)) update(this.#entrances, object.namespace, object.name);
+    if (object.kind === "HTTPRoute") {
+      for (const parent of parentsOf(object)) {
+        update(this.#routes, `${parent.namespace}/${parent.name}`, `${object.namespace}/${object.name}`);
+      }
+    }
     if (object.kind === "ServiceEntry" && object.value.spec.workloadSelector !== undefined) {
       update(this.#selecting, object.namespace, object.name);
     }
@@ -143,7 +182,25 @@ export class NameTable {
       }
       case "Service": {
         const object = this.#objects.get("Service", namespace, name);
-        return object === undefined ? [] : serviceNames(object, this.#slicesOf(namespace, name), zone);
+        return object === undefined ? [] : serviceNames(object, this.#slicesOf("Service", namespace, name), zone);
+      }
+      case "ServiceImport": {
+        const object = this.#objects.get("ServiceImport", namespace, name);
+        const slices = this.#slicesOf("ServiceImport", namespace, name);
+        return object === undefined ? [] : serviceImportNames(object, slices, this.clusterSet);
+      }
+      case "IstioGateway": {
+        const object = this.#objects.get("IstioGateway", namespace, name);
+        return object === undefined ? [] : istioGatewayNames(object, this.#entrancesOf(), zone.ttl);
+      }
+      case "Gateway": {
+        const object = this.#objects.get("Gateway", namespace, name);
+        return object === undefined ? [] : gatewayNames(object, zone.ttl);
+      }
+      case "HTTPRoute": {
+        const object = this.#objects.get("HTTPRoute", namespace, name);
+        const gatewayAt = (at: string, gateway: string) => this.#objects.get("Gateway", at, gateway);
+        return object === undefined ? [] : routeNames(object, gatewayAt, zone.ttl);
       }
       default: {
         const object = this.#objects.get("ServiceEntry", namespace, name);
@@ -165,10 +222,23 @@ export class NameTable {
   }
 
   /** In the order of their names, so that the order of addresses is not that of arrival. */
-  *#slicesOf(namespace: string, service: string): Generator<ObjectOf<"EndpointSlice">> {
-    for (const name of [...(this.#slices.get(`${namespace}/${service}`) ?? [])].sort()) {
+  *#slicesOf(
+    kind: "Service" | "ServiceImport",
+    namespace: string,
+    service: string,
+  ): Generator<ObjectOf<"EndpointSlice">> {
+    for (const name of [...(this.#slices.get(`${kind}/${namespace}/${service}`) ?? [])].sort()) {
       const slice = this.#objects.get("EndpointSlice", namespace, name);
       if (slice !== undefined) yield slice;
+    }
+  }
+
+  *#entrancesOf(): Generator<ObjectOf<"Service">> {
+    for (const [namespace, names] of this.#entrances) {
+      for (const name of names) {
+        const service = this.#objects.get("Service", namespace, name);
+        if (service !== undefined) yield service;
+      }
     }
   }
 
@@ -254,8 +324,17 @@ export function contentOf({ contributions }: Entry): { readonly ttl: number; rea
   return { ttl, records: [...records.values()] };
 }
 
-function serviceOf({ namespace, value }: ObjectOf<"EndpointSlice">): string {
-  return `${namespace}/${value.metadata.labels["kubernetes.io/service-name"] ?? ""}`;
+/** A slice may be of a service, and of an import, too. */
+function ownersOf({ namespace, value }: ObjectOf<"EndpointSlice">): string[] {
+  const { [SERVICE_LABEL]: service, [IMPORT_LABEL]: imported } = value.metadata.labels;
+  return [
+    ...(service === undefined ? [] : [`Service/${namespace}/${service}`]),
+    ...(imported === undefined ? [] : [`ServiceImport/${namespace}/${imported}`]),
+  ];
+}
+
+function isNamed(kind: ObjectKind): boolean {
+  return (NAMED as readonly ObjectKind[]).includes(kind);
 }
 
 function sameContribution(a: Contribution, b: Contribution): boolean {

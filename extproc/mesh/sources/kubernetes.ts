@@ -5,7 +5,7 @@
 import type { RequestOptions } from "node:https";
 import type { KubeConfig, KubernetesObject, Watch as WatchClient } from "@kubernetes/client-node";
 import { explainIssue } from "../../resources/explain-issue.ts";
-import { FOREIGN_KINDS } from "../../resources/foreign-kinds.ts";
+import { FOREIGN_KINDS, wordOf } from "../../resources/foreign-kinds.ts";
 import { formatPath } from "../../resources/problem.ts";
 import { keyOf, type MeshObject, type ObjectKey, toObject } from "./object.ts";
 import { ObjectStore } from "./object-store.ts";
@@ -53,6 +53,10 @@ const PLURALS: Readonly<Record<ObjectKind, string>> = {
   Service: "services",
   ServiceEntry: "serviceentries",
   WorkloadEntry: "workloadentries",
+  IstioGateway: "gateways",
+  Gateway: "gateways",
+  HTTPRoute: "httproutes",
+  ServiceImport: "serviceimports",
 };
 
 export const RESOURCES: readonly Resource[] = Object.entries(FOREIGN_KINDS).map(([kind, { apiVersions }]) => {
@@ -243,7 +247,7 @@ class Watch {
     const { kind } = this.#resource;
     // Objects of a list do not say what they are.
     const [apiVersion] = FOREIGN_KINDS[kind].apiVersions;
-    const result = OBJECT_SCHEMAS[kind].safeParse({ ...value, apiVersion, kind });
+    const result = OBJECT_SCHEMAS[kind].safeParse({ ...value, apiVersion, kind: wordOf(kind) });
     if (result.success) {
       this.#batch.add({ set: toObject(kind, result.data) });
       return;

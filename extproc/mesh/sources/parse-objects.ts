@@ -4,10 +4,12 @@
 import { explainIssue } from "../../resources/explain-issue.ts";
 import {
   FOREIGN_KINDS,
+  type ForeignKindName,
+  foreignKindOf,
   isForeign,
-  isForeignKind,
   isForeignList,
   mayHaveForeign,
+  wordOf,
 } from "../../resources/foreign-kinds.ts";
 import type { Origin } from "../../resources/origin.ts";
 import { MAX_PROBLEMS, parseDocuments, toValue } from "../../resources/parse.ts";
@@ -79,22 +81,27 @@ function readObject(value: unknown, origin: Origin, at: Path, problems: Problem[
     apiVersion?: unknown;
     kind?: unknown;
   };
-  if (typeof kind !== "string" || !isForeignKind(kind)) {
-    const kinds = Object.keys(FOREIGN_KINDS).join(", ");
-    problems.push(origin.problem([...at, "kind"], `expected one of ${kinds}, got ${describe(kind)}`));
+  const known = foreignKindOf(apiVersion, kind);
+  if (known === undefined) {
+    problems.push(explainKind(origin, at, apiVersion, kind));
     return undefined;
   }
-  const { apiVersions } = FOREIGN_KINDS[kind];
-  if (!(apiVersions as readonly unknown[]).includes(apiVersion)) {
-    const expected = `${apiVersions.join(" or ")} with kind ${kind}`;
-    problems.push(origin.problem([...at, "apiVersion"], `expected ${expected}, got ${describe(apiVersion)}`));
-    return undefined;
-  }
-  const result = OBJECT_SCHEMAS[kind].safeParse(value);
-  if (result.success) return toObject(kind, result.data);
+  const result = OBJECT_SCHEMAS[known].safeParse(value);
+  if (result.success) return toObject(known, result.data);
   const explained = result.error.issues.flatMap((issue) => explainIssue(issue, value, () => []));
   for (const { path, message } of explained.slice(0, MAX_PROBLEMS)) {
     problems.push(origin.problem([...at, ...path], message));
   }
   return undefined;
+}
+
+function explainKind(origin: Origin, at: Path, apiVersion: unknown, kind: unknown): Problem {
+  const kinds = Object.keys(FOREIGN_KINDS) as ForeignKindName[];
+  const versions = kinds.filter((one) => wordOf(one) === kind).flatMap((one) => FOREIGN_KINDS[one].apiVersions);
+  if (versions.length === 0) {
+    const words = [...new Set(kinds.map(wordOf))].join(", ");
+    return origin.problem([...at, "kind"], `expected one of ${words}, got ${describe(kind)}`);
+  }
+  const expected = `${versions.join(" or ")} with kind ${kind}`;
+  return origin.problem([...at, "apiVersion"], `expected ${expected}, got ${describe(apiVersion)}`);
 }

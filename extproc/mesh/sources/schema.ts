@@ -68,6 +68,11 @@ const host = nameChecked((text) => {
   const pattern = parsePattern(text);
   if (pattern.labels.length === 0) throw new NameSyntaxError("a name, or *. and one, got neither");
 });
+/** Of Istio's Gateway: `HOST`, or `NAMESPACE/HOST` for those of one namespace. */
+const gatewayHost = nameChecked((text) => {
+  const pattern = parsePattern(text.replace(/^[^/]*\//, ""));
+  if (pattern.labels.length === 0 && pattern.extent === "exact") throw new NameSyntaxError("a name, got the root");
+});
 /** Of a ServiceEntry: an address, or a network, which is no address that a name could have. */
 const hostAddress = checked((text) => {
   const [base = "", length, ...more] = text.split("/");
@@ -179,8 +184,17 @@ export const serviceSchema = z
       clusterIPs: list(clusterIP),
       externalName: optional(hostName),
       publishNotReadyAddresses: optional(z.boolean()),
+      externalIPs: list(address),
+      selector: labels,
       ports: list(z.object({ name: optional(portName), port: portNumber, protocol })),
     }),
+    status: optional(
+      z.object({
+        loadBalancer: optional(
+          z.object({ ingress: list(z.object({ ip: optional(address), hostname: optional(hostName) })) }),
+        ),
+      }),
+    ),
   })
   .superRefine(({ spec }, context) => {
     if (spec.type === "ExternalName" && spec.externalName === undefined) {
@@ -299,6 +313,60 @@ export const workloadEntrySchema = z.object({
   spec: z.object(workload),
 });
 
+/** Istio's: hosts that its pods, which its selector chooses, take connections for. */
+export const istioGatewaySchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: z.object({
+    selector: labels,
+    servers: list(z.object({ hosts: list(gatewayHost) })),
+  }),
+});
+
+/** gateway.networking.k8s.io. */
+export const gatewaySchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: z.object({
+    listeners: list(z.object({ name: z.string(), hostname: optional(host) })),
+  }),
+  status: optional(
+    z.object({
+      addresses: list(z.object({ type: optional(z.string()), value: endpointAddress })),
+    }),
+  ),
+});
+
+const parentRef = z.object({
+  group: optional(z.string()),
+  kind: optional(z.string()),
+  namespace: optional(label),
+  name: objectName,
+  sectionName: optional(z.string()),
+});
+
+export const httpRouteSchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: z.object({ hostnames: list(host), parentRefs: list(parentRef) }),
+  status: optional(
+    z.object({
+      parents: list(z.object({ parentRef, conditions: list(z.object({ type: z.string(), status: z.string() })) })),
+    }),
+  ),
+});
+
+/** The Multicluster Services API (KEP-1645): a service of several clusters, as this cluster has it. */
+export const serviceImportSchema = z.object({
+  ...head,
+  metadata: serviceMeta,
+  spec: z.object({
+    type: z.enum(["ClusterSetIP", "Headless"]),
+    ips: list(address),
+    ports: list(z.object({ name: optional(portName), port: portNumber, protocol })),
+  }),
+});
+
 export const OBJECT_SCHEMAS = {
   EndpointSlice: endpointSliceSchema,
   Namespace: namespaceSchema,
@@ -307,6 +375,10 @@ export const OBJECT_SCHEMAS = {
   Service: serviceSchema,
   ServiceEntry: serviceEntrySchema,
   WorkloadEntry: workloadEntrySchema,
+  IstioGateway: istioGatewaySchema,
+  Gateway: gatewaySchema,
+  HTTPRoute: httpRouteSchema,
+  ServiceImport: serviceImportSchema,
 } as const;
 
 export type ObjectKind = keyof typeof OBJECT_SCHEMAS;

@@ -161,6 +161,107 @@ describe("names of the mesh", () => {
     assert.equal(new World(opted, virtual).at("api.partner.example"), undefined);
   });
 
+  it("gives services of several clusters names below clusterset.local", () => {
+    const imported = (name: string, spec: string) =>
+      `apiVersion: multicluster.x-k8s.io/v1alpha1\nkind: ServiceImport\nmetadata: { name: ${name}, namespace: prod }\nspec: ${spec}\n---\n`;
+    const from = (cluster: string, address: string) =>
+      `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: db-${cluster}
+  namespace: prod
+  labels: { multicluster.kubernetes.io/service-name: db, multicluster.kubernetes.io/source-cluster: ${cluster} }
+addressType: IPv4
+ports: [{ name: sql, port: 5432 }]
+endpoints: [{ addresses: [${address}], hostname: db-0 }, { addresses: [10.9.9.9], conditions: { ready: false } }]
+---
+`;
+    const world = new World(
+      imported("web", "{ type: ClusterSetIP, ips: [10.42.0.1], ports: [{ name: http, port: 80 }] }") +
+        imported("db", "{ type: Headless, ports: [{ name: sql, port: 5432 }] }") +
+        from("a", "10.1.0.1"),
+    );
+    assert.deepEqual(world.at("web.prod.svc.clusterset.local"), ["A 10.42.0.1"]);
+    assert.deepEqual(world.at("_http._tcp.web.prod.svc.clusterset.local"), [
+      "SRV 0 100 80 web.prod.svc.clusterset.local",
+    ]);
+    assert.deepEqual(world.at("1.0.42.10.in-addr.arpa"), ["PTR web.prod.svc.clusterset.local"]);
+    assert.equal(world.at("web.prod.svc.cluster.local"), undefined);
+    world.change(from("b", "10.2.0.1"));
+    assert.deepEqual(world.at("db.prod.svc.clusterset.local"), ["A 10.1.0.1", "A 10.2.0.1"]);
+    assert.deepEqual(world.at("db-0.b.db.prod.svc.clusterset.local"), ["A 10.2.0.1"]);
+    assert.deepEqual(world.at("_sql._tcp.db.prod.svc.clusterset.local"), [
+      "SRV 0 100 5432 db-0.a.db.prod.svc.clusterset.local",
+      "SRV 0 100 5432 db-0.b.db.prod.svc.clusterset.local",
+    ]);
+    world.remove("EndpointSlice", "prod", "db-a");
+    assert.deepEqual(world.at("db.prod.svc.clusterset.local"), ["A 10.2.0.1"]);
+  });
+
+  it("gives hosts of Istio's Gateway the addresses of the services that lead to it", () => {
+    const entrance = (address: string, selector = "istio: ingress") =>
+      `${service("ingress", `{ clusterIP: 10.0.0.9, type: LoadBalancer, selector: { app: gateway, ${selector} } }`).replace("---\n", "")}status: { loadBalancer: { ingress: [{ ip: ${address} }] } }\n---\n`;
+    const world = new World(
+      `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: public, namespace: prod }
+spec:
+  selector: { istio: ingress }
+  servers: [{ port: { number: 443, name: https, protocol: HTTPS }, hosts: [shop.example, "prod/*.api.example", "*"] }]
+---
+${entrance("192.0.2.7")}`,
+    );
+    assert.deepEqual(world.at("shop.example"), ["A 192.0.2.7"]);
+    assert.deepEqual(world.at("api.example", true), ["A 192.0.2.7"]);
+    assert.deepEqual(world.change(entrance("192.0.2.8")), ["api.example", "shop.example"]);
+    assert.deepEqual(world.at("shop.example"), ["A 192.0.2.8"]);
+    world.change(entrance("192.0.2.8", "istio: egress"));
+    assert.equal(world.at("shop.example"), undefined);
+  });
+
+  it("gives hosts of the Gateway API's gateways and routes the gateway's addresses", () => {
+    const gateway = (address: string) =>
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: public, namespace: prod }
+spec:
+  gatewayClassName: envoy
+  listeners:
+    - { name: web, port: 80, protocol: HTTP, hostname: "*.example" }
+    - { name: one, port: 81, protocol: HTTP, hostname: one.other.example.org }
+status: { addresses: [{ type: IPAddress, value: ${address} }] }
+---
+`;
+    const route = (hostname: string, more = "") =>
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: ${hostname.replaceAll(/[.*]/g, "")}, namespace: web }
+spec: { hostnames: ["${hostname}"], parentRefs: [{ name: public, namespace: prod }] }
+${more}---
+`;
+    const refusal =
+      "status: { parents: [{ parentRef: { name: public, namespace: prod }, conditions: [{ type: Accepted, status: 'False' }] }] }\n";
+    const routes = [
+      route("a.example"),
+      route("b.elsewhere"),
+      route("*.other.example.org"),
+      route("c.example", refusal),
+    ];
+    const world = new World(gateway("192.0.2.7") + routes.join(""));
+    assert.deepEqual(world.at("example", true), ["A 192.0.2.7"]);
+    assert.deepEqual(world.at("a.example"), ["A 192.0.2.7"]);
+    // What both have, where one of them covers the other.
+    assert.equal(world.at("b.elsewhere"), undefined);
+    assert.equal(world.at("other.example.org", true), undefined);
+    assert.equal(world.at("c.example"), undefined);
+    const groups = [...world.table.entriesAt(wireOf("one.other.example.org"), false)].map(
+      ({ group }) => group.namespace,
+    );
+    assert.deepEqual(groups.sort(), ["prod", "web"]);
+    world.change(gateway("lb.example.net"));
+    assert.deepEqual(world.at("a.example"), ["CNAME lb.example.net"]);
+  });
+
   it("lets a ServiceEntry choose workloads, and follows them", () => {
     const chosen = (address: string, app = "vm") =>
       `apiVersion: networking.istio.io/v1beta1\nkind: WorkloadEntry\nmetadata: { name: vm-1, namespace: prod }\nspec: { address: ${address}, labels: { app: ${app} } }\n---\n`;

@@ -1,0 +1,44 @@
+/**
+ * Services of several clusters (KEP-1645, "Multi-Cluster Services API"), below `clusterset.local`: by the address that
+ * they have in all clusters, or by the endpoints that each cluster has exported.
+ */
+import type { ObjectOf } from "../sources/object.ts";
+import { canonical } from "../sources/workloads.ts";
+import { type Contribution, toGroup } from "./contribution.ts";
+import { addEndpoints, Names, portOf, ttlOf, type Zone } from "./kubernetes-names.ts";
+import { addressRecord, pointerRecord, prepend, reverseOf, serviceRecord } from "./wire.ts";
+
+export const CLUSTER_SET = "clusterset.local";
+/** Of an EndpointSlice: the import, and the cluster that it comes from. */
+export const IMPORT_LABEL = "multicluster.kubernetes.io/service-name";
+const CLUSTER_LABEL = "multicluster.kubernetes.io/source-cluster";
+
+export function serviceImportNames(
+  service: ObjectOf<"ServiceImport">,
+  slices: Iterable<ObjectOf<"EndpointSlice">>,
+  zone: Zone,
+): Contribution[] {
+  const { namespace, name, value } = service;
+  const { metadata, spec } = value;
+  const own = prepend([name, namespace], zone.services);
+  if (own === undefined) return [];
+  const names = new Names(toGroup(namespace, []), ttlOf(metadata.annotations, zone.ttl));
+  if (spec.type === "Headless") {
+    for (const slice of slices) {
+      // Endpoints of two clusters may have one hostname. Their addresses are those of services of their clusters, too,
+      // which have the names behind them.
+      const cluster = slice.value.metadata.labels[CLUSTER_LABEL] ?? "";
+      addEndpoints(names, own, zone, [slice], { below: cluster.split("."), pointers: false });
+    }
+    return names.all();
+  }
+  for (const address of spec.ips) {
+    names.add(own, addressRecord(canonical(address)), zone.services);
+    names.add(reverseOf(address), pointerRecord(own));
+  }
+  if (spec.ips.length === 0) return [];
+  for (const { name: portName = "", port, protocol } of spec.ports) {
+    if (portName !== "") names.add(portOf(portName, protocol, own), serviceRecord(port, own), zone.services);
+  }
+  return names.all();
+}
