@@ -91,6 +91,10 @@ async function prove(stack: Stack, size: CrowdSize, small: number, report: Repor
   const started = performance.now();
   await stack.service.restart();
   const ready = performance.now();
+  await eventually(SECONDS_TO_WAIT * 1000, "the worker is back", async () => {
+    const { body } = await stack.service.request("GET", "/v1/status");
+    return (JSON.parse(body) as { workers: { connected: number } }).workers.connected > 0;
+  });
   const loading = await decisions(stack, loaded(stack, size));
   const all = performance.now();
   await pause(2000);
