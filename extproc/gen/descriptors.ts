@@ -267,6 +267,10 @@ export const descriptors: object = {
           "records": {
            "type": "bytes",
            "id": 6
+          },
+          "near": {
+           "type": "uint32",
+           "id": 7
           }
          }
         },

@@ -6,6 +6,7 @@
  */
 import type { MeshView } from "../compiled/snapshot.ts";
 import { contentOf, type Entry, isThere, type NamedGroup, type NameTable } from "./names/name-table.ts";
+import { nearestFirst } from "./names/places.ts";
 import { groupsOf } from "./names/views.ts";
 import { type Octets, wireOf } from "./names/wire.ts";
 
@@ -26,6 +27,7 @@ export interface MeshNameMessage {
   readonly gone?: boolean;
   readonly ttl?: number;
   readonly records?: string;
+  readonly near?: number;
 }
 
 export interface MeshViewMessage {
@@ -51,6 +53,8 @@ export interface MeshWorld {
   readonly zones: readonly Octets[];
   /** Undefined for a tenant that is none, or has no names of the mesh. */
   view(id: string): MeshView | undefined;
+  /** Where the worker of this node is, `REGION/ZONE`. */
+  placeOf(node: string): string | undefined;
 }
 
 /** Octets of a message, about: Envoy hands it to the worker as one, and a worker does nothing else meanwhile. */
@@ -58,6 +62,8 @@ const MESSAGE_OCTETS = 48 * 1024;
 
 export class MeshFeed {
   readonly #channel: MeshChannel;
+  /** Id of the worker's Envoy. */
+  readonly #node: string;
   readonly #world: () => MeshWorld | undefined;
   #table: NameTable | undefined;
   #interest: readonly string[] = [];
@@ -71,8 +77,9 @@ export class MeshFeed {
   #viewsDue = false;
   #waits = false;
 
-  constructor(channel: MeshChannel, world: () => MeshWorld | undefined) {
+  constructor(channel: MeshChannel, node: string, world: () => MeshWorld | undefined) {
     this.#channel = channel;
+    this.#node = node;
     this.#world = world;
   }
 
@@ -150,10 +157,11 @@ export class MeshFeed {
 
   #takeNames(): MeshNameMessage[] {
     const names: MeshNameMessage[] = [];
+    const place = this.#world()?.placeOf(this.#node);
     let octets = 0;
     for (const entry of this.#names) {
       this.#names.delete(entry);
-      const message = toMessage(entry);
+      const message = toMessage(entry, place);
       names.push(message);
       octets += (message.name.length + (message.records?.length ?? 0)) * 0.75 + 16;
       if (octets >= MESSAGE_OCTETS) break;
@@ -190,14 +198,16 @@ export class MeshFeed {
   }
 }
 
-function toMessage(entry: Entry): MeshNameMessage {
+function toMessage(entry: Entry, place: string | undefined): MeshNameMessage {
   const { name, wildcard, group } = entry;
   const key = { name: toBase64(name), group: group.id, wildcard };
   if (!isThere(entry)) return { ...key, gone: true };
-  const { ttl, records } = contentOf(entry);
+  const { ttl, records: all } = contentOf(entry);
+  const { records, near } = nearestFirst(all, place);
   return {
     ...key,
     ttl,
+    ...(near > 0 ? { near } : {}),
     records: toBase64(records.map(({ type, data }) => uint16(type) + uint16(data.length) + data).join("")),
   };
 }

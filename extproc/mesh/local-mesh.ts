@@ -102,8 +102,8 @@ export class LocalMesh implements MeshRoom {
     configure: async (tables) => void this.#mesh.configure(tables),
   };
 
-  join(channel: WorkerChannel): MeshMember {
-    return this.#mesh.join(encodeFor(channel));
+  join(channel: WorkerChannel, node: string): MeshMember {
+    return this.#mesh.join(encodeFor(channel), node);
   }
 
   status(): MeshStatus {

@@ -56,8 +56,8 @@ export interface MeshRoom {
   /** Those of CLIENT_KINDS. */
   readonly clients: MeshObjects;
   ask<K extends MeshQuestion>(kind: K, asks: MeshQuestions[K]["asks"]): Promise<MeshQuestions[K]["answer"]>;
-  /** A worker has come. */
-  join(channel: WorkerChannel): MeshMember;
+  /** A worker of the Envoy with this id has come. */
+  join(channel: WorkerChannel, node: string): MeshMember;
   /** As it was a second ago, or later. */
   status(): MeshStatus;
   close(): Promise<void>;

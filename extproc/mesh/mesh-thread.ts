@@ -59,7 +59,7 @@ function run(mesh: LocalMesh): void {
       }
       case "join": {
         const channel = new Channel(message.member);
-        workers.set(message.member, { channel, member: mesh.join(channel) });
+        workers.set(message.member, { channel, member: mesh.join(channel, message.node) });
         return;
       }
       case "interested":

@@ -6,6 +6,7 @@ import { parseNetwork } from "../resources/network.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
 import type { MeshMember } from "./mesh-room.ts";
 import { contentOf, type Entry, NameTable } from "./names/name-table.ts";
+import { placeOfEnvoy } from "./names/places.ts";
 import { mayKnow } from "./names/views.ts";
 import { type Octets, reverseOf, reverseZone, TYPE_PTR } from "./names/wire.ts";
 import { findOwners } from "./owners.ts";
@@ -87,8 +88,8 @@ export class Mesh {
   }
 
   /** A worker has come. Returns how to tell what it asks for, and how to let it go. */
-  join(channel: MeshChannel): MeshMember {
-    const feed = new MeshFeed(channel, () => this.#world());
+  join(channel: MeshChannel, node: string): MeshMember {
+    const feed = new MeshFeed(channel, node, () => this.#world());
     this.#feeds.add(feed);
     return {
       interested: (views) => feed.interested(views),
@@ -128,9 +129,15 @@ export class Mesh {
   /** Undefined while there is no name that anybody could have. */
   #world(): MeshWorld | undefined {
     if (!this.#listed) return undefined;
+    const { objects } = this.#dependencies;
     if (this.#table === undefined && !this.#rebuilds) this.#rebuild(this.#tables);
     return this.#table && this.#saved
-      ? { table: this.#table, zones: this.#zones, view: (id) => this.#views.get(id) }
+      ? {
+          table: this.#table,
+          zones: this.#zones,
+          view: (id) => this.#views.get(id),
+          placeOf: (node) => placeOfEnvoy(objects, node),
+        }
       : undefined;
   }
 

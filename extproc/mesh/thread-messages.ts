@@ -11,7 +11,7 @@ export type ThreadOptions = MeshPlaces;
 
 export type ToThread =
   | { readonly kind: "ask"; readonly id: number; readonly question: MeshQuestion; readonly asks: unknown }
-  | { readonly kind: "join"; readonly member: number }
+  | { readonly kind: "join"; readonly member: number; readonly node: string }
   | { readonly kind: "interested"; readonly member: number; readonly views: readonly string[] }
   /** A message has gone to the worker. */
   | { readonly kind: "sent"; readonly member: number }

@@ -82,10 +82,10 @@ class MeshThread implements MeshRoom {
     return this.#ask({ kind: "ask", id: ++this.#lastId, question, asks });
   }
 
-  join(channel: WorkerChannel): MeshMember {
+  join(channel: WorkerChannel, node: string): MeshMember {
     const member = ++this.#lastId;
     this.#members.set(member, channel);
-    this.#tell({ kind: "join", member });
+    this.#tell({ kind: "join", member, node });
     return {
       interested: (views) => this.#tell({ kind: "interested", member, views }),
       leave: () => {

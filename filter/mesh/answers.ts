@@ -175,10 +175,20 @@ export class MeshAnswers {
     this.chain = 0;
   }
 
-  /** Each answer begins with another one of the records, so that clients that take the first are spread. */
+  /** The nearest first. */
   private writeRecords(name: NameKey, entry: Entry, type: u32, count: u32): void {
+    const near: u32 = entry.near == 0 ? 0 : countOf(entry, type, entry.near);
+    const most: u32 = type == Type.SRV ? MAX_TARGETS : MAX_TTL_PLACES - this.ttlCount;
+    if (near != 0) this.writeSome(name, entry, type, 0, near, most);
+    if (near < count) this.writeSome(name, entry, type, near, count - near, most - min(most, near));
+  }
+
+  /**
+   * `count` of the records of the type, from one on. Each answer begins with another one of them, so that clients that take
+   * the first are spread.
+   */
+  private writeSome(name: NameKey, entry: Entry, type: u32, from: u32, count: u32, most: u32): void {
     const first: u32 = count == 1 ? 0 : (<u32>random16() * count) >> 16;
-    const most = type == Type.SRV ? MAX_TARGETS : MAX_TTL_PLACES - this.ttlCount;
     const some = min(count, most);
     // Those from `first` on, and then those before it.
     for (let turn = 0; turn < 2; turn++) {
@@ -188,10 +198,13 @@ export class MeshAnswers {
       while (at < end) {
         const size = read16(at + 2);
         if (read16(at) == type) {
-          const later = place >= first;
-          const order = later ? place - first : place + count - first;
-          if (later == (turn == 0) && order < some) this.writeRecord(name, type, entry.ttl, at + RECORD_HEAD, size);
-          place++;
+          // Those before `from` come round to a number that is none.
+          const number = place++ - from;
+          if (number < count) {
+            const later = number >= first;
+            const order = later ? number - first : number + count - first;
+            if (later == (turn == 0) && order < some) this.writeRecord(name, type, entry.ttl, at + RECORD_HEAD, size);
+          }
         }
         at += RECORD_HEAD + size;
       }
@@ -286,11 +299,12 @@ export class MeshAnswers {
   }
 }
 
-function countOf(entry: Entry, type: u32): u32 {
+/** Of the type, among the first so many records. */
+function countOf(entry: Entry, type: u32, among: u32 = u32.MAX_VALUE): u32 {
   let at = recordsAt(entry);
   const end = at + entry.recordsLength;
   let count: u32 = 0;
-  while (at < end) {
+  for (let place: u32 = 0; at < end && place < among; place++) {
     if (read16(at) == type) count++;
     at += RECORD_HEAD + read16(at + 2);
   }

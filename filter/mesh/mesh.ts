@@ -122,6 +122,7 @@ export class Mesh {
     let wildcard = false;
     let gone = false;
     let ttl: u64 = 0;
+    let near: u64 = 0;
     let records: usize = 0;
     let recordsLength: u32 = 0;
     const reader = this.inner.begin(at, length);
@@ -149,6 +150,9 @@ export class Mesh {
           records = reader.bytesAt;
           recordsLength = reader.bytesLength;
           break;
+        case 7:
+          near = reader.number();
+          break;
         default:
           reader.skip();
       }
@@ -157,7 +161,7 @@ export class Mesh {
     if (reader.failed || !sound) return false;
     const table = this.told;
     if (gone) table.remove(name, nameLength, <u32>group, wildcard);
-    else table.put(name, nameLength, <u32>group, wildcard, <u32>ttl, records, recordsLength);
+    else table.put(name, nameLength, <u32>group, wildcard, <u32>ttl, records, recordsLength, <u32>near);
     return true;
   }
 

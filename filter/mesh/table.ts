@@ -14,6 +14,8 @@ export class Entry {
   nameLength: u32;
   /** Records: type and length of the data, 16 bits each in network order, and the data. */
   recordsLength: u32;
+  /** So many records, the first, are nearer than the others; 0: all are alike. */
+  near: u16;
   wildcard: bool;
 }
 
@@ -116,7 +118,16 @@ export class MeshTable {
   }
 
   /** `name` is a sound name in lower case. */
-  put(name: usize, nameLength: u32, group: u32, wildcard: bool, ttl: u32, records: usize, recordsLength: u32): void {
+  put(
+    name: usize,
+    nameLength: u32,
+    group: u32,
+    wildcard: bool,
+    ttl: u32,
+    records: usize,
+    recordsLength: u32,
+    near: u32,
+  ): void {
     if (group > MAX_GROUP) return;
     this.remove(name, nameLength, group, wildcard);
     const size = HEAD + nameLength + recordsLength;
@@ -132,6 +143,7 @@ export class MeshTable {
     entry.nameLength = nameLength;
     entry.recordsLength = recordsLength;
     entry.wildcard = wildcard;
+    entry.near = <u16>min<u32>(near, 0xffff);
     memory.copy(entryNameAt(entry), name, nameLength);
     memory.copy(recordsAt(entry), records, recordsLength);
     const bucket = this.bucketOf(entry.hash);

@@ -154,7 +154,7 @@ export class FakePolicy {
     });
     if (read.message === "hello") {
       const send = (update: object) => this.#send(stream, { mesh_update: update });
-      const member = this.#mesh?.join({ isCongested: false, send, whenFree: () => {} });
+      const member = this.#mesh?.join({ isCongested: false, send, whenFree: () => {} }, read.hello.node);
       if (member) this.#members.set(stream, member);
       this.#sendRevision(stream);
     } else if (read.message === "mesh_interest") {

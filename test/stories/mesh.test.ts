@@ -104,6 +104,36 @@ describe("names of the mesh in the filter", () => {
     assert.deepEqual([...first].sort(), ["10.1.0.1", "10.1.0.2"]);
   });
 
+  it("begins with the addresses that are nearest to its node, in turn", async () => {
+    await open();
+    const endpoint = (address: string, zone: string) => `{ addresses: [${address}], zone: ${zone} }`;
+    const endpoints = ["a", "b", "b", "c"].map((zone, index) => endpoint(`10.3.0.${index + 1}`, zone));
+    world.policy.changeObjects({
+      set: objectsOf(`apiVersion: v1
+kind: Node
+metadata: { name: story, labels: { topology.kubernetes.io/zone: b } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: near, namespace: web }
+spec: { clusterIP: None }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: near-1, namespace: web, labels: { kubernetes.io/service-name: near } }
+addressType: IPv4
+endpoints: [${endpoints.join(", ")}]
+`),
+    });
+    const orders = new Set<string>();
+    for (let times = 0; times < 60; times++) {
+      const all = await addresses("near.web.svc.cluster.local");
+      assert.deepEqual([...all].sort(), ["10.3.0.1", "10.3.0.2", "10.3.0.3", "10.3.0.4"]);
+      orders.add(all.slice(0, 2).join(" "));
+    }
+    assert.deepEqual([...orders].sort(), ["10.3.0.2 10.3.0.3", "10.3.0.3 10.3.0.2"]);
+  });
+
   it("says of a name that it had no room for that it does not know, never that it is not there", async () => {
     await open("mesh_table_bytes=700");
     const rcodes = new Set<string>();

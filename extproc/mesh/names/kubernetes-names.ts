@@ -68,6 +68,7 @@ export function serviceNames(
   service: ObjectOf<"Service">,
   slices: Iterable<ObjectOf<"EndpointSlice">>,
   zone: Zone,
+  places: Places,
 ): Contribution[] {
   const { namespace, name, value } = service;
   const { metadata, spec } = value;
@@ -81,7 +82,7 @@ export function serviceNames(
   }
   const addresses = spec.clusterIPs.length > 0 ? spec.clusterIPs : [spec.clusterIP ?? ""];
   if (addresses.includes("None")) {
-    addEndpoints(names, own, zone, slices, { unready: spec.publishNotReadyAddresses === true });
+    addEndpoints(names, own, zone, slices, { places, unready: spec.publishNotReadyAddresses === true });
     return names.all();
   }
   const assigned = addresses.filter((address) => address !== "");
@@ -96,7 +97,14 @@ export function serviceNames(
   return names.all();
 }
 
+/** Where an endpoint is, `REGION/ZONE`. */
+export type Places = (endpoint: {
+  readonly nodeName?: string | undefined;
+  readonly zone?: string | undefined;
+}) => string | undefined;
+
 export interface EndpointOptions {
+  readonly places: Places;
   /** Endpoints that are not ready count, too. */
   readonly unready?: boolean;
   /** Labels between an endpoint's and the service's. */
@@ -111,19 +119,20 @@ export function addEndpoints(
   own: Octets,
   zone: Zone,
   slices: Iterable<ObjectOf<"EndpointSlice">>,
-  { unready = false, below = [], pointers = true }: EndpointOptions,
+  { places, unready = false, below = [], pointers = true }: EndpointOptions,
 ): void {
   let count = 0;
   for (const { value } of slices) {
     if (value.addressType === "FQDN") continue;
-    for (const { addresses, conditions, hostname } of value.endpoints) {
+    for (const endpoint of value.endpoints) {
+      const { addresses, conditions, hostname } = endpoint;
       if (!unready && conditions?.ready === false) continue;
       // All addresses of an endpoint are the same one's; clients may use the first alone.
       const [address] = addresses;
       if (address === undefined || count++ >= MAX_ENDPOINTS) continue;
       const host = prepend([hostname ?? addressLabel(address), ...below], own);
       if (host === undefined) continue;
-      const record = addressRecord(canonical(address));
+      const record = addressRecord(canonical(address), places(endpoint));
       names.add(own, record, zone.services);
       names.add(host, record, zone.services);
       if (pointers) names.add(reverseOf(address), pointerRecord(host));

@@ -10,7 +10,16 @@ import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
 import type { ObjectKind } from "../sources/schema.ts";
 import { type Contribution, type Group, groupKey } from "./contribution.ts";
 import { gatewayNames, isEntrance, isEntranceOf, istioGatewayNames, parentsOf, routeNames } from "./gateway-names.ts";
-import { namespaceNames, podNames, serviceNames, type Zone, zoneNames, zoneOf } from "./kubernetes-names.ts";
+import {
+  namespaceNames,
+  type Places,
+  podNames,
+  serviceNames,
+  type Zone,
+  zoneNames,
+  zoneOf,
+} from "./kubernetes-names.ts";
+import { placeOf } from "./places.ts";
 import { serviceEntryNames } from "./service-entry-names.ts";
 import { CLUSTER_SET, IMPORT_LABEL, serviceImportNames } from "./service-import-names.ts";
 import type { Octets, RecordData } from "./wire.ts";
@@ -64,6 +73,7 @@ const NAMED = [
 export class NameTable {
   readonly #objects: MeshObjects;
   readonly #options: NameTableOptions;
+  readonly #places: Places = (endpoint) => placeOf(this.#objects, endpoint);
   readonly zone: Zone;
   readonly clusterSet: Zone;
   readonly #groups = new Map<string, NamedGroup>();
@@ -182,12 +192,14 @@ export class NameTable {
       }
       case "Service": {
         const object = this.#objects.get("Service", namespace, name);
-        return object === undefined ? [] : serviceNames(object, this.#slicesOf("Service", namespace, name), zone);
+        return object === undefined
+          ? []
+          : serviceNames(object, this.#slicesOf("Service", namespace, name), zone, this.#places);
       }
       case "ServiceImport": {
         const object = this.#objects.get("ServiceImport", namespace, name);
         const slices = this.#slicesOf("ServiceImport", namespace, name);
-        return object === undefined ? [] : serviceImportNames(object, slices, this.clusterSet);
+        return object === undefined ? [] : serviceImportNames(object, slices, this.clusterSet, this.#places);
       }
       case "IstioGateway": {
         const object = this.#objects.get("IstioGateway", namespace, name);
@@ -217,6 +229,7 @@ export class NameTable {
       ttl: this.zone.ttl,
       pods: [...this.#objects.list("Pod")].filter(isWithin),
       workloadEntries: [...this.#objects.list("WorkloadEntry")].filter(isWithin),
+      places: this.#places,
       virtualAddresses: (host) => this.#options.addressesOf(`${namespace}/${name}`, host),
     });
   }
@@ -341,6 +354,6 @@ function sameContribution(a: Contribution, b: Contribution): boolean {
   if (a.ttl !== b.ttl || a.records.length !== b.records.length) return false;
   return a.records.every((record, index) => {
     const other = b.records[index];
-    return record.type === other?.type && record.data === other.data;
+    return record.type === other?.type && record.data === other.data && record.place === other.place;
   });
 }

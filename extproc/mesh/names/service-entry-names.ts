@@ -6,7 +6,8 @@ import { isIP } from "node:net";
 import type { ObjectOf } from "../sources/object.ts";
 import { canonical, toWorkload } from "../sources/workloads.ts";
 import { type Contribution, toGroup } from "./contribution.ts";
-import { Names, portOf, ttlOf } from "./kubernetes-names.ts";
+import { Names, type Places, portOf, ttlOf } from "./kubernetes-names.ts";
+import { placeOfLocality } from "./places.ts";
 import { addressRecord, pointerRecord, reverseOf, serviceRecord, wireOf } from "./wire.ts";
 
 export interface EntryContext {
@@ -14,6 +15,7 @@ export interface EntryContext {
   /** Workloads of the entry's namespace, among which its selector chooses. */
   readonly pods: Iterable<ObjectOf<"Pod">>;
   readonly workloadEntries: Iterable<ObjectOf<"WorkloadEntry">>;
+  readonly places: Places;
   /** Addresses for a host that has none; none where there are none to give. */
   readonly virtualAddresses: (host: string) => readonly string[];
 }
@@ -29,10 +31,11 @@ export function serviceEntryNames(entry: ObjectOf<"ServiceEntry">, context: Entr
   const wildcards = new Names(group, ttl);
   for (const host of spec.hosts) {
     const { addresses, virtual } = addressesOf(entry, host, context);
+    const places = virtual ? undefined : placesOf(entry, context);
     const wildcard = host.startsWith("*");
     const own = wireOf(wildcard ? host.replace(/^\*{1,2}\./, "") : host);
     for (const address of addresses) {
-      (wildcard ? wildcards : names).add(own, addressRecord(address));
+      (wildcard ? wildcards : names).add(own, addressRecord(address, places?.get(address)));
       if (virtual) names.add(reverseOf(address), pointerRecord(own));
     }
     if (wildcard || addresses.length === 0) continue;
@@ -61,7 +64,7 @@ function addressesOf(
   const given = givenAddresses(entry, host);
   if (given.length > 0) return { addresses: given, virtual: true };
   if (spec.resolution === "STATIC") {
-    const addresses = endpointsOf(entry, context);
+    const addresses = [...placesOf(entry, context).keys()].slice(0, MAX_ENDPOINTS);
     if (addresses.length > 0) return { addresses, virtual: false };
   }
   return { addresses: wantsVirtualAddress(entry, host) ? context.virtualAddresses(host) : [], virtual: true };
@@ -79,23 +82,28 @@ function isWhole(text: string): boolean {
   return length === undefined || length === (isIP(base) === 4 ? "32" : "128");
 }
 
-function endpointsOf({ value: { spec } }: ObjectOf<"ServiceEntry">, context: EntryContext): readonly string[] {
-  const addresses = spec.endpoints.map(({ address }) => address ?? "");
+/** Addresses of its endpoints, each with its place. */
+function placesOf({ value: { spec } }: ObjectOf<"ServiceEntry">, context: EntryContext) {
+  const found = new Map<string, string | undefined>();
+  const add = (address: string | undefined, place: string | undefined): void => {
+    if (address === undefined || isIP(address) === 0) return;
+    if (!found.has(canonical(address))) found.set(canonical(address), place);
+  };
+  for (const { address, locality } of spec.endpoints) add(address, placeOfLocality(locality));
   const selector = spec.workloadSelector?.labels;
-  if (selector !== undefined) {
-    for (const { value } of context.workloadEntries) {
-      // An entry's labels are those of its workload, and by custom those of the object itself.
-      const labels = { ...value.metadata.labels, ...value.spec.labels };
-      if (selects(selector, labels)) addresses.push(value.spec.address ?? "");
-    }
-    for (const pod of context.pods) {
-      const ready = pod.value.status?.conditions.find(({ type }) => type === "Ready")?.status;
-      if (ready !== "False" && selects(selector, pod.value.metadata.labels))
-        addresses.push(...toWorkload(pod).addresses);
-    }
+  if (selector === undefined) return found;
+  for (const { value } of context.workloadEntries) {
+    // An entry's labels are those of its workload, and by custom those of the object itself.
+    const labels = { ...value.metadata.labels, ...value.spec.labels };
+    if (selects(selector, labels)) add(value.spec.address, placeOfLocality(value.spec.locality));
   }
-  const known = addresses.filter((address) => isIP(address) !== 0).map(canonical);
-  return [...new Set(known)].slice(0, MAX_ENDPOINTS);
+  for (const pod of context.pods) {
+    const ready = pod.value.status?.conditions.find(({ type }) => type === "Ready")?.status;
+    if (ready === "False" || !selects(selector, pod.value.metadata.labels)) continue;
+    const place = context.places({ nodeName: pod.value.spec?.nodeName });
+    for (const address of toWorkload(pod).addresses) add(address, place);
+  }
+  return found;
 }
 
 function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {

@@ -5,7 +5,7 @@
 import type { ObjectOf } from "../sources/object.ts";
 import { canonical } from "../sources/workloads.ts";
 import { type Contribution, toGroup } from "./contribution.ts";
-import { addEndpoints, Names, portOf, ttlOf, type Zone } from "./kubernetes-names.ts";
+import { addEndpoints, Names, type Places, portOf, ttlOf, type Zone } from "./kubernetes-names.ts";
 import { addressRecord, pointerRecord, prepend, reverseOf, serviceRecord } from "./wire.ts";
 
 export const CLUSTER_SET = "clusterset.local";
@@ -17,6 +17,7 @@ export function serviceImportNames(
   service: ObjectOf<"ServiceImport">,
   slices: Iterable<ObjectOf<"EndpointSlice">>,
   zone: Zone,
+  places: Places,
 ): Contribution[] {
   const { namespace, name, value } = service;
   const { metadata, spec } = value;
@@ -28,7 +29,7 @@ export function serviceImportNames(
       // Endpoints of two clusters may have one hostname. Their addresses are those of services of their clusters, too,
       // which have the names behind them.
       const cluster = slice.value.metadata.labels[CLUSTER_LABEL] ?? "";
-      addEndpoints(names, own, zone, [slice], { below: cluster.split("."), pointers: false });
+      addEndpoints(names, own, zone, [slice], { places, below: cluster.split("."), pointers: false });
     }
     return names.all();
   }

@@ -23,6 +23,8 @@ const IP6 = wireOf("ip6.arpa");
 export interface RecordData {
   readonly type: number;
   readonly data: Octets;
+  /** Where what has the address runs, `REGION/ZONE`. */
+  readonly place?: string;
 }
 
 /** Longest name, and longest label. */
@@ -54,10 +56,11 @@ export function parentOf(name: Octets): Octets | undefined {
   return length === 0 ? undefined : name.slice(length + 1);
 }
 
-export function addressRecord(address: string): RecordData {
-  if (isIPv4(address)) return { type: TYPE_A, data: String.fromCharCode(...address.split(".").map(Number)) };
+export function addressRecord(address: string, place?: string): RecordData {
+  const where = place === undefined ? {} : { place };
+  if (isIPv4(address)) return { type: TYPE_A, data: String.fromCharCode(...address.split(".").map(Number)), ...where };
   const octets = toOctets(address);
-  return { type: octets.length === 4 ? TYPE_A : TYPE_AAAA, data: toText(octets) };
+  return { type: octets.length === 4 ? TYPE_A : TYPE_AAAA, data: toText(octets), ...where };
 }
 
 export function aliasRecord(target: Octets): RecordData {

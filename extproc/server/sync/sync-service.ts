@@ -114,13 +114,16 @@ export class SyncService implements StreamOwner {
     this.#members.set(stream, {
       identity,
       membership: registry.join(identity, hello.concurrency),
-      mesh: mesh.join({
-        get isCongested() {
-          return stream.isCongested;
+      mesh: mesh.join(
+        {
+          get isCongested() {
+            return stream.isCongested;
+          },
+          send: (message) => stream.sendEncoded(message),
+          whenFree: (task) => stream.whenFree(task),
         },
-        send: (message) => stream.sendEncoded(message),
-        whenFree: (task) => stream.whenFree(task),
-      }),
+        hello.node,
+      ),
     });
     logger.info(identity, "a worker has connected");
     stream.sendTelemetry(this.#dependencies.telemetry());

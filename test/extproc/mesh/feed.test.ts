@@ -82,7 +82,7 @@ async function start(isolation: string) {
   mesh.configure(tables);
   pass();
   const worker = new Worker();
-  const member = mesh.join(worker);
+  const member = mesh.join(worker, "node-1");
   const [data = "", web = ""] = tables.views.map(({ id }) => id);
   return { objects, mesh, worker, member, pass, later, web, data };
 }

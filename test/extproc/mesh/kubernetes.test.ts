@@ -15,6 +15,7 @@ const SERVICES = "/api/v1/services";
 class ServiceApi {
   readonly #objects = new Map<string, ApiObject>();
   readonly api: StandInApi;
+  lists = 0;
 
   static async start(): Promise<ServiceApi> {
     const objects = new Map<string, ApiObject>();
@@ -24,10 +25,9 @@ class ServiceApi {
   private constructor(objects: Map<string, ApiObject>, api: StandInApi) {
     this.#objects = objects;
     this.api = api;
-  }
-
-  get lists(): number {
-    return this.api.listed.filter((path) => path === SERVICES).length;
+    this.api.onList = (path) => {
+      if (path === SERVICES) this.lists++;
+    };
   }
 
   set(name: string, spec: object): void {

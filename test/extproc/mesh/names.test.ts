@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import ipaddr from "ipaddr.js";
 import { contentOf, type Entry, NameTable } from "../../../extproc/mesh/names/name-table.ts";
+import { nearestFirst, placeOfEnvoy } from "../../../extproc/mesh/names/places.ts";
 import { type Octets, type RecordData, wireOf } from "../../../extproc/mesh/names/wire.ts";
 import { type ObjectChange, ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
 import { presentName } from "../../../extproc/telemetry/names.ts";
@@ -159,6 +160,41 @@ describe("names of the mesh", () => {
       'prod, labels: { networking.istio.io/enable-autoallocate-ip: "false" } }',
     );
     assert.equal(new World(opted, virtual).at("api.partner.example"), undefined);
+  });
+
+  it("says which addresses are near, by zone, else by region", () => {
+    const node = (name: string, region: string, zone: string) =>
+      `apiVersion: v1\nkind: Node\nmetadata: { name: ${name}, labels: { topology.kubernetes.io/region: ${region}, topology.kubernetes.io/zone: ${zone} } }\n---\n`;
+    const world = new World(
+      node("one", "r", "r-a") +
+        node("two", "r", "r-b") +
+        node("three", "s", "s-a") +
+        service("db", "{ clusterIP: None }") +
+        slice(
+          "db-1",
+          "db",
+          "{ addresses: [10.1.0.1], nodeName: three }, { addresses: [10.1.0.2], nodeName: two }, { addresses: [10.1.0.3], nodeName: one }",
+        ) +
+        entry(
+          "{ hosts: [vm.example], resolution: STATIC, endpoints: [{ address: 10.2.0.1, locality: s/s-a/x }, { address: 10.2.0.2, locality: r }] }",
+        ),
+    );
+    const near = (name: string, envoy: string) => {
+      const [found] = world.table.entriesAt(wireOf(name), false);
+      const { records, near: count } = nearestFirst(
+        found === undefined ? [] : contentOf(found).records,
+        placeOfEnvoy(world.store, envoy),
+      );
+      return [...records.map((record) => present(record).slice(2)), count];
+    };
+    assert.deepEqual(near("db.prod.svc.cluster.local", "one"), ["10.1.0.3", "10.1.0.2", "10.1.0.1", 1]);
+    assert.deepEqual(near("db.prod.svc.cluster.local", "three"), ["10.1.0.1", "10.1.0.2", "10.1.0.3", 1]);
+    assert.deepEqual(near("vm.example", "two"), ["10.2.0.2", "10.2.0.1", 1]);
+    // Of an Envoy that nothing is known of, all are as near.
+    assert.deepEqual(near("db.prod.svc.cluster.local", "elsewhere"), ["10.1.0.1", "10.1.0.2", "10.1.0.3", 0]);
+    const pod = "apiVersion: v1\nkind: Pod\nmetadata: { name: p, namespace: prod }\nspec: { nodeName: three }\n";
+    world.change(pod);
+    assert.deepEqual(near("vm.example", "prod/p"), ["10.2.0.1", "10.2.0.2", 1]);
   });
 
   it("gives services of several clusters names below clusterset.local", () => {

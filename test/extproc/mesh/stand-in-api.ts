@@ -33,8 +33,8 @@ export class StandInApi {
   #version = 100;
   /** Events before this are forgotten. */
   #oldest = 0;
-  /** Lists that were begun, by path. */
-  readonly listed: string[] = [];
+  /** Called when a list is begun. */
+  onList: (path: string) => void = () => {};
   /** Answers of the next requests, instead of what is right. */
   failures: number[] = [];
   readonly folder: string;
@@ -109,7 +109,7 @@ current-context: a
   }
 
   #list(path: string, limit: number, from: number, response: ServerResponse): void {
-    if (from === 0) this.listed.push(path);
+    if (from === 0) this.onList(path);
     const list = this.#lists[path]?.() ?? [];
     const to = limit === 0 ? list.length : Math.min(list.length, from + limit);
     const items = Array.from({ length: to - from }, (_, index) => list.at(from + index));

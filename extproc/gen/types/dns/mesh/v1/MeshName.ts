@@ -8,6 +8,7 @@ export interface MeshName {
   'gone'?: (boolean);
   'ttl'?: (number);
   'records'?: (Buffer | Uint8Array | string);
+  'near'?: (number);
 }
 
 export interface MeshName__Output {
@@ -17,4 +18,5 @@ export interface MeshName__Output {
   'gone': (boolean);
   'ttl': (number);
   'records': (Buffer);
+  'near': (number);
 }
