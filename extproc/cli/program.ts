@@ -130,7 +130,9 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
       "600",
     )
     .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info"))
-    .action(async (flags: ServeFlags) => finish(await serve(context, await readServeOptions(flags))));
+    .action(async (flags: ServeFlags) =>
+      finish(await serve(context, await readServeOptions(flags, context.environment))),
+    );
 }
 
 function addClientCommands(program: Command, context: Context, finish: (code: ExitCode) => void): void {

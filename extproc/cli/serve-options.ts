@@ -13,6 +13,7 @@ import type { ServerTls } from "../server/grpc-server.ts";
 import type { ExportOptions } from "../telemetry/export/event-exporter.ts";
 import type { StoreOptions } from "../telemetry/query-store.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
+import { readExportInterval, readOtlpSignals } from "./otlp-signals.ts";
 
 export const DEFAULT_LISTEN = "unix:/run/dns-policy/service.sock";
 export const DEFAULT_ADMIN = "unix:/run/dns-policy/admin.sock";
@@ -72,11 +73,17 @@ export interface ServeOptions {
   readonly connectionLog: string | undefined;
   readonly queryStore: StoreOptions | undefined;
   readonly exports: ExportOptions;
+  /** How often metrics are pushed by OTLP; undefined where nobody asks for that. */
+  readonly metricsIntervalMs: number | undefined;
   readonly lastGoodMs: number;
   readonly logLevel: string;
 }
 
-export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions> {
+export async function readServeOptions(
+  flags: ServeFlags,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<ServeOptions> {
+  const { metrics, traces } = readOtlpSignals(environment);
   const { store, watch } = flags;
   if ((store === undefined) === (watch === undefined)) {
     throw usage(`expected --store DIR or --watch DIR, got ${store === undefined ? "neither" : "both"}`);
@@ -108,7 +115,8 @@ export async function readServeOptions(flags: ServeFlags): Promise<ServeOptions>
     queryLog: flags.queryLog,
     connectionLog: flags.connectionLog,
     queryStore: readQueryStore(flags),
-    exports: { dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap) },
+    exports: { dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap), traces },
+    metricsIntervalMs: metrics ? readExportInterval(environment) : undefined,
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
   };

@@ -17,7 +17,7 @@ import { formatProblem } from "../resources/problem.ts";
 import { readPage } from "../server/admin/page.ts";
 import { formatEndpoint } from "../server/endpoint.ts";
 import type { Logger } from "../server/logger.ts";
-import { startService } from "../server/service.ts";
+import { type Service, startService } from "../server/service.ts";
 import { openStore, type PolicyStore } from "../store/store.ts";
 import { type WatchedDirectory, watchDirectory } from "../store/watch.ts";
 import { AuditFile } from "../telemetry/audit-log.ts";
@@ -103,6 +103,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       logger,
       later: setImmediate,
     });
+    const stopMetrics = await startOtlpMetrics(options, service, context, logger);
     const listen = service.listen.map(formatEndpoint);
     const admin = service.admin.map(formatEndpoint);
     logger.info({ listen, admin, policy: options.source.directory }, "the policy service is up");
@@ -111,6 +112,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     if (reason instanceof Error)
       logger.error({ err: reason }, "the policy service is stopping: it has no mesh any more");
     else logger.info({ signal: reason }, "the policy service is stopping");
+    await stopMetrics();
     await service.close();
     logger.info({}, "the policy service has stopped");
     return reason instanceof Error ? ExitCode.FAILED : ExitCode.OK;
@@ -223,6 +225,24 @@ async function openTelemetry(
   } catch (error) {
     throw new CommandError(ExitCode.FAILED, `cannot open the query store: ${(error as Error).message}`);
   }
+}
+
+/** Returns how to end it. */
+async function startOtlpMetrics(
+  { metricsIntervalMs }: ServeOptions,
+  { control }: Service,
+  { clock }: Context,
+  logger: Logger,
+): Promise<() => Promise<void>> {
+  if (metricsIntervalMs === undefined) return async () => {};
+  // OpenTelemetry's packages are large, and loaded only where they are needed.
+  const { pushMetrics } = await import("../telemetry/export/otlp-metrics.ts");
+  return pushMetrics({
+    read: () => control.readMetrics(),
+    intervalMs: metricsIntervalMs,
+    now: () => clock.now(),
+    onTrouble: (message) => logger.error({}, message),
+  });
 }
 
 function openLog(what: string, path: string | undefined, context: Context, logger: Logger): QueryLog {

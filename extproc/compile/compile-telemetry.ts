@@ -4,7 +4,7 @@
 import type { ConnectionSettings } from "../compiled/snapshot.ts";
 import type { Settings } from "../resources/settings-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
-import type { TelemetrySettings, TenantPrivacy } from "../telemetry/settings.ts";
+import type { TelemetrySettings, TenantTelemetry } from "../telemetry/settings.ts";
 
 const GRACE_MS = 30_000;
 
@@ -15,11 +15,11 @@ export function compileConnections(settings: Settings | undefined): ConnectionSe
 }
 
 export function compileTelemetry(tenants: readonly Tenant[], settings: Settings | undefined): TelemetrySettings {
-  const entries = tenants.flatMap(({ metadata, spec }): [string, TenantPrivacy][] => {
-    const { clients, names, keep = 0 } = spec.telemetry;
-    return clients === "Full" && names === "Full" && keep === 0
+  const entries = tenants.flatMap(({ metadata, spec }): [string, TenantTelemetry][] => {
+    const { clients, names, keep = 0, traces = 0 } = spec.telemetry;
+    return clients === "Full" && names === "Full" && keep === 0 && traces === 0
       ? []
-      : [[metadata.name, { clients, names, keepMs: keep }]];
+      : [[metadata.name, { clients, names, keepMs: keep, traces }]];
   });
   const { events = "All" } = settings?.spec.telemetry ?? {};
   const usual = { events, tenants: Object.fromEntries(entries) };

@@ -558,6 +558,14 @@ export const descriptors: object = {
           "ttl": {
            "type": "uint32",
            "id": 29
+          },
+          "decision_us": {
+           "type": "uint32",
+           "id": 35
+          },
+          "upstream_after_us": {
+           "type": "uint32",
+           "id": 36
           }
          }
         },

@@ -66,6 +66,8 @@ const tenantTelemetry = z
     clients: z.enum(["Full", "Network", "None"]).default("Full"),
     names: z.enum(["Full", "Hashed"]).default("Full"),
     keep: keep.optional(),
+    /** Percent of its queries that are traced, where the service is told whom to send traces. */
+    traces: percent.optional(),
   })
   .superRefine(({ log, sample }, context) => {
     if (sample !== undefined && log !== "All") fail(context, ["sample"], `expected log: All beside it, got ${log}`);

@@ -1,6 +1,7 @@
 /**
  * What may be asked of the running service, by whatever way: change the policy, look at it, look who obeys it.
  */
+import type { Registry } from "prom-client";
 import type { Change, Refused } from "../compile/change.ts";
 import { namedLists, type Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
@@ -261,6 +262,12 @@ export class Control {
 
   /** In the text format of Prometheus. */
   async metrics(): Promise<{ readonly type: string; readonly text: string }> {
+    const registry = await this.readMetrics();
+    return { type: registry.contentType, text: await registry.metrics() };
+  }
+
+  /** All metrics, as they are now. */
+  async readMetrics(): Promise<Registry> {
     const { metrics, registry, clusters, telemetry, logger } = this.#dependencies;
     await telemetry.ask("counts", {}).then(metrics.publish, (error: unknown) => {
       logger.error({ err: error }, "telemetry does not answer: metrics of events are old");
@@ -274,7 +281,7 @@ export class Control {
     metrics.meshObjects.set(objects);
     metrics.meshNames.set(names);
     for (const [state, value] of Object.entries(virtualAddresses)) metrics.virtualAddresses.set({ state }, value);
-    return { type: metrics.registry.contentType, text: await metrics.registry.metrics() };
+    return metrics.registry;
   }
 }
 

@@ -11,7 +11,7 @@ import { createMetrics } from "../telemetry/metrics.ts";
 import { presentAddress } from "../telemetry/names.ts";
 import { noQueryLog, type QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
-import { privacyOf, USUAL_SETTINGS } from "../telemetry/settings.ts";
+import { telemetryOf, USUAL_SETTINGS } from "../telemetry/settings.ts";
 import { type AdminListener, startAdminServer } from "./admin/admin-server.ts";
 import type { AuditLog } from "./admin/audit.ts";
 import type { Page } from "./admin/page.ts";
@@ -148,7 +148,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       const { name } = judgement;
       const target = { address: presentAddress(connection.address), port: connection.port };
       telemetry.connection({ tenant, outcome, ...target, ...(name === undefined ? {} : { name }) });
-      const privacy = privacyOf(rollout.inForce?.tables.telemetry ?? USUAL_SETTINGS, tenant);
+      const privacy = telemetryOf(rollout.inForce?.tables.telemetry ?? USUAL_SETTINGS, tenant);
       connectionLog.write(connectionRecord(clock.now(), connection, judgement, privacy));
     },
   });

@@ -15,7 +15,7 @@ import { compileFilter, type Loosely } from "./query-filter.ts";
 import { queryRecord, toQueryRecord } from "./query-record.ts";
 import type { QueryStore } from "./query-store.ts";
 import { NoStoreError, type QueryFilter, type QuestionKind, type Questions } from "./questions.ts";
-import { privacyOf, type TelemetrySettings, USUAL_SETTINGS } from "./settings.ts";
+import { type TelemetrySettings, telemetryOf, USUAL_SETTINGS } from "./settings.ts";
 
 const batchType = messageType<unknown, EventBatch__Output>("dns.mesh.v1.EventBatch");
 
@@ -55,6 +55,7 @@ export class TelemetryEngine {
   configure(settings: TelemetrySettings): void {
     this.#settings = settings;
     if (settings.graceMs === undefined) this.#grants.clear();
+    for (const exporter of this.#exporters) exporter.configure?.(settings);
   }
 
   /** An EventBatch of a worker of this Envoy; returns the lines of what is to be logged. */
@@ -66,8 +67,8 @@ export class TelemetryEngine {
     const lines: string[] = [];
     for (const event of events) {
       if (graceMs !== undefined) this.#grants.add(event, graceMs, now);
-      const privacy = privacyOf(this.#settings, event.tenant);
-      if (privacy !== undefined) conceal(event, privacy, this.#key);
+      const wanted = telemetryOf(this.#settings, event.tenant);
+      if (wanted !== undefined) conceal(event, wanted, this.#key);
       this.#aggregate.add(event, now);
       if (!event.logged) continue;
       lines.push(queryRecord(event));

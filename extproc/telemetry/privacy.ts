@@ -3,14 +3,18 @@
  */
 import { createHmac } from "node:crypto";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
-import type { TenantPrivacy } from "./settings.ts";
+import type { TenantTelemetry } from "./settings.ts";
 
 const IPV4_OCTETS = 3;
 const IPV6_OCTETS = 7;
 const HASH_OCTETS = 10;
 
 /** Changes the event. `key` makes hashes that nobody else can make, and so cannot try names against. */
-export function conceal(event: QueryEvent__Output, { clients, names }: TenantPrivacy, key: Buffer): void {
+export function conceal(
+  event: QueryEvent__Output,
+  { clients, names }: Pick<TenantTelemetry, "clients" | "names">,
+  key: Buffer,
+): void {
   if (clients !== "Full") event.client = maskClient(event.client, clients === "None") as Buffer;
   if (names === "Hashed" && event.qname.length > 0) {
     event.qname = hashName(event.qname, key);

@@ -24,6 +24,7 @@ const surroundings: ExportContext = {
     return () => clearTimeout(timer);
   },
   onTrouble: (message) => tell({ kind: "trouble", message }),
+  random: Math.random,
 };
 
 function explain(error: unknown): string {
@@ -32,7 +33,7 @@ function explain(error: unknown): string {
 
 try {
   const store = storeOptions === undefined ? undefined : await QueryStore.open(storeOptions);
-  run(new TelemetryEngine({ now: Date.now, store, exporters: openExporters(exports, surroundings) }));
+  run(new TelemetryEngine({ now: Date.now, store, exporters: await openExporters(exports, surroundings) }));
   tell({ kind: "ready" });
 } catch (error) {
   tell({ kind: "ready", error: explain(error) });

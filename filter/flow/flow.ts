@@ -253,6 +253,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const client = this.park(query);
     if (client === null) return;
     const type = query.question.type;
+    query.askedAt = this.now;
     const underWay = this.decisions.underWay(query.peer, subject, query.transport, key, type);
     if (underWay !== null) {
       underWay.waiters.push(query);
@@ -309,6 +310,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     countDecision(kept || early, old);
     for (let waiter = decision.waiters.shift(); waiter !== null; waiter = decision.waiters.shift()) {
       const query = changetype<Query>(waiter);
+      query.decisionMicroseconds += this.now - query.askedAt;
       if (kept) this.resume(query);
       else if (early) this.held.push(query);
       else if (old) this.rejudge(query);
@@ -569,7 +571,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     for (let waiter = exchange.waiters.shift(); waiter !== null; waiter = exchange.waiters.shift()) {
       const query = changetype<Query>(waiter);
       query.setAnswer(result === null ? null : retain(result));
-      if (answer !== null) query.upstreamMicroseconds = this.now - exchange.sentAt;
+      if (answer !== null) {
+        query.upstreamMicroseconds = this.now - exchange.sentAt;
+        query.upstreamAfterMicroseconds = exchange.sentAt - min(exchange.sentAt, query.receivedAt);
+      }
       query.target = 0;
       if (query.epoch != this.subjects.epoch) this.rejudge(query);
       else this.deliver(query);
@@ -778,6 +783,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         upstream === null ? 0 : upstream.name.at,
         upstream === null ? 0 : upstream.name.length,
         query.upstreamMicroseconds,
+        query.upstreamAfterMicroseconds,
+        query.decisionMicroseconds,
         outcome == Outcome.Forwarded || outcome == Outcome.Answered ? query.answer : null,
         writer.ttl,
         logged,

@@ -35,9 +35,14 @@ export class Query extends Waiter {
   /** Whether it waits for a decision about the name that its verdict has it asked by. */
   aliasing: bool = false;
   decisions: u32 = 0;
+  /** When the decision that it waits for was asked for, and how long it has waited for all of them. */
+  askedAt: u64 = 0;
+  decisionMicroseconds: u64 = 0;
   upstream: Upstream | null = null;
   /** From the question that went out to the upstream's answer. */
   upstreamMicroseconds: u64 = 0;
+  /** From reading it to that question; 0 where another query's was under way. */
+  upstreamAfterMicroseconds: u64 = 0;
   /** The view that `answer` was asked for in. */
   view: u64 = 0;
   /** The answer in hand while its targets are judged, with a reference, and the target that is next. */
@@ -83,12 +88,14 @@ export class Query extends Waiter {
     this.ownPeer.clearPeer();
     this.upstream = null;
     this.upstreamMicroseconds = 0;
+    this.upstreamAfterMicroseconds = 0;
     this.view = 0;
     this.rejudged = 0;
     this.delayed = false;
     this.metered = false;
     this.aliasing = false;
     this.decisions = 0;
+    this.decisionMicroseconds = 0;
     this.stale = false;
     this.own = false;
     this.searched = false;

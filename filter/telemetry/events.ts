@@ -101,6 +101,8 @@ export class Events {
     upstream: usize,
     upstreamLength: u32,
     upstreamMicroseconds: u64,
+    upstreamAfterMicroseconds: u64,
+    decisionMicroseconds: u64,
     answer: Answer | null,
     ttl: u32,
     logged: bool,
@@ -146,6 +148,8 @@ export class Events {
       out.number(18, upstreamMicroseconds);
       out.number(19, <u64>logged);
       out.number(29, ttl);
+      out.number(35, decisionMicroseconds);
+      out.number(36, upstreamAfterMicroseconds);
       out.endMessage(start);
       if (!out.full) {
         unchecked((this.counts[last] += 1));

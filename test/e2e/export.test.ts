@@ -3,6 +3,7 @@
  */
 import { strict as assert } from "node:assert";
 import { DnstapCollector } from "../extproc/telemetry/export/dnstap-collector.ts";
+import { OtlpReceiver, valuesOf } from "../extproc/telemetry/export/otlp-receiver.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
@@ -10,7 +11,7 @@ import { Stack } from "./stack.ts";
 const POLICY = `apiVersion: dns.mesh/v1alpha1
 kind: Tenant
 metadata: {name: frontend}
-spec: {match: [{cidrs: ["127.0.1.0/24"]}], upstream: public}
+spec: {match: [{cidrs: ["127.0.1.0/24"]}], upstream: public, telemetry: {traces: 100}}
 ---
 apiVersion: dns.mesh/v1alpha1
 kind: Tenant
@@ -31,7 +32,11 @@ describe("queries told to others", function () {
   this.timeout(60_000);
   let stack: Stack;
   let dnstap: DnstapCollector;
+  let otlp: OtlpReceiver;
   before(async () => {
+    otlp = await OtlpReceiver.start();
+    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = otlp.url;
+    process.env.OTEL_METRIC_EXPORT_INTERVAL = "300";
     dnstap = await DnstapCollector.open();
     await dnstap.listen();
     stack = await Stack.start({
@@ -41,98 +46,86 @@ describe("queries told to others", function () {
     });
   });
   after(async () => {
+    delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+    delete process.env.OTEL_METRIC_EXPORT_INTERVAL;
     await stack.stop();
+    await otlp.stop();
     await dnstap.close();
   });
 
+  it("are traced: what the filter did, and in that the decision and the upstream that it waited for", async () => {
+    const public_ = stack.upstream();
+    public_.script = (asked) => ({ ...public_.truth(asked), delayMs: 60 });
+    await stack.ask.udp(encodeQuestion("slow.example.org"));
+    const traceOf = (name: string) => {
+      const query = otlp.spans.find(({ attributes }) => attributes["dns.question.name"] === name);
+      return query && { query, parts: otlp.spans.filter(({ parent }) => parent === query.id) };
+    };
+    const { query, parts } = await eventually(10_000, "a trace", () => {
+      const found = traceOf("slow.example.org.");
+      return found?.parts.length === 2 && found;
+    });
+    assert.deepEqual([query.name, query.parent, query.attributes["dns.mesh.tenant"]], ["query", "", "frontend"]);
+    const [decision, upstream] = parts.sort((a, b) => a.start - b.start);
+    assert.deepEqual([decision?.name, upstream?.name], ["decision", "upstream"]);
+    assert.ok(decision && upstream);
+    assert.ok(decision.start >= query.start && decision.end > decision.start && decision.end <= upstream.start);
+    assert.ok(upstream.end - upstream.start >= 55_000 && upstream.end <= query.end, JSON.stringify(parts));
+    await stack.ask.udp(encodeQuestion("www.example.com"));
+    const denied = await eventually(10_000, "another trace", () => traceOf("www.example.com."));
+    assert.equal(denied.query.attributes["dns.mesh.policy"], "no-com");
+    assert.ok(!otlp.spans.some(({ attributes }) => attributes["dns.mesh.tenant"] === "platform"));
+    assert.deepEqual(otlp.complaints, []);
+  });
+
   it("are read by dnstap-read: who asked what by which transport, and which rule has denied it", async () => {
-    const seen = dnstap.frames.length;
     await stack.ask.udp(encodeQuestion("www.example.org"));
     await stack.ask.udp(encodeQuestion("www.example.org"));
     const tcp = await stack.ask.tcp();
     await tcp.ask(encodeQuestion("www.example.com"));
     tcp.close();
-    await stack.ask.udp(encodeQuestion("www.example.org"), "platform");
-    await eventually(10_000, "four more frames", () => dnstap.frames.length >= seen + 4);
-    const records = await dnstap.read();
-    const ours = records.slice(-4);
-    assert.deepEqual(
-      ours.map(({ identity, extra, message }) => {
-        const { tenant, outcome, policy, rule, cache, upstream } = extra;
-        const text = String(message.response_message);
-        const [, rcode] = /status: ([A-Z]+)/.exec(text) ?? [];
-        const [, question] = /^;(\S+)\s+IN\s+A$/m.exec(text) ?? [];
-        const [, address] = /IN\s+A\s+([\d.]+)$/m.exec(text) ?? [];
-        const who = `${identity} ${message.type} ${message.socket_protocol} ${message.query_address}`;
-        return [
-          who,
-          question?.replace(/^hash-[0-9a-f]+/, "HASH"),
-          rcode,
-          address,
-          tenant,
-          outcome,
-          policy,
-          rule,
-          cache,
-          upstream,
-        ];
-      }),
-      [
-        [
-          "e2e CLIENT_RESPONSE UDP 127.0.1.1",
-          "www.example.org.",
-          "NOERROR",
-          "192.0.2.1",
-          "frontend",
-          "forwarded",
-          undefined,
-          undefined,
-          "miss",
-          "public",
-        ],
-        [
-          "e2e CLIENT_RESPONSE UDP 127.0.1.1",
-          "www.example.org.",
-          "NOERROR",
-          "192.0.2.1",
-          "frontend",
-          "forwarded",
-          undefined,
-          undefined,
-          "hit",
-          undefined,
-        ],
-        [
-          "e2e CLIENT_RESPONSE TCP 127.0.1.1",
-          "www.example.com.",
-          "NXDOMAIN",
-          undefined,
-          "frontend",
-          "denied",
-          "no-com",
-          "com",
-          undefined,
-          undefined,
-        ],
-        [
-          "e2e CLIENT_RESPONSE UDP 127.0.3.0",
-          "HASH.",
-          "NOERROR",
-          undefined,
-          "platform",
-          "forwarded",
-          undefined,
-          undefined,
-          "hit",
-          undefined,
-        ],
-      ],
-    );
+    const records = await eventually(10_000, "frames of three queries", async () => {
+      const read = await dnstap.read();
+      return read.some(({ message }) => message.socket_protocol === "TCP") && read;
+    });
+    const said = records.map(({ identity, extra, message }) => {
+      const text = String(message.response_message);
+      const [question] = /^;\S+\s+IN\s+A$/m.exec(text) ?? [];
+      const [rcode] = /status: [A-Z]+/.exec(text) ?? [];
+      const [address] = /IN\s+A\s+[\d.]+$/m.exec(text) ?? [];
+      const { tenant, outcome, policy, rule, cache, upstream } = extra;
+      const { type, socket_protocol, query_address } = message;
+      const words = [identity, type, socket_protocol, query_address, question, rcode, address];
+      return [...words, tenant, outcome, policy, rule, cache, upstream].join(" ").replace(/\s+/g, " ");
+    });
+    assert.deepEqual(said.filter((line) => /;www\..* frontend /.test(line)).slice(-3), [
+      "e2e CLIENT_RESPONSE UDP 127.0.1.1 ;www.example.org. IN A status: NOERROR IN A 192.0.2.1 frontend forwarded miss public",
+      "e2e CLIENT_RESPONSE UDP 127.0.1.1 ;www.example.org. IN A status: NOERROR IN A 192.0.2.1 frontend forwarded hit ",
+      "e2e CLIENT_RESPONSE TCP 127.0.1.1 ;www.example.com. IN A status: NXDOMAIN frontend denied no-com com ",
+    ]);
+    // Who wants less to be known of it is told of no more here.
+    const platform = said.filter((line) => line.includes(" platform "));
+    assert.ok(platform.length > 0);
+    for (const line of platform) assert.match(line, /UDP 127\.0\.3\.0 ;hash-[0-9a-f]+\. IN A status: NOERROR platform/);
     const metrics = await stack.service.metrics();
     assert.match(
       metrics,
       new RegExp(`^dns_exported_events_total\\{exporter="dnstap"\\} ${dnstap.frames.length}$`, "m"),
     );
     assert.match(metrics, /^dns_export_lost_events_total\{exporter="dnstap"\} 0$/m);
+  });
+
+  it("are counted in metrics that are pushed, as in those that are asked for", async () => {
+    const line =
+      /^dns_queries_total\{tenant="frontend",transport="udp",type="A",outcome="denied",rcode="NXDOMAIN"\} (\d+)$/m;
+    const wanted = await eventually(5000, "a count", async () => Number(line.exec(await stack.service.metrics())?.[1]));
+    await eventually(10_000, "a push of it", () =>
+      otlp.metrics
+        .find(({ name }) => name === "dns_queries")
+        ?.sum?.data_points.some(({ attributes, as_double }) => {
+          const { tenant, transport, outcome } = valuesOf(attributes);
+          return `${tenant} ${transport} ${outcome}` === "frontend udp denied" && as_double === wanted;
+        }),
+    );
   });
 });

@@ -4,7 +4,7 @@
 
 import { presentAddress } from "../../telemetry/names.ts";
 import { maskClient } from "../../telemetry/privacy.ts";
-import type { TenantPrivacy } from "../../telemetry/settings.ts";
+import type { TenantTelemetry } from "../../telemetry/settings.ts";
 import type { Judgement } from "./authorizer.ts";
 import type { Connection } from "./connection.ts";
 
@@ -13,7 +13,7 @@ export function connectionRecord(
   time: number,
   { client, address, port }: Connection,
   { outcome, tenant, name, reason, policy, rule }: Judgement,
-  privacy: TenantPrivacy | undefined,
+  privacy: TenantTelemetry | undefined,
 ): string {
   const { clients = "Full", names = "Full" } = privacy ?? {};
   const seen = clients === "Full" ? client : maskClient(client, clients === "None");

@@ -4,6 +4,7 @@
  */
 import type { QueryEvent__Output } from "../../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Endpoint } from "../../server/endpoint.ts";
+import type { TelemetrySettings } from "../settings.ts";
 import { exportDnstap } from "./dnstap.ts";
 
 export interface EventExporter {
@@ -12,6 +13,7 @@ export interface EventExporter {
   /** Events that were handed over to the network. */
   readonly sent: number;
   readonly lost: number;
+  configure?(settings: TelemetrySettings): void;
   /** Events of one worker; `node` is its Envoy's. */
   take(events: readonly QueryEvent__Output[], node: string): void;
   /** Resolved when what waits is sent, or cannot be. */
@@ -21,6 +23,8 @@ export interface EventExporter {
 /** Who is told, as the thread is given it. */
 export interface ExportOptions {
   readonly dnstap?: Endpoint | undefined;
+  /** By OTLP, as variables of the environment say. */
+  readonly traces?: boolean;
 }
 
 /** What an exporter needs of its surroundings. */
@@ -28,8 +32,15 @@ export interface ExportContext {
   /** Runs a task later; returns how to cancel it. */
   readonly after: (milliseconds: number, task: () => void) => () => void;
   readonly onTrouble: (message: string) => void;
+  /** At least 0, and less than 1. */
+  readonly random: () => number;
 }
 
-export function openExporters({ dnstap }: ExportOptions, context: ExportContext): EventExporter[] {
-  return dnstap === undefined ? [] : [exportDnstap(dnstap, context)];
+export async function openExporters(options: ExportOptions, context: ExportContext): Promise<EventExporter[]> {
+  const { dnstap, traces = false } = options;
+  const exporters: EventExporter[] = [];
+  if (dnstap !== undefined) exporters.push(exportDnstap(dnstap, context));
+  // OpenTelemetry's packages are large, and loaded only where they are needed.
+  if (traces) exporters.push((await import("./otlp-traces.ts")).exportTraces(context));
+  return exporters;
 }

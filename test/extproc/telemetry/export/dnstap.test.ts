@@ -17,6 +17,7 @@ describe("dnstap", () => {
       return () => clearTimeout(timer);
     },
     onTrouble: (message) => troubles.push(message),
+    random: Math.random,
   };
   beforeEach(async () => {
     troubles = [];

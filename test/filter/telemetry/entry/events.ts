@@ -66,6 +66,8 @@ export function run(count: u32): u64 {
       changetype<usize>(upstream),
       6,
       412,
+      290,
+      250,
       answer,
       300,
       false,

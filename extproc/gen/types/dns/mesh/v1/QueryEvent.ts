@@ -27,6 +27,8 @@ export interface QueryEvent {
   'upstream_us'?: (number);
   'logged'?: (boolean);
   'ttl'?: (number);
+  'decision_us'?: (number);
+  'upstream_after_us'?: (number);
 }
 
 export interface QueryEvent__Output {
@@ -50,4 +52,6 @@ export interface QueryEvent__Output {
   'upstream_us': (number);
   'logged': (boolean);
   'ttl': (number);
+  'decision_us': (number);
+  'upstream_after_us': (number);
 }

@@ -1,0 +1,64 @@
+/**
+ * Traces of queries by OTLP: of each tenant as many as it asks for, drawn when a query's event comes.
+ */
+import { ROOT_CONTEXT } from "@opentelemetry/api";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { BatchSpanProcessor, type ReadableSpan, TracerProvider } from "@opentelemetry/sdk-trace";
+import { PRODUCT, VERSION } from "../../product.ts";
+import { type TelemetrySettings, telemetryOf, USUAL_SETTINGS } from "../settings.ts";
+import type { EventExporter, ExportContext } from "./event-exporter.ts";
+import { otlpResource, overhear } from "./otlp.ts";
+import { traceQuery } from "./query-spans.ts";
+
+/** Traces that may wait to be sent, and spans of one: the SDK's queue holds all of them, so that nothing is lost unseen. */
+const MAX_WAITING = 2000;
+const MAX_SPANS = 3;
+const DELAY_MS = 1000;
+
+export function exportTraces({ random, onTrouble }: ExportContext): EventExporter {
+  let settings = USUAL_SETTINGS;
+  let waiting = 0;
+  let sent = 0;
+  let lost = 0;
+  let inTrouble = false;
+  const exporter = overhear<ReadableSpan[], OTLPTraceExporter>(new OTLPTraceExporter(), (spans, error) => {
+    const traces = spans.filter(({ parentSpanContext }) => parentSpanContext === undefined).length;
+    waiting -= traces;
+    if (error === undefined) sent += traces;
+    else lost += traces;
+    if (error !== undefined && !inTrouble) onTrouble(`traces cannot be sent by OTLP: ${error.message}`);
+    inTrouble = error !== undefined;
+  });
+  const processor = new BatchSpanProcessor({
+    exporter,
+    scheduledDelayMillis: DELAY_MS,
+    maxQueueSize: MAX_WAITING * MAX_SPANS,
+  });
+  const provider = new TracerProvider({ resource: otlpResource(), spanProcessors: [processor] });
+  const tracer = provider.getTracer(PRODUCT, VERSION);
+  return {
+    name: "otlp_traces",
+    get sent() {
+      return sent;
+    },
+    get lost() {
+      return lost;
+    },
+    configure: (newer: TelemetrySettings) => {
+      settings = newer;
+    },
+    take: (events) => {
+      for (const event of events) {
+        const percent = telemetryOf(settings, event.tenant)?.traces ?? 0;
+        if (percent === 0 || random() * 100 >= percent) continue;
+        if (waiting >= MAX_WAITING) {
+          lost++;
+          continue;
+        }
+        waiting++;
+        traceQuery(tracer, ROOT_CONTEXT, event);
+      }
+    },
+    close: () => provider.shutdown().catch(() => {}),
+  };
+}
