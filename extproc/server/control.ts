@@ -16,6 +16,7 @@ import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
 import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
 import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { openMetricsOf } from "../telemetry/open-metrics.ts";
 import type { Telemetry } from "../telemetry/questions.ts";
 import type { Clock } from "./clock.ts";
 import type { ClusterService } from "./clusters/cluster-service.ts";
@@ -260,10 +261,10 @@ export class Control {
     return this.#dependencies.sync.drain(node);
   }
 
-  /** In the text format of Prometheus. */
-  async metrics(): Promise<{ readonly type: string; readonly text: string }> {
+  /** In the text format of Prometheus, or of OpenMetrics. */
+  async metrics(open: boolean): Promise<{ readonly type: string; readonly text: string }> {
     const registry = await this.readMetrics();
-    return { type: registry.contentType, text: await registry.metrics() };
+    return open ? openMetricsOf(registry) : { type: registry.contentType, text: await registry.metrics() };
   }
 
   /** All metrics, as they are now. */

@@ -200,7 +200,7 @@ export class Aggregate {
     return this.#rules.list(tenant);
   }
 
-  counts(): Omit<EventCounts, "exports"> {
+  counts(): Omit<EventCounts, "exports" | "exemplars"> {
     return { events: this.#events, rules: this.#rules.counts(), upstreams: this.#upstreams.list() };
   }
 

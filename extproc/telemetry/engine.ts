@@ -118,6 +118,7 @@ export class TelemetryEngine {
         return {
           ...aggregate.counts(),
           exports: this.#exports(),
+          exemplars: this.#exporters.flatMap(({ exemplars = [] }) => exemplars),
         };
       case "connections":
         return aggregate.connections(question.asks, now);

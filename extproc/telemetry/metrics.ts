@@ -4,12 +4,19 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { BoundedLabels, OTHER, TenantLabels } from "./bounded-labels.ts";
 import { BucketHistogram } from "./bucket-histogram.ts";
-import { nameOf, RULE_ACTIONS } from "./names.ts";
+import type { Exemplar } from "./exemplars.ts";
+import { nameOf, RULE_ACTIONS, TRANSPORTS } from "./names.ts";
 
 /** LATENCY_BOUNDS_US of sync.proto. */
 export const LATENCY_BOUNDS_US: readonly number[] = [
   100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
 ];
+
+/** Which of them a latency falls into; one more than there are for what is beyond all. */
+export function latencyBucket(microseconds: number): number {
+  const bucket = LATENCY_BOUNDS_US.findIndex((bound) => microseconds <= bound);
+  return bucket < 0 ? LATENCY_BOUNDS_US.length : bucket;
+}
 
 /** Pairs of a policy and a rule, and upstreams, that are counted one by one. */
 const MAX_RULES = 1000;
@@ -37,6 +44,7 @@ export interface EventCounts {
     readonly microseconds: number;
   }[];
   readonly exports: readonly { readonly exporter: string; readonly sent: number; readonly lost: number }[];
+  readonly exemplars: readonly Exemplar[];
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -106,6 +114,10 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     }
     for (const { upstream, buckets, microseconds } of counts.upstreams) {
       upstreamLatency.add({ upstream: upstreams.bound(upstream) }, buckets, microseconds / 1e6);
+    }
+    for (const { tenant, transport, bucket, trace, microseconds, time } of counts.exemplars) {
+      const labels = { tenant: tenants.label(tenant), transport: nameOf(TRANSPORTS, transport) };
+      latency.show(labels, bucket, { labelSet: { trace_id: trace }, value: microseconds / 1e6, timestamp: time / 1e6 });
     }
     for (const { exporter, sent, lost } of counts.exports) {
       exported.inc({ exporter }, sent);

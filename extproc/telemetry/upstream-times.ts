@@ -2,7 +2,7 @@
  * Latencies of upstreams since the service runs, in the buckets that metrics have.
  */
 import { OTHER } from "./bounded-labels.ts";
-import { type EventCounts, LATENCY_BOUNDS_US } from "./metrics.ts";
+import { type EventCounts, LATENCY_BOUNDS_US, latencyBucket } from "./metrics.ts";
 
 const MAX_UPSTREAMS = 1000;
 
@@ -24,8 +24,7 @@ export class UpstreamTimes {
       times = { buckets: new Array<number>(LATENCY_BOUNDS_US.length + 1).fill(0), microseconds: 0 };
       this.#upstreams.set(upstream, times);
     }
-    let bucket = 0;
-    while (bucket < LATENCY_BOUNDS_US.length && microseconds > (LATENCY_BOUNDS_US[bucket] ?? 0)) bucket++;
+    const bucket = latencyBucket(microseconds);
     times.buckets[bucket] = (times.buckets[bucket] ?? 0) + 1;
     times.microseconds += microseconds;
   }

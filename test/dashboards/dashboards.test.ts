@@ -8,6 +8,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Exemplars } from "../../extproc/telemetry/exemplars.ts";
+import { LocalTelemetry } from "../../extproc/telemetry/local-telemetry.ts";
+import { eventually } from "../e2e/clients/deadline.ts";
+import { freePort } from "../e2e/ports.ts";
+import { Program } from "../e2e/process.ts";
 import { Harness, until } from "../extproc/server/harness.ts";
 import { WorkerPeer } from "../extproc/server/peers.ts";
 import { batchOf, eventOf } from "../extproc/telemetry/events.ts";
@@ -15,12 +20,28 @@ import { batchOf, eventOf } from "../extproc/telemetry/events.ts";
 const fileOf = (name: string) => fileURLToPath(new URL(`../../dashboards/${name}`, import.meta.url));
 const textOf = (name: string) => readFileSync(fileOf(name), "utf8");
 const METRIC = /\bdns_[a-z_]+/g;
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const HOSTILE = ['"', "\\", "\n", "{}", "<script>", "\xff", "a=b,c", "%s", "é"];
 
 describe("dashboards and alerts", () => {
   let harness: Harness;
   before(async () => {
-    harness = await Harness.start();
+    const exemplars = new Exemplars();
+    for (const tenant of HOSTILE)
+      exemplars.add({ tenant, transport: 0, trace: TRACE, microseconds: 200, time: Date.now() * 1000 });
+    const exporter = {
+      name: "test",
+      sent: 0,
+      lost: 0,
+      exemplars: exemplars.list,
+      take: () => {},
+      close: async () => {},
+    };
+    harness = await Harness.start({
+      processMetrics: true,
+      telemetry: new LocalTelemetry({ now: Date.now, exporters: [exporter] }),
+      moreAdmin: [{ endpoint: { kind: "tcp", host: "127.0.0.1", port: 0 } }],
+    });
     const worker = WorkerPeer.hello(harness.client(), { node: "east" });
     const events = HOSTILE.map((text) => {
       const label = Buffer.from(text, "latin1");
@@ -57,6 +78,58 @@ describe("dashboards and alerts", () => {
     }
     const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" });
     assert.equal(status, 0, `${stdout}${stderr}`);
+  });
+
+  it("Prometheus itself takes them in OpenMetrics' format, with exemplars, and finds each under its name", async function () {
+    this.timeout(60_000);
+    const folder = mkdtempSync(join(tmpdir(), "prometheus-"));
+    const service = harness.service.admin.find(({ kind }) => kind === "tcp");
+    assert.ok(service?.kind === "tcp");
+    const config = {
+      global: { scrape_interval: "200ms", scrape_timeout: "200ms" },
+      scrape_configs: [{ job_name: "dns", static_configs: [{ targets: [`127.0.0.1:${service.port}`] }] }],
+    };
+    writeFileSync(join(folder, "prometheus.yaml"), JSON.stringify(config));
+    const port = await freePort();
+    const prometheus = new Program("prometheus", "prometheus", [
+      `--config.file=${join(folder, "prometheus.yaml")}`,
+      `--storage.tsdb.path=${join(folder, "data")}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      "--enable-feature=exemplar-storage",
+    ]);
+    try {
+      const ask = async (path: string, query: string) => {
+        const now = Date.now() / 1000;
+        const values = new URLSearchParams({ query, start: String(now - 60), end: String(now) });
+        const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}?${values}`);
+        const { data } = (await response.json()) as { data: { result: { metric: Record<string, string> }[] } };
+        return data;
+      };
+      const { result } = await eventually(40_000, `a scrape: ${prometheus.output}`, async () => {
+        const data = await ask("query", "dns_rule_hits_total");
+        return data.result.length > 0 && data;
+      });
+      // A label is UTF-8: an octet of its own that is none would be no text at all.
+      assert.deepEqual(result.map(({ metric }) => metric.rule).sort(), [...HOSTILE].sort());
+      const up = await ask("query", "up");
+      assert.equal(up.result.length, 1);
+      const names = await ask("query", '{__name__=~"dns_.+_total_total"}');
+      assert.deepEqual(names.result, []);
+      const shown = (await ask("query_exemplars", "dns_query_duration_seconds_bucket")) as unknown as {
+        seriesLabels: Record<string, string>;
+        exemplars: { labels: Record<string, string>; value: string }[];
+      }[];
+      assert.deepEqual(
+        shown.map(({ seriesLabels: { tenant, le } }) => `${tenant} ${le}`).sort(),
+        HOSTILE.map((tenant) => `${tenant} 0.00025`).sort(),
+      );
+      for (const { exemplars: of } of shown) {
+        assert.deepEqual([of[0]?.labels, Number(of[0]?.value)], [{ trace_id: TRACE }, 0.0002]);
+      }
+    } finally {
+      await prometheus.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("promtool takes the alert rules", () => {

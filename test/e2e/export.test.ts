@@ -71,6 +71,14 @@ describe("queries told to others", function () {
     assert.ok(decision && upstream);
     assert.ok(decision.start >= query.start && decision.end > decision.start && decision.end <= upstream.start);
     assert.ok(upstream.end - upstream.start >= 55_000 && upstream.end <= query.end, JSON.stringify(parts));
+    await eventually(5000, "the trace beside the bucket of its latency", async () => {
+      const headers = { accept: "application/openmetrics-text;version=1.0.0,text/plain;q=0.5" };
+      const { body } = await stack.service.request("GET", "/metrics", "", headers);
+      return new RegExp(
+        `^dns_query_duration_seconds_bucket{.*tenant="frontend".*# {trace_id="${query.trace}"} 0.0`,
+        "m",
+      ).test(body);
+    });
     await stack.ask.udp(encodeQuestion("www.example.com"));
     const denied = await eventually(10_000, "another trace", () => traceOf("www.example.com."));
     assert.equal(denied.query.attributes["dns.mesh.policy"], "no-com");

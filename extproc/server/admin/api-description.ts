@@ -165,7 +165,7 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
   },
   "GET /metrics": {
     id: "getMetrics",
-    summary: "Metrics in the text format of Prometheus",
+    summary: "Metrics in the text format of Prometheus, or of OpenMetrics for who accepts that",
     replies: { 200: { description: "Metrics", text: "text/plain" } },
   },
   "GET /v1/caller": {

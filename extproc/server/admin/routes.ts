@@ -1,8 +1,10 @@
 /**
  * The admin API: which path does what, and who may ask for it.
  */
+
+import { OPEN_METRICS } from "../../telemetry/open-metrics.ts";
 import type { Role } from "./caller.ts";
-import { type AdminRequest, entityTag, type Reply } from "./exchange.ts";
+import { type AdminRequest, acceptsType, entityTag, type Reply } from "./exchange.ts";
 import { explain } from "./explain.ts";
 import { getVersion, listVersions, rollBack } from "./history.ts";
 import { HttpError } from "./http-error.ts";
@@ -119,8 +121,8 @@ function readiness({ control }: AdminRequest): Reply {
     : { status: 503, body: "not ready: no policy, or stopping\n" };
 }
 
-async function metrics({ control }: AdminRequest): Promise<Reply> {
-  const { text, type } = await control.metrics();
+async function metrics({ control, message }: AdminRequest): Promise<Reply> {
+  const { text, type } = await control.metrics(acceptsType(message, OPEN_METRICS));
   return { status: 200, body: text, type };
 }
 

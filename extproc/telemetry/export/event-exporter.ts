@@ -4,6 +4,7 @@
  */
 import type { QueryEvent__Output } from "../../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Endpoint } from "../../server/endpoint.ts";
+import type { Exemplar } from "../exemplars.ts";
 import type { TelemetrySettings } from "../settings.ts";
 import { exportDnstap } from "./dnstap.ts";
 
@@ -13,6 +14,8 @@ export interface EventExporter {
   /** Events that were handed over to the network. */
   readonly sent: number;
   readonly lost: number;
+  /** Where a single query can be found again. */
+  readonly exemplars?: readonly Exemplar[];
   configure?(settings: TelemetrySettings): void;
   /** Events of one worker; `node` is its Envoy's. */
   take(events: readonly QueryEvent__Output[], node: string): void;

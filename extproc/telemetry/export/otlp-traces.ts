@@ -4,7 +4,9 @@
 import { ROOT_CONTEXT } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { BatchSpanProcessor, type ReadableSpan, TracerProvider } from "@opentelemetry/sdk-trace";
+import { toNumber } from "../../messages/long.ts";
 import { PRODUCT, VERSION } from "../../product.ts";
+import { Exemplars } from "../exemplars.ts";
 import { type TelemetrySettings, telemetryOf, USUAL_SETTINGS } from "../settings.ts";
 import type { EventExporter, ExportContext } from "./event-exporter.ts";
 import { otlpResource, overhear } from "./otlp.ts";
@@ -17,6 +19,7 @@ const DELAY_MS = 1000;
 
 export function exportTraces({ random, onTrouble }: ExportContext): EventExporter {
   let settings = USUAL_SETTINGS;
+  const exemplars = new Exemplars();
   let waiting = 0;
   let sent = 0;
   let lost = 0;
@@ -44,6 +47,9 @@ export function exportTraces({ random, onTrouble }: ExportContext): EventExporte
     get lost() {
       return lost;
     },
+    get exemplars() {
+      return exemplars.list;
+    },
     configure: (newer: TelemetrySettings) => {
       settings = newer;
     },
@@ -56,7 +62,9 @@ export function exportTraces({ random, onTrouble }: ExportContext): EventExporte
           continue;
         }
         waiting++;
-        traceQuery(tracer, ROOT_CONTEXT, event);
+        const trace = traceQuery(tracer, ROOT_CONTEXT, event);
+        const { tenant, transport, latency_us: microseconds } = event;
+        exemplars.add({ tenant, transport, microseconds, trace, time: toNumber(event.time_us) });
       }
     },
     close: () => provider.shutdown().catch(() => {}),
