@@ -21,8 +21,10 @@ import { reference } from "./reference.ts";
 import { rollback } from "./rollback.ts";
 import { serviceAway } from "./service-away.ts";
 import { starving } from "./starving.ts";
+import { cost } from "./telemetry/cost.ts";
 import { hostileNames } from "./telemetry/hostile-names.ts";
 import { hungService } from "./telemetry/hung-service.ts";
+import { store } from "./telemetry/store.ts";
 import { truth } from "./telemetry/truth.ts";
 import { transports } from "./transports.ts";
 import { upstreamAway } from "./upstream-away.ts";
@@ -52,4 +54,6 @@ export const proofs: Proof[] = [
   truth,
   hungService,
   hostileNames,
+  store,
+  cost,
 ];

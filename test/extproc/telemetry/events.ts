@@ -19,9 +19,13 @@ export function batchOf(...events: QueryEvent[]): Buffer {
   return batchType.encode({ events });
 }
 
-/** As the service reads it. */
+/** As the service reads them. */
+export function readEvents(batch: Buffer): QueryEvent__Output[] {
+  return batchType.decode(batch).events;
+}
+
 export function readEvent(event: QueryEvent): QueryEvent__Output {
-  const [read] = batchType.decode(batchOf(event)).events;
+  const [read] = readEvents(batchOf(event));
   if (read === undefined) throw new Error("expected an event, got none");
   return read;
 }

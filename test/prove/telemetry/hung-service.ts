@@ -1,7 +1,6 @@
 /**
  * A policy service that is stopped: answers go on, Envoy's memory does not grow, and every event that is lost is counted.
  */
-import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { CLIENTS } from "../../e2e/stack.ts";
 import { Load } from "../load.ts";
@@ -24,12 +23,12 @@ export const hungService: Proof = {
       const names = Array.from({ length: 500 }, (_, index) => `n${index}.org`);
       const load = await Load.start({ server: { host, port: ports.udp }, from: CLIENTS.backend, rate: RATE, names });
       await pause(3000);
-      const rss = async () => residentMiB(stack.envoy.pid);
+      const rss = () => stack.envoy.residentBytes / 2 ** 20;
       stack.service.program.signal("SIGSTOP");
       await pause(2000);
-      const before = await rss();
+      const before = rss();
       await pause(scaled(SECONDS, scale, 8) * 1000);
-      const after = await rss();
+      const after = rss();
       stack.service.program.signal("SIGCONT");
       await pause(3000);
       const result = await load.stop();
@@ -56,9 +55,4 @@ export const hungService: Proof = {
 
 function total(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? Number.NaN) / 1024;
 }
