@@ -80,7 +80,7 @@ export class TelemetryEngine {
   }
 
   connection(event: ConnectionEvent): void {
-    const privacy = privacyOf(this.#settings, event.tenant);
+    const privacy = telemetryOf(this.#settings, event.tenant);
     // An address would say as much as the name.
     this.#aggregate.addConnection(event, privacy?.names === "Hashed", this.#options.now());
   }
