@@ -194,7 +194,7 @@ export class MeshFeed {
   #groupsOf(id: string): readonly NamedGroup[] {
     const world = this.#world();
     const view = world?.view(id);
-    return world === undefined || view === undefined ? [] : groupsOf(view, world.table.groups());
+    return world === undefined || view === undefined ? [] : groupsOf(view, world.table.groups(), world.table.sidecars);
   }
 }
 

@@ -77,8 +77,12 @@ export class Mesh {
     for (const feed of this.#feeds) feed.viewsChanged();
     // Where no tenant has names of the mesh, there is nothing to derive.
     const isNew = this.#table === undefined ? tables.views.length > 0 : !sameOptions(before, tables);
-    if (!isNew || this.#rebuilds || !this.#listed) return;
-    // This takes seconds for a hundred thousand services: names are told as they were until then.
+    if (isNew && this.#listed) this.#rebuildLater();
+  }
+
+  /** This takes seconds for a hundred thousand services: names are told as they were until then. */
+  #rebuildLater(): void {
+    if (this.#rebuilds) return;
     this.#rebuilds = true;
     this.#dependencies.after(0, () => {
       this.#rebuilds = false;
@@ -102,7 +106,7 @@ export class Mesh {
     const view = this.#views.get(viewId);
     if (view === undefined || this.#table === undefined) return undefined;
     for (const entry of this.#table.entriesAt(reverseOf(address), false)) {
-      if (!mayKnow(view, entry.group)) continue;
+      if (!mayKnow(view, entry.group, this.#table.sidecars)) continue;
       const pointer = contentOf(entry).records.find(({ type }) => type === TYPE_PTR);
       if (pointer !== undefined) return Buffer.from(pointer.data, "latin1");
     }
@@ -158,6 +162,12 @@ export class Mesh {
     this.#tellSaved();
   }
 
+  /** Where Sidecars tell other hosts apart than before, all names are sorted anew. */
+  #sidecarsChanged(table: NameTable): void {
+    if (table.readSidecars()) for (const feed of this.#feeds) feed.viewsChanged();
+    else this.#rebuildLater();
+  }
+
   #beginTelling(): void {
     this.#listed = true;
     if ((this.#tables?.views.length ?? 0) > 0 && !this.#rebuilds) this.#rebuild(this.#tables);
@@ -181,6 +191,7 @@ export class Mesh {
     this.#owners = undefined;
     const table = this.#table;
     if (table === undefined) return;
+    if (changes.some(({ key }) => key.kind === "Sidecar")) this.#sidecarsChanged(table);
     for (const entry of table.change(changes)) this.#changed.add(entry);
     for (const { key, before } of changes) {
       if (before?.kind !== "ServiceEntry") continue;

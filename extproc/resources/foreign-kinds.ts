@@ -23,6 +23,7 @@ export const FOREIGN_KINDS = {
   EndpointSlice: { apiVersions: ["discovery.k8s.io/v1"], namespaced: true },
   ServiceEntry: { apiVersions: ISTIO, namespaced: true },
   WorkloadEntry: { apiVersions: ISTIO, namespaced: true },
+  Sidecar: { apiVersions: ISTIO, namespaced: true },
   IstioGateway: { apiVersions: ISTIO, namespaced: true, kind: "Gateway" },
   Gateway: { apiVersions: GATEWAY_API, namespaced: true },
   HTTPRoute: { apiVersions: GATEWAY_API, namespaced: true },

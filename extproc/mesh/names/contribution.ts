@@ -9,6 +9,8 @@ export interface Group {
   readonly namespace: string;
   /** Namespaces whose tenants may know it; undefined: all. */
   readonly exportTo: readonly string[] | undefined;
+  /** Of the hosts that Sidecars tell from others, those that cover its names' host. */
+  readonly facets?: readonly string[];
 }
 
 export interface Contribution {
@@ -23,12 +25,18 @@ export interface Contribution {
 
 export const EVERYBODY: Group = { namespace: "", exportTo: undefined };
 
-export function groupKey({ namespace, exportTo }: Group): string {
-  return `${namespace}|${exportTo === undefined ? "*" : [...exportTo].sort().join(",")}`;
+export function groupKey({ namespace, exportTo, facets = [] }: Group): string {
+  const key = `${namespace}|${exportTo === undefined ? "*" : [...exportTo].sort().join(",")}`;
+  return facets.length === 0 ? key : `${key}|${facets.join(",")}`;
 }
 
 /** Istio's exportTo: `*` is everybody, `.` its own namespace, `~` nobody. */
-export function toGroup(namespace: string, exportTo: readonly string[]): Group {
+export function toGroup(namespace: string, exportTo: readonly string[], facets: readonly string[] = []): Group {
+  const group = exportedTo(namespace, exportTo);
+  return facets.length === 0 ? group : { ...group, facets };
+}
+
+function exportedTo(namespace: string, exportTo: readonly string[]): Group {
   const targets = exportTo.map((text) => text.trim()).filter((text) => text !== "");
   if (targets.length === 0 || targets.includes("*")) return { namespace, exportTo: undefined };
   const namespaces = targets.flatMap((text) => (text === "." ? [namespace] : text === "~" ? [] : [text]));

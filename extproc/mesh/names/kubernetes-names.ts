@@ -69,13 +69,14 @@ export function serviceNames(
   slices: Iterable<ObjectOf<"EndpointSlice">>,
   zone: Zone,
   places: Places,
+  facets: readonly string[] = [],
 ): Contribution[] {
   const { namespace, name, value } = service;
   const { metadata, spec } = value;
   const own = prepend([name, namespace], zone.services);
   if (own === undefined) return [];
   const exportTo = metadata.annotations["networking.istio.io/exportTo"] ?? "";
-  const names = new Names(toGroup(namespace, exportTo.split(",")), ttlOf(metadata.annotations, zone.ttl));
+  const names = new Names(toGroup(namespace, exportTo.split(","), facets), ttlOf(metadata.annotations, zone.ttl));
   if (spec.type === "ExternalName") {
     if (spec.externalName !== undefined) names.add(own, aliasRecord(wireOf(spec.externalName)), zone.services);
     return names.all();

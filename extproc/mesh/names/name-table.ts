@@ -5,6 +5,7 @@
  * An entry is a name as one group of objects has it: several groups may have a name each of its own, and which one a
  * tenant gets is for its view to say.
  */
+import { presentLabels } from "../../telemetry/names.ts";
 import type { MeshObject, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
 import type { ObjectKind } from "../sources/schema.ts";
@@ -22,6 +23,7 @@ import {
 import { placeOf } from "./places.ts";
 import { serviceEntryNames } from "./service-entry-names.ts";
 import { CLUSTER_SET, IMPORT_LABEL, serviceImportNames } from "./service-import-names.ts";
+import { Sidecars } from "./sidecars.ts";
 import type { Octets, RecordData } from "./wire.ts";
 
 export interface NamedGroup extends Group {
@@ -76,6 +78,7 @@ export class NameTable {
   readonly #places: Places = (endpoint) => placeOf(this.#objects, endpoint);
   readonly zone: Zone;
   readonly clusterSet: Zone;
+  sidecars: Sidecars;
   readonly #groups = new Map<string, NamedGroup>();
   #lastGroup = 0;
   #last: { readonly group: Group; readonly named: NamedGroup } | undefined;
@@ -95,6 +98,7 @@ export class NameTable {
     this.#objects = objects;
     this.#options = options;
     this.zone = zoneOf(options.clusterDomain, options.ttl);
+    this.sidecars = new Sidecars(objects);
     this.clusterSet = zoneOf(CLUSTER_SET, options.ttl);
     const changed = new Set<Entry>();
     this.#say("zone", zoneNames(this.zone, this.clusterSet), changed);
@@ -102,6 +106,21 @@ export class NameTable {
     for (const kind of NAMED) {
       for (const { namespace, name } of objects.list(kind)) this.#derive(`${kind}/${namespace}/${name}`, changed);
     }
+  }
+
+  /** Takes over what Sidecars say now; false where that tells hosts apart that names here are not kept apart by. */
+  readSidecars(): boolean {
+    const now = new Sidecars(this.#objects);
+    if (now.hosts.join() !== this.sidecars.hosts.join()) return false;
+    this.sidecars = now;
+    return true;
+  }
+
+  #facetsOf(namespace: string, name: string, { services }: Zone): readonly string[] {
+    // The name of a service is written out only where somebody asks.
+    if (this.sidecars.hosts.length === 0) return [];
+    const domain = presentLabels(services).slice(0, -1);
+    return this.sidecars.facetsOf(`${name}.${namespace}.${domain}`);
   }
 
   get size(): number {
@@ -194,12 +213,19 @@ export class NameTable {
         const object = this.#objects.get("Service", namespace, name);
         return object === undefined
           ? []
-          : serviceNames(object, this.#slicesOf("Service", namespace, name), zone, this.#places);
+          : serviceNames(
+              object,
+              this.#slicesOf("Service", namespace, name),
+              zone,
+              this.#places,
+              this.#facetsOf(namespace, name, zone),
+            );
       }
       case "ServiceImport": {
         const object = this.#objects.get("ServiceImport", namespace, name);
         const slices = this.#slicesOf("ServiceImport", namespace, name);
-        return object === undefined ? [] : serviceImportNames(object, slices, this.clusterSet, this.#places);
+        const facets = this.#facetsOf(namespace, name, this.clusterSet);
+        return object === undefined ? [] : serviceImportNames(object, slices, this.clusterSet, this.#places, facets);
       }
       case "IstioGateway": {
         const object = this.#objects.get("IstioGateway", namespace, name);
@@ -230,6 +256,7 @@ export class NameTable {
       pods: [...this.#objects.list("Pod")].filter(isWithin),
       workloadEntries: [...this.#objects.list("WorkloadEntry")].filter(isWithin),
       places: this.#places,
+      facets: (host) => this.sidecars.facetsOf(host),
       virtualAddresses: (host) => this.#options.addressesOf(`${namespace}/${name}`, host),
     });
   }

@@ -5,7 +5,7 @@
 import { isIP } from "node:net";
 import type { ObjectOf } from "../sources/object.ts";
 import { canonical, toWorkload } from "../sources/workloads.ts";
-import { type Contribution, toGroup } from "./contribution.ts";
+import { type Contribution, groupKey, toGroup } from "./contribution.ts";
 import { Names, type Places, portOf, ttlOf } from "./kubernetes-names.ts";
 import { placeOfLocality } from "./places.ts";
 import { addressRecord, pointerRecord, reverseOf, serviceRecord, wireOf } from "./wire.ts";
@@ -16,6 +16,8 @@ export interface EntryContext {
   readonly pods: Iterable<ObjectOf<"Pod">>;
   readonly workloadEntries: Iterable<ObjectOf<"WorkloadEntry">>;
   readonly places: Places;
+  /** What Sidecars tell a host by. */
+  readonly facets: (host: string) => readonly string[];
   /** Addresses for a host that has none; none where there are none to give. */
   readonly virtualAddresses: (host: string) => readonly string[];
 }
@@ -25,11 +27,16 @@ const MAX_ENDPOINTS = 1000;
 
 export function serviceEntryNames(entry: ObjectOf<"ServiceEntry">, context: EntryContext): Contribution[] {
   const { metadata, spec } = entry.value;
-  const group = toGroup(entry.namespace, spec.exportTo);
   const ttl = ttlOf(metadata.annotations, context.ttl);
-  const names = new Names(group, ttl);
-  const wildcards = new Names(group, ttl);
+  const gathered = new Map<string, { readonly names: Names; readonly wildcards: Names }>();
   for (const host of spec.hosts) {
+    const group = toGroup(entry.namespace, spec.exportTo, context.facets(host));
+    const key = groupKey(group);
+    const { names, wildcards } = gathered.get(key) ?? {
+      names: new Names(group, ttl),
+      wildcards: new Names(group, ttl),
+    };
+    gathered.set(key, { names, wildcards });
     const { addresses, virtual } = addressesOf(entry, host, context);
     const places = virtual ? undefined : placesOf(entry, context);
     const wildcard = host.startsWith("*");
@@ -43,7 +50,7 @@ export function serviceEntryNames(entry: ObjectOf<"ServiceEntry">, context: Entr
       if (name !== "") names.add(portOf(name, transportOf(protocol), own), serviceRecord(number, own));
     }
   }
-  return [...names.all(), ...wildcards.all(true)];
+  return [...gathered.values()].flatMap(({ names, wildcards }) => [...names.all(), ...wildcards.all(true)]);
 }
 
 /** Whether a host of the entry may have a virtual address: it has a name of its own, and nothing else to be found by. */

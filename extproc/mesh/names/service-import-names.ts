@@ -18,12 +18,13 @@ export function serviceImportNames(
   slices: Iterable<ObjectOf<"EndpointSlice">>,
   zone: Zone,
   places: Places,
+  facets: readonly string[] = [],
 ): Contribution[] {
   const { namespace, name, value } = service;
   const { metadata, spec } = value;
   const own = prepend([name, namespace], zone.services);
   if (own === undefined) return [];
-  const names = new Names(toGroup(namespace, []), ttlOf(metadata.annotations, zone.ttl));
+  const names = new Names(toGroup(namespace, [], facets), ttlOf(metadata.annotations, zone.ttl));
   if (spec.type === "Headless") {
     for (const slice of slices) {
       // Endpoints of two clusters may have one hostname. Their addresses are those of services of their clusters, too,

@@ -53,6 +53,7 @@ const PLURALS: Readonly<Record<ObjectKind, string>> = {
   Service: "services",
   ServiceEntry: "serviceentries",
   WorkloadEntry: "workloadentries",
+  Sidecar: "sidecars",
   IstioGateway: "gateways",
   Gateway: "gateways",
   HTTPRoute: "httproutes",

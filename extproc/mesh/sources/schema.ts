@@ -313,6 +313,30 @@ export const workloadEntrySchema = z.object({
   spec: z.object(workload),
 });
 
+/** `NAMESPACE/HOST`, each of which may be `*`. */
+const egressHost = checked((text) => {
+  const [namespace = "", name = "", ...more] = text.split("/");
+  const isNamespace = /^([*.~]|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)$/.test(namespace);
+  if (!isNamespace || name === "" || more.length > 0) return "NAMESPACE/HOST, the namespace a name or one of * . ~";
+  if (name === "*") return undefined;
+  try {
+    parsePattern(name);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof NameSyntaxError)) throw error;
+    return `as a host, ${error.message}`;
+  }
+});
+
+export const sidecarSchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: z.object({
+    workloadSelector: optional(z.object({ labels })),
+    egress: list(z.object({ hosts: z.array(egressHost).min(1) })),
+  }),
+});
+
 /** Istio's: hosts that its pods, which its selector chooses, take connections for. */
 export const istioGatewaySchema = z.object({
   ...head,
@@ -375,6 +399,7 @@ export const OBJECT_SCHEMAS = {
   Service: serviceSchema,
   ServiceEntry: serviceEntrySchema,
   WorkloadEntry: workloadEntrySchema,
+  Sidecar: sidecarSchema,
   IstioGateway: istioGatewaySchema,
   Gateway: gatewaySchema,
   HTTPRoute: httpRouteSchema,

@@ -108,6 +108,31 @@ describe("what a worker is told of the mesh", () => {
     );
   });
 
+  it("is what a Sidecar of the tenant's namespace lets its workloads reach", async () => {
+    const { objects, worker, member, pass, later, web } = await start("{ discover: All }");
+    member.interested([web]);
+    const all = ["a.data.svc.cluster.local", "a.other.svc.cluster.local", "a.web.svc.cluster.local"];
+    assert.deepEqual(worker.services(web), all);
+    const sidecar = (hosts: string, selector = "") =>
+      `apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: default, namespace: web }\nspec: { egress: [{ hosts: [${hosts}] }]${selector} }\n`;
+    const seen = (hosts: string, selector?: string) => {
+      objects.apply({ set: objectsOf(sidecar(hosts, selector)) });
+      while (later.length > 0) pass();
+      return worker.services(web);
+    };
+    assert.deepEqual(seen('"./*", "data/*"'), [all[0], all[2]]);
+    assert.deepEqual(seen('"*/a.other.svc.cluster.local"'), [all[1]]);
+    assert.deepEqual(seen('"other/*.web.svc.cluster.local", "./*.svc.cluster.local"'), [all[2]]);
+    assert.deepEqual(seen('"~/*"'), []);
+    // Of some workloads only.
+    assert.deepEqual(seen('"~/*"', ", workloadSelector: { labels: { app: a } }"), all);
+    assert.deepEqual(seen('"*/*"'), all);
+    objects.apply({ set: objectsOf(sidecar('"~/*"').replace("namespace: web", "namespace: istio-system")) });
+    objects.apply({ delete: [{ kind: "Sidecar", namespace: "web", name: "default" }] });
+    while (later.length > 0) pass();
+    assert.deepEqual(worker.services(web), []);
+  });
+
   it("is told changes of a moment at once, each name once, as it is then", async () => {
     const { objects, worker, member, pass, later, web } = await start("{}");
     member.interested([web]);
