@@ -60,7 +60,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const conditions = new ConditionCompiler(trie, lists, intervals);
   const zones = new WordList();
   const tenantRecords = new WordList();
-  const order = policyOrder(policies);
+  const named = policiesByTenant(tenants, policies);
   const zoneCompiler = new ZoneCompiler(upstreamResources, upstreams, zones);
   const shared = lists.append(compiledPolicies.routes.map((name) => zoneCompiler.add(undefined, name, undefined)));
   const routesOf = (tenant: Tenant, routes: readonly string[]) => {
@@ -69,7 +69,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     return lists.append(routes.map((name) => zoneCompiler.add(owner, name, undefined)));
   };
   for (const tenant of tenants) {
-    const own = policiesOf(tenant, order, conditions);
+    const own = policiesOf(tenant, named.get(tenant.metadata.name) ?? [], conditions);
     const guards = compileGuards(tenant, set.settings?.resource);
     tenantRecords.push(
       strings.intern(tenant.metadata.name),
@@ -134,21 +134,30 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   );
 }
 
-/** Policies in the order in which they are asked, with their numbers: by tier, then by priority. */
-function policyOrder(policies: readonly Policy[]): readonly (readonly [number: number, policy: Policy])[] {
+type NumberedPolicy = readonly [number: number, policy: Policy];
+
+/** Policies whose subject names the tenant, or none, in the order in which they are asked: by tier, then by priority. */
+function policiesByTenant(
+  tenants: readonly Tenant[],
+  policies: readonly Policy[],
+): ReadonlyMap<string, readonly NumberedPolicy[]> {
   const rank = (policy: Policy) => TIERS.indexOf(tierOf(policy)) * 1024 + policy.spec.priority;
-  return [...policies.entries()].sort(([, a], [, b]) => rank(a) - rank(b));
+  const byTenant = new Map<string, NumberedPolicy[]>(tenants.map(({ metadata }) => [metadata.name, []]));
+  for (const numbered of [...policies.entries()].sort(([, a], [, b]) => rank(a) - rank(b))) {
+    for (const name of numbered[1].spec.subject.tenants ?? byTenant.keys()) byTenant.get(name)?.push(numbered);
+  }
+  return byTenant;
 }
 
 /** What lists have of a tenant: pairs of a policy and its condition + 1, and the conditions, each once. */
 function policiesOf(
   { metadata }: Tenant,
-  order: readonly (readonly [number: number, policy: Policy])[],
+  named: readonly NumberedPolicy[],
   compiler: ConditionCompiler,
 ): { readonly policies: readonly number[]; readonly conditions: readonly number[] } {
   const policies: number[] = [];
   const conditions = new Set<number>();
-  for (const [number, policy] of order) {
+  for (const [number, policy] of named) {
     const bearing = compiler.bearingOn(metadata.name, policy);
     if (bearing === "none") continue;
     if (bearing !== "whole") conditions.add(bearing);

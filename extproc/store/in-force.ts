@@ -11,6 +11,8 @@ const decoder = new TextDecoder();
 export class InForce {
   #snapshot: Snapshot | undefined;
   #text: Uint8Array = new Uint8Array();
+  /** What the text lists, from when somebody asks. */
+  #resources: readonly StoredResource[] | undefined;
   #warnings: readonly Problem[] = [];
   readonly #listeners = new Set<(snapshot: Snapshot) => void>();
 
@@ -29,6 +31,7 @@ export class InForce {
 
   /** The same policy in other words: nobody needs to be told. */
   reword(text: Uint8Array, warnings: readonly Problem[]): void {
+    if (text !== this.#text) this.#resources = undefined;
     this.#text = text;
     this.#warnings = warnings;
   }
@@ -45,6 +48,7 @@ export class InForce {
   }
 
   resources(): readonly StoredResource[] {
-    return splitListing(decoder.decode(this.#text.slice()));
+    this.#resources ??= splitListing(decoder.decode(this.#text.slice()));
+    return this.#resources;
   }
 }

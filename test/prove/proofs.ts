@@ -6,6 +6,8 @@ import { dynamicUpstream } from "./dynamic-upstream.ts";
 import { faults } from "./faults.ts";
 import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
+import { rpz } from "./lists/rpz.ts";
+import { scale } from "./lists/scale.ts";
 import { mainJob } from "./main-job.ts";
 import { memory } from "./memory.ts";
 import { meshChurn } from "./mesh/churn.ts";
@@ -44,6 +46,8 @@ export const proofs: Proof[] = [
   hostile,
   starving,
   memory,
+  rpz,
+  scale,
   meshTable,
   outage,
   vips,

@@ -19,6 +19,8 @@ export interface Named {
   readonly secretFile: string;
   /** Lines of nsupdate: `add ads.rpz.example. 60 CNAME .` */
   update(...lines: readonly string[]): Promise<void>;
+  /** Transfers that it has made since it started. */
+  transfers(): { readonly whole: number; readonly changes: number };
   stop(): Promise<void>;
   start(): Promise<void>;
 }
@@ -60,8 +62,14 @@ zone "${ZONE}" {
 `,
   );
   let child: ChildProcess | undefined;
+  let said = "";
   const start = async (): Promise<void> => {
-    child = spawn("/usr/sbin/named", ["-f", "-g", "-c", join(directory, "named.conf")], { stdio: "ignore" });
+    child = spawn("/usr/sbin/named", ["-f", "-g", "-c", join(directory, "named.conf")], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.stderr?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
     for (let tries = 0; ; tries++) {
       const answered = await run("dig", [
         "@127.0.0.1",
@@ -90,6 +98,10 @@ zone "${ZONE}" {
     secretFile,
     start,
     stop,
+    transfers: () => ({
+      whole: said.split(": AXFR started").length - 1,
+      changes: said.split(": IXFR started").length - 1,
+    }),
     update: async (...lines) => {
       const text = [
         `server 127.0.0.1 ${port}`,
