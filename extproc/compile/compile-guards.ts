@@ -12,10 +12,10 @@ import type { Tenant } from "../resources/tenant-schema.ts";
 import { compileResponseRule } from "./compile-responses.ts";
 
 /** What events, metrics and denials name as the policy of a guard. */
-const POLICY = "guards";
+export const GUARDS_POLICY = "guards";
 
 /** No Pass of a tier passes them over. */
-const TIER = TIERS.length;
+const TIER = TIERS.indexOf("Guard");
 
 /** Addresses that the Internet does not lead to, and a network of one's own may: IANA's special-purpose registries. */
 const PRIVATE = [
@@ -41,7 +41,7 @@ export function compileGuards(tenant: Tenant, settings: Settings | undefined): C
   const guards: Guards = { ...settings?.spec.guards, ...tenant.spec.guards };
   const { mode, except = [] } = guards.rebinding ?? { mode: "Off" };
   if (mode === "Off") return [];
-  const names = { policy: POLICY, rule: "rebinding" };
+  const names = { policy: GUARDS_POLICY, rule: "rebinding" };
   const match = { addresses: PRIVATE };
   return [compileResponseRule(names, RuleAction.DENY, match, { tier: TIER, audit: mode === "Audit", except })];
 }

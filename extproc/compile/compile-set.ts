@@ -17,6 +17,7 @@ import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
 import type { Upstream } from "../resources/upstream-schema.ts";
+import { bypassPolicies } from "./bypass-guard.ts";
 import { shortHash } from "./canonical.ts";
 import { compileClients } from "./compile-clients.ts";
 import { ConditionCompiler } from "./compile-conditions.ts";
@@ -40,7 +41,10 @@ const EXPLAIN = { Full: EXPLAIN_FULL, Rule: EXPLAIN_RULE, Code: EXPLAIN_CODE, No
 
 export function compileSet(set: PolicySet): CompiledPolicy {
   const tenants = set.tenants.map(({ resource }) => resource);
-  const policies = set.policies.map(({ resource }) => resource);
+  const policies = [
+    ...set.policies.map(({ resource }) => resource),
+    ...bypassPolicies(tenants, set.settings?.resource),
+  ];
   const upstreamResources = set.upstreams.map(({ resource }) => resource);
   const strings = new StringPool();
   const trie = new TrieBuilder();

@@ -139,7 +139,7 @@ function describeResponses(responses: ResponseRulesMessage | undefined): Pick<Ex
   const responseRules = responses.rules.map(({ tier, action, outcome }) => ({
     policy: outcome.policy,
     rule: outcome.rule,
-    tier: TIERS[tier] ?? "Guard",
+    tier: TIERS[tier] ?? "",
     action: RESPONSE_ACTIONS.get(action) ?? "",
     audit: outcome.audits.length > 0,
   }));

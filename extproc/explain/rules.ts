@@ -5,6 +5,7 @@
  * opinion of what matching is: of the tenant's policies, every rule made a plain denial, the rule that decides is
  * taken out, again and again, until none does.
  */
+import { bypassPolicies } from "../compile/bypass-guard.ts";
 import { compileSet } from "../compile/compile-set.ts";
 import { type PolicySet, toPolicySet } from "../compile/policy-set.ts";
 import { findListed, type NamedTables, type NameTable } from "../compiled/name-table.ts";
@@ -17,6 +18,7 @@ import type { DecisionRequest } from "../decide/request.ts";
 import type { NamePattern } from "../resources/name-pattern.ts";
 import { compileRegex } from "../resources/name-regex.ts";
 import type { LocatedResource } from "../resources/parse.ts";
+import { TIERS, tierOf } from "../resources/policy-schema.ts";
 
 /** What a rule has to do with the question. */
 export const FATES = [
@@ -60,15 +62,13 @@ interface Candidate {
 /** Who is shadowed by more than these is told no more. */
 const MAX_MATCHES = 100;
 
-const TIERS = ["Admin", "Tenant", "Baseline"];
-
 /** `lists`: the names of NameLists. */
 export function considerRules(
   resources: readonly LocatedResource[],
   request: TenantRequest,
   lists: NamedTables = new Map(),
 ): ConsideredRule[] {
-  const set = toPolicySet(resources);
+  const set = withGuards(toPolicySet(resources));
   const candidates = orderPolicies(set, request.tenant).flatMap((policy) =>
     policy.spec.rules.map((rule) => ({ policy, rule })),
   );
@@ -93,6 +93,15 @@ export function considerRules(
   return told;
 }
 
+/** Guards are policies, too, though nobody has written them. */
+function withGuards(set: PolicySet): PolicySet {
+  const tenants = set.tenants.map(({ resource }) => resource);
+  const guards = bypassPolicies(tenants, set.settings?.resource).flatMap((resource) =>
+    set.tenants.slice(0, 1).map(({ origin }) => ({ resource, origin })),
+  );
+  return { ...set, policies: [...set.policies, ...guards] };
+}
+
 function orderPolicies({ policies }: PolicySet, tenant: string): Policy[] {
   const rank = (policy: Policy) => TIERS.indexOf(tierOf(policy)) * 1024 + policy.spec.priority;
   return policies
@@ -102,10 +111,6 @@ function orderPolicies({ policies }: PolicySet, tenant: string): Policy[] {
       return tenants === undefined || tenants.includes(tenant);
     })
     .sort((a, b) => rank(a) - rank(b));
-}
-
-function tierOf({ spec }: Policy): string {
-  return "tier" in spec ? spec.tier : "Tenant";
 }
 
 function modeOf({ policy, rule }: Candidate): Fate | undefined {
@@ -134,7 +139,10 @@ function findMatching(
     .filter(({ resource }) => resource.metadata.name === request.tenant)
     .map((located) => ({
       ...located,
-      resource: { ...located.resource, spec: { ...located.resource.spec, upstream: undefined, forward: [] } },
+      resource: {
+        ...located.resource,
+        spec: { ...located.resource.spec, upstream: undefined, forward: [], guards: undefined },
+      },
     }));
   while (matching.size < MAX_MATCHES) {
     const policies = set.policies.map((located) => {
@@ -144,7 +152,11 @@ function findMatching(
         .map(([number, { rule }]) => toPlainDenial(rule, number));
       return { ...located, resource: { ...resource, spec: { ...resource.spec, mode: "Enforce", rules } } as Policy };
     });
-    const snapshot = loadSnapshot(compileSet({ ...set, tenants, upstreams: [], policies }), 1, lists);
+    const snapshot = loadSnapshot(
+      compileSet({ ...set, tenants, upstreams: [], policies, settings: undefined }),
+      1,
+      lists,
+    );
     const { rule } = decide(snapshot, request);
     if (rule === "") break;
     matching.add(Number(rule));

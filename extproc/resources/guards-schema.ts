@@ -11,10 +11,11 @@ const MAX_EXCEPT = 32;
 const guardMode = z.enum(["Deny", "Audit", "Off"]);
 
 /** Answers of upstreams that lead to private addresses (DNS rebinding), but for names that have them. */
-const rebinding = z
+const guard = z
   .union([guardMode, z.strictObject({ mode: guardMode.default("Deny"), except: list(pattern).max(MAX_EXCEPT) })])
   .transform((guard) => (typeof guard === "string" ? { mode: guard, except: [] } : guard));
 
-export const guards = z.strictObject({ rebinding: rebinding.optional() });
+/** Names by which clients find resolvers that know no policy, but for those that they may find. */
+export const guards = z.strictObject({ rebinding: guard.optional(), bypass: guard.optional() });
 
 export type Guards = z.output<typeof guards>;

@@ -84,8 +84,8 @@ export type ClusterDnsPolicy = z.output<typeof clusterPolicySchema>;
 export type DnsPolicy = z.output<typeof policySchema>;
 export type Policy = ClusterDnsPolicy | DnsPolicy;
 
-/** In the order in which they are asked. */
-export const TIERS = ["Admin", "Tenant", "Baseline"] as const;
+/** In the order in which they are asked. Guard is nobody's to write: it has the built-in guards. */
+export const TIERS = ["Admin", "Guard", "Tenant", "Baseline"] as const;
 export type Tier = (typeof TIERS)[number];
 
 export function tierOf(policy: Policy): Tier {

@@ -256,7 +256,7 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
     ),
     responses: (verdict.responses?.rules ?? []).map(({ tier, action, outcome }) => {
       const trial = outcome.audits.length > 0 ? "?" : "";
-      return `${TIERS[tier] ?? "Guard"} ${outcome.policy}/${outcome.rule} ${ACTIONS[action]}${trial}`;
+      return `${TIERS[tier]} ${outcome.policy}/${outcome.rule} ${ACTIONS[action]}${trial}`;
     }),
   };
 }

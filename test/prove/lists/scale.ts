@@ -22,7 +22,7 @@ const POLICIES_EACH = 10;
 const PATTERNS_EACH = 10;
 const NAMES = 1_000_000;
 /** Each a name of its own, and so a decision of its own. */
-const DECISIONS_PER_SECOND = 100;
+const DECISIONS_PER_SECOND = 200;
 const CHANGES = 5;
 const RELOADS = 2;
 
@@ -46,9 +46,12 @@ export const scale: Proof = {
       await stack.apply(stack.policy({ policy: set.text(0), upstreams }));
       report.figure("all of it applied for the first time, s", (performance.now() - loaded) / 1000);
       await until(() => isInForce(stack, 1));
-      await decisions(stack, set, "nothing changes", report, () => pause(scaled(20_000, size, 3000)));
-      await decisions(stack, set, "policy changes", report, () => applyChanges(stack, set, report));
-      await decisions(stack, set, "the list is read anew", report, () => reload(stack, report));
+      const quiet = await decisions(stack, set, "nothing changes", report, () => pause(scaled(20_000, size, 5000)));
+      const changing = await decisions(stack, set, "policy changes", report, () => applyChanges(stack, set, report));
+      const reading = await decisions(stack, set, "the list is read anew", report, () => reload(stack, report));
+      // What clients, upstream and Envoy have of the same processors is in all three.
+      report.atMost("p99 more while policy changes, ms", changing - quiet, DECISION_MS);
+      report.atMost("p99 more while the list is read anew, ms", reading - quiet, DECISION_MS);
     } finally {
       await stack.stop();
     }
@@ -156,14 +159,14 @@ function cpuMs<T>(task: () => T): { readonly value: T; readonly ms: number } {
   return { value, ms: (user + system) / 1000 };
 }
 
-/** Questions that each take a decision, while something happens. */
+/** Questions that each take a decision, while something happens: when 99 in a hundred were answered, in milliseconds. */
 async function decisions(
   stack: Stack,
   set: LargeSet,
   when: string,
   report: Report,
   happens: () => Promise<unknown>,
-): Promise<void> {
+): Promise<number> {
   const load = await Load.start({
     server: stack.ask.at("udp"),
     from: stack.ask.from("frontend"),
@@ -174,8 +177,9 @@ async function decisions(
   const result: LoadResult = await load.stop();
   report.figure(`${when}: decisions`, result.sent);
   report.figure(`${when}: answered after, median ms`, result.p50Ms);
-  report.atMost(`${when}: answered after, p99 ms`, result.p99Ms, DECISION_MS);
+  report.figure(`${when}: answered after, p99 ms`, result.p99Ms);
   report.atMost(`${when}: not answered or failed`, result.sent - result.answered + result.failed, 0);
+  return result.p99Ms;
 }
 
 async function applyChanges(stack: Stack, set: LargeSet, report: Report): Promise<void> {
