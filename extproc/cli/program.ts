@@ -82,6 +82,11 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
       "watch objects of the mesh of this cluster; in-cluster for the service account",
     )
     .option(
+      "--other-cluster <name=kubeconfig>",
+      "watch services and endpoints of another cluster of the mesh, too; may be repeated",
+      collect,
+    )
+    .option(
       "--admin <endpoint>",
       `admin API: unix:/path, or host:port with --admin-tokens or --admin-token-file; may be repeated (default: ${DEFAULT_ADMIN})`,
       collect,

@@ -26,6 +26,7 @@ export interface ServeFlags {
   readonly listDirectory?: string;
   readonly listNotify?: string;
   readonly kubernetes?: string;
+  readonly otherCluster?: readonly string[];
   readonly admin?: readonly string[];
   readonly adminDemo?: string;
   readonly adminTokenFile?: string;
@@ -64,6 +65,8 @@ export interface ServeOptions {
   readonly listNotify: NotifyEndpoint | undefined;
   /** A kubeconfig, or `in-cluster`. */
   readonly kubernetes: string | undefined;
+  /** Kubeconfigs by the names of clusters. */
+  readonly otherClusters: Readonly<Record<string, string>>;
   readonly token: string | undefined;
   readonly tls: ServerTls | undefined;
   readonly upstreamCa: string | undefined;
@@ -109,6 +112,7 @@ export async function readServeOptions(
     listDirectory: flags.listDirectory ?? store ?? watch ?? "",
     listNotify: readNotify(flags.listNotify),
     kubernetes: flags.kubernetes,
+    otherClusters: readOtherClusters(flags.otherCluster),
     token,
     tls,
     upstreamCa: await readUpstreamCa(flags.upstreamCa),
@@ -120,6 +124,18 @@ export async function readServeOptions(
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
   };
+}
+
+function readOtherClusters(clusters: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    clusters.map((text) => {
+      const [, name, config] = /^([a-z0-9][a-z0-9.-]*)=(.+)$/.exec(text) ?? [];
+      if (name === undefined || config === undefined) {
+        throw usage(`expected NAME=KUBECONFIG with --other-cluster, the name in lower case, got ${text}`);
+      }
+      return [name, config];
+    }),
+  );
 }
 
 function readAdmin(

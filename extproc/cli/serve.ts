@@ -143,7 +143,7 @@ interface SourceParts {
 }
 
 async function openMesh(
-  { kubernetes, source: { mode, directory } }: ServeOptions,
+  { kubernetes, otherClusters, source: { mode, directory } }: ServeOptions,
   logger: Logger,
   onFailed: (error: Error) => void,
 ): Promise<MeshRoom> {
@@ -158,6 +158,7 @@ async function openMesh(
     return await startMesh({
       ...kept,
       kubernetes,
+      otherClusters,
       onTrouble: (level, fields, message) => logger[level](fields, message),
       onFailed,
     });

@@ -6,9 +6,9 @@ import { messageType } from "../messages/protos.ts";
 import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
 import { Mesh, type MeshStatus } from "./mesh.ts";
 import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
-import { type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
+import { type KubernetesOptions, type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
 import { MeshSource, toListed } from "./sources/mesh-source.ts";
-import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
+import { type MeshObjects, type ObjectChange, ObjectStore } from "./sources/object-store.ts";
 import { VirtualAddresses } from "./virtual-addresses.ts";
 
 /** Where objects come from, and what is kept. */
@@ -19,6 +19,8 @@ export interface MeshPlaces {
   readonly virtualAddresses?: string | undefined;
   /** A kubeconfig's path; or `in-cluster`, for a pod's service account. */
   readonly kubernetes?: string | undefined;
+  /** Kubeconfigs of other clusters of the mesh, by their names. */
+  readonly otherClusters?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface MeshSurroundings {
@@ -28,38 +30,36 @@ export interface MeshSurroundings {
   readonly onTrouble: (level: "warn" | "error", fields: object, message: string) => void;
 }
 
+/** For other clusters to be listed, at the start. */
+const OTHERS_MS = 10_000;
+
 const serviceMessage = messageType<ServiceMessage, ServiceMessage>("dns.mesh.v1.ServiceMessage");
 
 export class LocalMesh implements MeshRoom {
   readonly #source: MeshSource;
   readonly #mesh: Mesh;
   readonly #virtualAddresses: VirtualAddresses;
-  readonly #kubernetes: KubernetesSource | undefined;
+  readonly #clusters: KubernetesSource | undefined;
 
   /** An Error for files that this has not written, and for a kubeconfig that is none. */
   static async open(places: MeshPlaces, surroundings: MeshSurroundings): Promise<LocalMesh> {
     const { now, after, onTrouble } = surroundings;
     const onProblem = (fields: object, message: string) => onTrouble("warn", fields, message);
-    const kubernetes =
-      places.kubernetes === undefined
-        ? undefined
-        : await watchKubernetes({ config: places.kubernetes, after, onProblem }).catch((error: Error) => {
-            throw new Error(`cannot use the configuration of --kubernetes: ${error.message}`);
-          });
-    const source = await MeshSource.open({ path: places.objects, live: kubernetes });
+    const clusters = await watchClusters(places, { after, onProblem });
+    const source = await MeshSource.open({ path: places.objects, live: clusters });
     const virtualAddresses = await VirtualAddresses.open(now, places.virtualAddresses);
-    return new LocalMesh(source, virtualAddresses, kubernetes, surroundings);
+    return new LocalMesh(source, virtualAddresses, clusters, surroundings);
   }
 
   private constructor(
     source: MeshSource,
     virtualAddresses: VirtualAddresses,
-    kubernetes: KubernetesSource | undefined,
+    clusters: KubernetesSource | undefined,
     { after, onTrouble }: MeshSurroundings,
   ) {
     this.#source = source;
     this.#virtualAddresses = virtualAddresses;
-    this.#kubernetes = kubernetes;
+    this.#clusters = clusters;
     this.#mesh = new Mesh({
       objects: source.objects,
       listed: source.listed,
@@ -112,10 +112,38 @@ export class LocalMesh implements MeshRoom {
 
   async close(): Promise<void> {
     this.#mesh.close();
-    await this.#kubernetes?.close();
+    await this.#clusters?.close();
     await this.#source.close();
     await this.#virtualAddresses.close();
   }
+}
+
+/** Our own cluster and the others as one. */
+async function watchClusters(
+  { kubernetes, otherClusters = {} }: MeshPlaces,
+  options: Pick<KubernetesOptions, "after" | "onProblem">,
+): Promise<KubernetesSource | undefined> {
+  const objects = new ObjectStore();
+  const watch = (flag: string, config: string, cluster?: string) =>
+    watchKubernetes({ ...options, config, objects, ...(cluster === undefined ? {} : { cluster }) }).catch(
+      (error: Error) => {
+        throw new Error(`cannot use the configuration of ${flag}: ${error.message}`);
+      },
+    );
+  const own = kubernetes === undefined ? [] : [await watch("--kubernetes", kubernetes)];
+  const others: KubernetesSource[] = [];
+  for (const [cluster, config] of Object.entries(otherClusters)) {
+    others.push(await watch("--other-cluster", config, cluster));
+  }
+  if (own.length + others.length === 0) return undefined;
+  // A cluster that is away must not keep our own from being told.
+  const patience = new Promise<void>((resolve) => options.after(OTHERS_MS, resolve));
+  const allOthers = Promise.all(others.map(({ listed }) => listed));
+  const listed = Promise.all([...own.map((source) => source.listed), Promise.race([allOthers, patience])]);
+  const close = async (): Promise<void> => {
+    for (const source of [...own, ...others]) await source.close();
+  };
+  return { objects, listed: listed.then(() => {}), close };
 }
 
 function encodeFor(channel: WorkerChannel): MeshChannel {

@@ -49,10 +49,10 @@ class MeshThread implements MeshRoom {
   #closing = false;
   #failure: Error | undefined;
 
-  constructor({ objects, virtualAddresses, kubernetes, onTrouble, onFailed }: MeshThreadOptions) {
+  constructor({ onTrouble, onFailed, ...places }: MeshThreadOptions) {
     this.#worker = new Worker(new URL(MODULE, import.meta.url), {
       name: "mesh",
-      workerData: { objects, virtualAddresses, kubernetes } satisfies ThreadOptions,
+      workerData: places satisfies ThreadOptions,
       resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MIB },
     });
     this.ready = new Promise((resolve, reject) => {

@@ -6,9 +6,11 @@
  * tenant gets is for its view to say.
  */
 import { presentLabels } from "../../telemetry/names.ts";
+import { inCluster, nameIn } from "../sources/cluster-objects.ts";
 import type { MeshObject, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
 import type { ObjectKind } from "../sources/schema.ts";
+import { mergeService } from "./clusters.ts";
 import { type Contribution, type Group, groupKey } from "./contribution.ts";
 import { gatewayNames, isEntrance, isEntranceOf, istioGatewayNames, parentsOf, routeNames } from "./gateway-names.ts";
 import {
@@ -89,6 +91,8 @@ export class NameTable {
   readonly #slices = new Map<string, Set<string>>();
   /** Services that can be reached from outside: `NAMESPACE`, and names there. */
   readonly #entrances = new Map<string, Set<string>>();
+  /** Services of other clusters than our own: `NAMESPACE/NAME`, and the clusters. */
+  readonly #elsewhere = new Map<string, Set<string>>();
   /** Routes by gateway, `NAMESPACE/NAME`; each is `NAMESPACE/NAME`. */
   readonly #routes = new Map<string, Set<string>>();
   /** ServiceEntries that choose workloads, by namespace. */
@@ -104,7 +108,9 @@ export class NameTable {
     this.#say("zone", zoneNames(this.zone, this.clusterSet), changed);
     for (const kind of INDEXED) for (const object of objects.list(kind)) this.#index(object, true);
     for (const kind of NAMED) {
-      for (const { namespace, name } of objects.list(kind)) this.#derive(`${kind}/${namespace}/${name}`, changed);
+      for (const { namespace, name } of objects.list(kind)) {
+        this.#derive(`${kind}/${namespace}/${inCluster(name).name}`, changed);
+      }
     }
   }
 
@@ -160,7 +166,7 @@ export class NameTable {
   #addOwners(object: MeshObject, owners: Set<string>): void {
     const { kind, namespace, name } = object;
     if (kind === "EndpointSlice") for (const owner of ownersOf(object)) owners.add(owner);
-    if (isNamed(kind)) owners.add(`${kind}/${namespace}/${name}`);
+    if (isNamed(kind)) owners.add(`${kind}/${namespace}/${inCluster(name).name}`);
     if (kind === "Gateway") {
       for (const route of this.#routes.get(`${namespace}/${name}`) ?? []) owners.add(`HTTPRoute/${route}`);
     }
@@ -182,7 +188,11 @@ export class NameTable {
     if (object.kind === "EndpointSlice") {
       for (const owner of ownersOf(object)) update(this.#slices, owner, object.name);
     }
-    if (object.kind === "Service" && isEntrance(object)) update(this.#entrances, object.namespace, object.name);
+    if (object.kind === "Service") {
+      const { name, cluster } = inCluster(object.name);
+      if (cluster !== "") update(this.#elsewhere, `${object.namespace}/${name}`, cluster);
+      if (isEntrance(object)) update(this.#entrances, object.namespace, object.name);
+    }
     if (object.kind === "HTTPRoute") {
       for (const parent of parentsOf(object)) {
         update(this.#routes, `${parent.namespace}/${parent.name}`, `${object.namespace}/${object.name}`);
@@ -210,16 +220,10 @@ export class NameTable {
         return object === undefined ? [] : podNames(object, zone);
       }
       case "Service": {
-        const object = this.#objects.get("Service", namespace, name);
-        return object === undefined
-          ? []
-          : serviceNames(
-              object,
-              this.#slicesOf("Service", namespace, name),
-              zone,
-              this.#places,
-              this.#facetsOf(namespace, name, zone),
-            );
+        const merged = mergeService(this.#servicesOf(namespace, name), [...this.#slicesOf("Service", namespace, name)]);
+        if (merged === undefined) return [];
+        const facets = this.#facetsOf(namespace, name, zone);
+        return serviceNames({ ...merged.service, name }, merged.slices, zone, this.#places, facets);
       }
       case "ServiceImport": {
         const object = this.#objects.get("ServiceImport", namespace, name);
@@ -271,6 +275,13 @@ export class NameTable {
       const slice = this.#objects.get("EndpointSlice", namespace, name);
       if (slice !== undefined) yield slice;
     }
+  }
+
+  /** Of each cluster that has it, our own first. */
+  #servicesOf(namespace: string, name: string): readonly ObjectOf<"Service">[] {
+    const clusters = [...(this.#elsewhere.get(`${namespace}/${name}`) ?? [])].sort();
+    const names = [name, ...clusters.map((cluster) => nameIn(name, cluster))];
+    return names.flatMap((one) => this.#objects.get("Service", namespace, one) ?? []);
   }
 
   *#entrancesOf(): Generator<ObjectOf<"Service">> {

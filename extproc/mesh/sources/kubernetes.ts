@@ -7,6 +7,7 @@ import type { KubeConfig, KubernetesObject, Watch as WatchClient } from "@kubern
 import { explainIssue } from "../../resources/explain-issue.ts";
 import { FOREIGN_KINDS, wordOf } from "../../resources/foreign-kinds.ts";
 import { formatPath } from "../../resources/problem.ts";
+import { inCluster, nameIn, OTHER_CLUSTERS_KINDS, valueIn } from "./cluster-objects.ts";
 import { keyOf, type MeshObject, type ObjectKey, toObject } from "./object.ts";
 import { ObjectStore } from "./object-store.ts";
 import { OBJECT_SCHEMAS, type ObjectKind } from "./schema.ts";
@@ -14,6 +15,10 @@ import { OBJECT_SCHEMAS, type ObjectKind } from "./schema.ts";
 export interface KubernetesOptions {
   /** A kubeconfig's path; or `in-cluster`, for a pod's service account. */
   readonly config: string;
+  /** Of a cluster that is not our own: its name. */
+  readonly cluster?: string;
+  /** Where objects go; by default nowhere else. */
+  readonly objects?: ObjectStore;
   readonly after: (milliseconds: number, task: () => void) => void;
   /** What is not as it should be, for people: an API that cannot be reached, an object that is no such object. */
   readonly onProblem: (fields: object, message: string) => void;
@@ -73,10 +78,11 @@ export async function watchKubernetes(options: KubernetesOptions): Promise<Kuber
   const config = new client.KubeConfig();
   if (options.config === "in-cluster") config.loadFromCluster();
   else config.loadFromFile(options.config);
-  const objects = new ObjectStore();
+  const { objects = new ObjectStore(), cluster } = options;
   const batch = new Batch(objects, options.after);
   const api = { config, client: new client.Watch(config) };
-  const watches = RESOURCES.map((resource) => new Watch(resource, api, objects, batch, options));
+  const resources = RESOURCES.filter(({ kind }) => cluster === undefined || OTHER_CLUSTERS_KINDS.includes(kind));
+  const watches = resources.map((resource) => new Watch(resource, api, objects, batch, options));
   for (const watch of watches) watch.start();
   const listed = Promise.all(watches.map((watch) => watch.listed)).then(() => batch.flush());
   const close = async (): Promise<void> => {
@@ -195,7 +201,8 @@ class Watch {
     } while (more !== "" && !this.#closed);
     this.#batch.flush();
     for (const object of this.#objects.list(this.#resource.kind)) {
-      if (!kept.has(keyOf(object))) this.#batch.add({ delete: object });
+      const isOurs = inCluster(object.name).cluster === (this.#options.cluster ?? "");
+      if (isOurs && !kept.has(keyOf(object))) this.#batch.add({ delete: object });
     }
     return version;
   }
@@ -239,7 +246,8 @@ class Watch {
     }
     if (!this.#failing && !this.#closed) {
       this.#failing = true;
-      this.#options.onProblem({ kind, err: error }, "the Kubernetes API cannot be watched: what is known stays");
+      const { cluster, onProblem } = this.#options;
+      onProblem({ kind, cluster, err: error }, "the Kubernetes API cannot be watched: what is known stays");
     }
     return RETRY_MS;
   }
@@ -250,7 +258,7 @@ class Watch {
     const [apiVersion] = FOREIGN_KINDS[kind].apiVersions;
     const result = OBJECT_SCHEMAS[kind].safeParse({ ...value, apiVersion, kind: wordOf(kind) });
     if (result.success) {
-      this.#batch.add({ set: toObject(kind, result.data) });
+      this.#batch.add({ set: toObject(kind, valueIn(result.data, this.#options.cluster)) });
       return;
     }
     const [first] = result.error.issues.flatMap((issue) => explainIssue(issue, value, () => []));
@@ -267,7 +275,7 @@ class Watch {
   #keyOf({ metadata }: KubernetesObject): ObjectKey {
     const { kind } = this.#resource;
     const namespace = FOREIGN_KINDS[kind].namespaced ? (metadata?.namespace ?? "default") : "";
-    return { kind, namespace, name: metadata?.name ?? "" };
+    return { kind, namespace, name: nameIn(metadata?.name ?? "", this.#options.cluster) };
   }
 }
 

@@ -3,13 +3,17 @@
  * (DNSPOLICY_TEST_KUBECONFIG names its kubeconfig; its objects of this test are removed).
  */
 import { strict as assert } from "node:assert";
+import { contentOf, NameTable } from "../../../extproc/mesh/names/name-table.ts";
+import { wireOf } from "../../../extproc/mesh/names/wire.ts";
 import { type KubernetesSource, watchKubernetes } from "../../../extproc/mesh/sources/kubernetes.ts";
 import { MeshSource } from "../../../extproc/mesh/sources/mesh-source.ts";
+import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
 import { eventually } from "../../e2e/clients/deadline.ts";
 import { objectsOf } from "./objects.ts";
 import { type ApiObject, StandInApi } from "./stand-in-api.ts";
 
 const SERVICES = "/api/v1/services";
+const SLICES = "/apis/discovery.k8s.io/v1/endpointslices";
 
 /** A stand-in with Services alone. */
 class ServiceApi {
@@ -157,6 +161,75 @@ describe("objects of a live Kubernetes API", function () {
     assert.equal([...mesh.objects.list("Service")].length, 1);
     await mesh.apply({ delete: [key] });
     assert.deepEqual(heard, ["10.0.0.1 10.9.9.9", "10.9.9.9 10.0.0.2"]);
+  });
+});
+
+/** Services and their endpoints, each of which is ready or not. */
+async function clusterOf(services: Record<string, string>, ready: boolean, region: string, address: string) {
+  const slice = (name: string, isReady: boolean) => ({
+    metadata: { name: `${name}-1`, namespace: "prod", labels: { "kubernetes.io/service-name": name } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: [address], conditions: { ready: isReady }, nodeName: "node-1" }],
+  });
+  const node = { metadata: { name: "node-1", labels: { "topology.kubernetes.io/region": region } } };
+  const named = Object.entries(services);
+  const api = await StandInApi.start({
+    [SERVICES]: () =>
+      named.map(([name, clusterIP]) => ({ metadata: { name, namespace: "prod" }, spec: { clusterIP } })),
+    [SLICES]: () => named.map(([name]) => slice(name, ready)),
+    "/api/v1/nodes": () => [node],
+  });
+  const setReady = (name: string, isReady: boolean) => {
+    const resourceVersion = api.nextVersion();
+    const object = slice(name, isReady);
+    api.tell(SLICES, "MODIFIED", { ...object, metadata: { ...object.metadata, resourceVersion } });
+  };
+  return { api, setReady };
+}
+
+describe("objects of several clusters", function () {
+  this.timeout(30_000);
+
+  it("make one service of those of one name: ours while it has endpoints, or the endpoints of all", async () => {
+    const own = await clusterOf({ web: "10.0.0.1", db: "None", here: "10.0.0.2" }, true, "r", "10.1.0.1");
+    const east = await clusterOf({ web: "10.5.0.1", db: "None", there: "10.5.0.3" }, true, "s", "10.6.0.1");
+    const objects = new ObjectStore();
+    const common = {
+      objects,
+      after: (milliseconds: number, task: () => void) => void setTimeout(task, milliseconds).unref(),
+      onProblem: (fields: object, message: string) => assert.fail(`${message} ${JSON.stringify(fields)}`),
+    };
+    const sources = [
+      await watchKubernetes({ ...common, config: own.api.config }),
+      await watchKubernetes({ ...common, config: east.api.config, cluster: "east" }),
+    ];
+    try {
+      await Promise.all(sources.map(({ listed }) => listed));
+      const table = new NameTable(objects, { clusterDomain: "cluster.local", ttl: 5, addressesOf: () => [] });
+      objects.onChange((changes) => table.change(changes));
+      const at = (name: string) =>
+        [...table.entriesAt(wireOf(`${name}.prod.svc.cluster.local`), false)].flatMap((entry) =>
+          contentOf(entry).records.map(({ data, place }) => `${[...Buffer.from(data, "latin1")].join(".")} ${place}`),
+        );
+      assert.deepEqual(at("web"), ["10.0.0.1 undefined"]);
+      assert.deepEqual(at("here"), ["10.0.0.2 undefined"]);
+      assert.deepEqual(at("there"), ["10.5.0.3 undefined"]);
+      assert.deepEqual(at("db"), ["10.1.0.1 r/", "10.6.0.1 s/"]);
+      own.setReady("web", false);
+      own.setReady("db", false);
+      await eventually(8000, "another cluster's", async () => at("web")[0] === "10.5.0.1 undefined");
+      await eventually(8000, "another cluster's", async () => at("db").join() === "10.6.0.1 s/");
+      // Where nobody has any, ours is what it is.
+      east.setReady("web", false);
+      await eventually(8000, "ours", async () => at("web")[0] === "10.0.0.1 undefined");
+      east.setReady("web", true);
+      own.setReady("web", true);
+      await eventually(8000, "ours", async () => at("web")[0] === "10.0.0.1 undefined");
+    } finally {
+      for (const source of sources) await source.close();
+      await own.api.stop();
+      await east.api.stop();
+    }
   });
 });
 
