@@ -1,12 +1,17 @@
 /**
  * What comes of another product's configuration: resources of ours, and what they do not say, each with its place.
  */
+import { resolve } from "node:path";
 import { LineCounter, parseAllDocuments } from "yaml";
+import { MAX_INLINE } from "../resources/list-schema.ts";
 import { NameSyntaxError, parsePattern } from "../resources/name-pattern.ts";
 import { parseNetwork } from "../resources/network.ts";
 import { Origin } from "../resources/origin.ts";
 import type { Problem } from "../resources/problem.ts";
 import { API_VERSION } from "../resources/schema-parts.ts";
+
+/** Of a source that is the standard input. */
+const STDIN = "stdin";
 
 export interface Source {
   readonly name: string;
@@ -17,6 +22,9 @@ export interface Source {
 export interface Remark extends Problem {
   readonly kind: "left" | "note";
 }
+
+/** More are a list's: nobody reads them in a rule. */
+const MAX_NAMES_IN_RULE = 50;
 
 export class Conversion {
   readonly resources: object[] = [];
@@ -42,6 +50,30 @@ export class Conversion {
     const name = this.#nameFor(kind, text);
     this.resources.push({ apiVersion: API_VERSION, kind, metadata: { name }, spec });
     return name;
+  }
+
+  /** What a rule matches: names as they are, or NameLists of them where there are many. */
+  matchNames(
+    text: string,
+    names: readonly string[],
+  ): { readonly names: readonly string[] } | { readonly lists: string[] } {
+    if (names.length <= MAX_NAMES_IN_RULE) return { names };
+    const lists: string[] = [];
+    for (let at = 0; at < names.length; at += MAX_INLINE) {
+      lists.push(this.add("NameList", text, { inline: names.slice(at, at + MAX_INLINE) }));
+    }
+    return { lists };
+  }
+
+  /** A NameList that the service reads from the file itself; undefined for a source that is no file, and for a small one. */
+  matchFile(
+    text: string,
+    format: "Hosts" | "RPZ",
+    { name }: Source,
+    count: number,
+  ): { readonly lists: string[] } | undefined {
+    if (count <= MAX_INLINE || name === STDIN) return undefined;
+    return { lists: [this.add("NameList", text, { format, file: resolve(name) })] };
   }
 
   /** What everybody is asked for; nothing, where there are no rules. */

@@ -15,7 +15,11 @@ export interface Hosts {
 export function convertHosts(source: Source, conversion: Conversion, name: string): void {
   const { denied, answered } = readHosts(source, conversion);
   const rules = hostRules(answered);
-  if (denied.length > 0) rules.push({ name: "blocked", match: { names: denied }, action: "Deny" });
+  if (denied.length > 0) {
+    // Names that are answered are in the file, too: their rules come first.
+    const match = conversion.matchFile(name, "Hosts", source, denied.length) ?? conversion.matchNames(name, denied);
+    rules.push({ name: "blocked", match, action: "Deny" });
+  }
   conversion.addAdminRules(name, rules);
 }
 

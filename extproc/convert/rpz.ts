@@ -36,8 +36,23 @@ export function convertRpz(source: Source, conversion: Conversion, name: string)
       else left(record.line, problem);
     }
   }
-  const rules = toRules([...triggers.values()].sort((a, b) => a.rank - b.rank));
+  const all = [...triggers.values()];
+  const action = onlyAction(all);
+  // What the zone lets pass, its list excepts.
+  const whole = action && conversion.matchFile(name, "RPZ", source, all.length);
+  const rules = whole
+    ? RULES[action](whole)
+    : toRules(
+        all.sort((a, b) => a.rank - b.rank),
+        (names) => conversion.matchNames(name, names),
+      );
   conversion.addAdminRules(name, rules);
+}
+
+/** What becomes of every name that the zone does not let pass; undefined where that differs. */
+function onlyAction(triggers: readonly Trigger[]): RpzAction | undefined {
+  const [first, ...others] = new Set(triggers.map(({ action }) => action).filter((action) => action !== "Pass"));
+  return others.length > 0 ? undefined : first;
 }
 
 /** What was expected, where it is no action of ours. */
@@ -62,26 +77,28 @@ function addRecord(trigger: Trigger, name: string, record: RpzRecord): string | 
   return undefined;
 }
 
-const RULES: Readonly<Record<RpzAction, (names: readonly string[]) => object[]>> = {
-  NXDOMAIN: (names) => [{ name: "nxdomain", match: { names }, action: "Deny", response: { code: "NXDOMAIN" } }],
-  NODATA: (names) => [{ name: "nodata", match: { names }, action: "Deny", response: { code: "NODATA" } }],
-  Pass: (names) => [{ name: "passthru", match: { names }, action: "Pass" }],
-  Drop: (names) => [{ name: "drop", match: { names }, action: "Deny", response: { code: "Drop" } }],
+type Match = ReturnType<Conversion["matchNames"]>;
+
+const RULES: Readonly<Record<RpzAction, (match: Match) => object[]>> = {
+  NXDOMAIN: (match) => [{ name: "nxdomain", match, action: "Deny", response: { code: "NXDOMAIN" } }],
+  NODATA: (match) => [{ name: "nodata", match, action: "Deny", response: { code: "NODATA" } }],
+  Pass: (match) => [{ name: "passthru", match, action: "Pass" }],
+  Drop: (match) => [{ name: "drop", match, action: "Deny", response: { code: "Drop" } }],
   // Over TCP, what is truncated over UDP is answered as if nothing were.
-  TcpOnly: (names) => [
-    { name: "tcp-only", match: { names, transports: ["UDP"] }, action: "Deny", response: { code: "Truncate" } },
-    { name: "by-tcp", match: { names }, action: "Pass" },
+  TcpOnly: (match) => [
+    { name: "tcp-only", match: { ...match, transports: ["UDP"] }, action: "Deny", response: { code: "Truncate" } },
+    { name: "by-tcp", match, action: "Pass" },
   ],
 };
 
 /** Names of one rank do not meet: of each, those with one action are one rule. */
-function toRules(triggers: readonly Trigger[]): object[] {
+function toRules(triggers: readonly Trigger[], matchOf: (names: readonly string[]) => Match): object[] {
   const rules: object[] = [];
   for (const rank of new Set(triggers.map((one) => one.rank))) {
     const same = triggers.filter((one) => one.rank === rank);
     for (const action of RPZ_ACTIONS) {
       const names = same.filter((one) => one.action === action).map(({ pattern }) => pattern);
-      if (names.length > 0) rules.push(...RULES[action](names));
+      if (names.length > 0) rules.push(...RULES[action](matchOf(names)));
     }
     for (const { pattern, records } of same.filter((one) => one.records.length > 0)) {
       rules.push({ name: "data", match: { names: [pattern] }, action: "Answer", answer: { records } });

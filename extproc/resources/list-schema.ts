@@ -6,7 +6,7 @@ import { checked, filePath, name, pattern, serverAddress } from "./field.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 
 /** More of them are a file's: a set is sent, kept and compared as a whole. */
-const MAX_INLINE = 10_000;
+export const MAX_INLINE = 10_000;
 
 const path = checked((text) =>
   /^[^\0\n]{1,1024}$/.test(text)

@@ -1,9 +1,12 @@
 /**
  * The other end of a JobThread: jobs in, results out.
  */
-import { constants, platform, setPriority } from "node:os";
+import { platform, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import type { JobMessage } from "./job-thread.ts";
+
+/** Of nice(2): a third of what others get, where there is not enough for all. */
+const BACK = 5;
 
 /** One at a time, but for jobs that wait for something. */
 export function doJobs<Job>(run: (job: Job) => unknown): void {
@@ -21,7 +24,7 @@ export function doJobs<Job>(run: (job: Job) => unknown): void {
 function stepBack(): void {
   if (platform() !== "linux") return;
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(BACK);
   } catch {
     // Not allowed here.
   }

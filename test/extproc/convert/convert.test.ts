@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
 import { loadSnapshot } from "../../../extproc/compiled/snapshot.ts";
 import { decide } from "../../../extproc/decide/decide.ts";
 import { describeVerdict } from "../../../extproc/explain/explanation.ts";
 import { explainRequest, toDecisionRequest } from "../../../extproc/explain/request.ts";
 import { runCommand } from "../cli/run-command.ts";
+import { inlineTables } from "../lists/inline-tables.ts";
 
 /** The command's output is put in force as it is, with a tenant where it has none. */
 async function convert(format: string, text: string, ...args: string[]) {
@@ -23,7 +27,7 @@ spec: {match: [{cidrs: ["0.0.0.0/0"]}], upstream: any}
   const whole = stdout.includes("kind: Tenant") ? stdout : stdout + tenant;
   const result = new CompileJobs().run([{ name: "out", text: whole }], undefined);
   assert.ok(result.ok, JSON.stringify(result));
-  const snapshot = loadSnapshot(result.policy, 1);
+  const snapshot = loadSnapshot(result.policy, 1, inlineTables(result.policy));
   const explain = (name: string, more: object) => {
     const request = toDecisionRequest(explainRequest.parse({ client: "10.0.0.1", name, ...more }), 0);
     return describeVerdict(snapshot, request, decide(snapshot, request), []);
@@ -126,6 +130,33 @@ wild.example CNAME *.garden.example.
     assert.equal(remarks.length, 4);
     for (const [index, line] of [15, 16, 17, 18].entries())
       assert.ok(remarks[index]?.startsWith(`left: stdin: line ${line}: expected`), remarks[index]);
+  });
+
+  it("makes lists of many names, which rules refer to", async () => {
+    const hosts = Array.from({ length: 60 }, (_, index) => `0.0.0.0 h${index}.example\n`).join("");
+    const { code, stdout } = await runCommand(["convert", "hosts", "-f", "-"], { stdin: hosts });
+    assert.equal(code, 0);
+    assert.match(stdout, /kind: NameList.*inline:\n +- h0.example.*lists:\n +- converted\n/s);
+    const { ask } = await convert("hosts", `${hosts}192.0.2.1 own.example\n`);
+    assert.equal(ask("h59.example"), "deny NXDOMAIN");
+    assert.equal(ask("own.example"), "answer  A 192.0.2.1");
+    assert.equal(ask("x.h1.example"), "forward any");
+    const dropped = Array.from({ length: 60 }, (_, index) => `d${index}.example CNAME rpz-drop.\n`).join("");
+    const zone = await convert("rpz", `@ SOA a. b. 1 1 1 1 1\n*.bad.example CNAME .\n${dropped}`);
+    assert.equal(zone.ask("d7.example"), "deny Drop");
+    assert.equal(zone.ask("x.bad.example"), "deny NXDOMAIN");
+  });
+
+  it("leaves very many names in their file, where one rule says what becomes of them", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "convert-"));
+    const file = join(directory, "feed.zone");
+    const names = Array.from({ length: 10_001 }, (_, index) => `n${index}.example CNAME .\n`).join("");
+    await writeFile(file, `@ SOA a. b. 1 1 1 1 1\n${names}good.example CNAME rpz-passthru.\n`);
+    const { code, stdout } = await runCommand(["convert", "rpz", "-f", file, "--name", "feed"]);
+    assert.equal(code, 0);
+    assert.ok(stdout.includes(`format: RPZ\n  file: ${file}\n`), stdout.slice(0, 500));
+    assert.match(stdout, /lists:\n +- feed\n +action: Deny\n +response:\n +code: NXDOMAIN/);
+    await rm(directory, { recursive: true });
   });
 
   it("takes hosts files", async () => {
