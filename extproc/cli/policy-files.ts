@@ -11,6 +11,9 @@ import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import { type ExplainRequest, explainRequest, toDecisionRequest } from "../explain/request.ts";
 import { considerRules } from "../explain/rules.ts";
 import { doListJob } from "../lists/list-job.ts";
+import { type Pods, podsOf } from "../mesh/pods.ts";
+import { ObjectStore } from "../mesh/sources/object-store.ts";
+import { parseObjects } from "../mesh/sources/parse-objects.ts";
 import { explainIssue } from "../resources/explain-issue.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import { formatPath, formatProblem, type Problem } from "../resources/problem.ts";
@@ -22,6 +25,8 @@ export interface PolicyFiles {
   /** By kind and name, each with the file and line that it was written in. */
   readonly resources: readonly LocatedResource[];
   readonly snapshot: Snapshot;
+  /** Those that stand in the files, too. */
+  readonly pods: Pods;
   readonly warnings: readonly Problem[];
 }
 
@@ -37,7 +42,14 @@ export async function readPolicyFiles(context: Context, paths: readonly string[]
   }
   const resources = jobs.readAsWritten(sources);
   const lists = readListFiles(context, resources, result.policy.tables.lists);
-  return { resources, snapshot: loadSnapshot(result.policy, 0, lists), warnings: result.warnings };
+  const objects = new ObjectStore();
+  objects.apply({ set: parseObjects(sources).objects });
+  return {
+    resources,
+    snapshot: loadSnapshot(result.policy, 0, lists),
+    pods: podsOf(objects, () => {}),
+    warnings: result.warnings,
+  };
 }
 
 /** Relative paths begin where the file is that names them. One that cannot be read is told, and has no name. */
@@ -67,7 +79,7 @@ function readListFiles(
 
 /** `now`: milliseconds since 1970. A CommandError for what is no question. */
 export function explainByFiles(
-  { resources, snapshot }: PolicyFiles,
+  { resources, snapshot, pods }: PolicyFiles,
   request: ExplainRequest,
   now: number,
 ): Explanation {
@@ -77,7 +89,8 @@ export function explainByFiles(
     const told = problems.map(({ path, message }) => `${formatPath(path)}: ${message}`);
     throw new CommandError(ExitCode.USAGE, told.join("; "));
   }
-  const question = toDecisionRequest(parsed.data, now);
+  const asked = toDecisionRequest(parsed.data, now);
+  const question = { ...asked, pod: pods.at(asked.address) };
   const verdict = decide(snapshot, question);
   const { tenant } = verdict.client;
   const rules =

@@ -14,6 +14,7 @@ import {
 } from "../compiled/layout.ts";
 import { EvidenceBit } from "../compiled/messages.ts";
 import { groupSlot } from "../compiled/networks.ts";
+import type { TenantPods } from "../compiled/pods.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
 import type { MatchEntry, Tenant } from "../resources/tenant-schema.ts";
 import type { Block, Intervals } from "./network-builder.ts";
@@ -27,6 +28,7 @@ export interface CompiledClients {
   readonly serverNameIndex: Uint32Array;
   readonly pathIndex: Uint32Array;
   readonly groups: Uint32Array;
+  readonly tenantPods: readonly TenantPods[];
 }
 
 interface Group {
@@ -47,11 +49,20 @@ export function compileClients(
   for (const [number, { spec }] of tenants.entries()) {
     for (const entry of spec.match) {
       const requires = spec.requires === "principal";
+      if (isOfPods(entry)) {
+        collector.addPods(entry, number, requires);
+        continue;
+      }
       if (requires) collector.claim(entry);
       if (!requires || entry.principals) collector.add(entry, number);
     }
   }
   return collector.finish(intervals);
+}
+
+/** Whether it asks for the pod that has the client's address. */
+export function isOfPods({ namespaces, podLabels }: MatchEntry): boolean {
+  return namespaces !== undefined || podLabels !== undefined;
 }
 
 class GroupCollector {
@@ -62,6 +73,7 @@ class GroupCollector {
   readonly #serverNames = new Map<string, number>();
   readonly #paths = new Map<string, number>();
   readonly #groups = new Map<string, Group>();
+  readonly #pods: TenantPods[] = [];
   #evidence = 0;
 
   constructor(strings: StringPool, trie: TrieBuilder) {
@@ -71,9 +83,7 @@ class GroupCollector {
   }
 
   add(entry: MatchEntry, tenant: number): void {
-    if (entry.principals) this.#evidence |= EvidenceBit.PRINCIPAL;
-    if (entry.serverNames) this.#evidence |= EvidenceBit.SERVER_NAME;
-    if (entry.paths) this.#evidence |= EvidenceBit.PATH;
+    this.#askFor(entry);
     const principals = entry.principals?.map((pattern) => this.#pattern(pattern) + 1) ?? [0];
     const serverNames = entry.serverNames?.map((name) => this.#text(this.#serverNames, name) + 1) ?? [0];
     const paths = entry.paths?.map((path) => this.#text(this.#paths, path) + 1) ?? [0];
@@ -89,6 +99,18 @@ class GroupCollector {
         }
       }
     }
+  }
+
+  addPods(entry: MatchEntry, tenant: number, requiresPrincipal: boolean): void {
+    this.#askFor(entry);
+    const { namespaces, podLabels: labels, serverNames, paths } = entry;
+    this.#pods.push({ tenant, requiresPrincipal, namespaces, labels, serverNames, paths });
+  }
+
+  #askFor({ principals, serverNames, paths }: MatchEntry): void {
+    if (principals) this.#evidence |= EvidenceBit.PRINCIPAL;
+    if (serverNames) this.#evidence |= EvidenceBit.SERVER_NAME;
+    if (paths) this.#evidence |= EvidenceBit.PATH;
   }
 
   /** Whoever comes from these networks has to show a principal. */
@@ -116,6 +138,7 @@ class GroupCollector {
       serverNameIndex: this.#strings.index(this.#serverNames),
       pathIndex: this.#strings.index(this.#paths),
       groups,
+      tenantPods: this.#pods,
     };
   }
 

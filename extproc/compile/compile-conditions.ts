@@ -2,6 +2,8 @@
  * Which clients of its tenants a policy speaks of: principals and address blocks, and those that are excepted.
  */
 import { EvidenceBit } from "../compiled/messages.ts";
+import type { PodSelector } from "../compiled/pods.ts";
+import type { LabelSelector } from "../resources/label-selector.ts";
 import type { Network } from "../resources/network.ts";
 import type { Policy } from "../resources/policy-schema.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
@@ -13,6 +15,8 @@ import { WordList } from "./word-list.ts";
 export interface Selector {
   readonly principals?: readonly PrincipalPattern[] | undefined;
   readonly cidrs?: readonly Network[] | undefined;
+  readonly namespaces?: readonly string[] | undefined;
+  readonly workloads?: LabelSelector | undefined;
 }
 
 /** What a policy is to a tenant: nothing, a policy for all of its clients, or one on a condition. */
@@ -26,6 +30,8 @@ export class ConditionCompiler {
   readonly #records = new WordList();
   readonly #known = new Map<string, number>();
   readonly #patterns = new Map<string, number>();
+  /** By their numbers. */
+  readonly pods: PodSelector[] = [];
 
   constructor(trie: TrieBuilder, lists: WordList, intervals: Intervals) {
     this.#trie = trie;
@@ -42,8 +48,8 @@ export class ConditionCompiler {
     const { subject } = spec;
     if (spec.mode === "Disabled" || subject.tenants?.includes(tenant) === false) return "none";
     const except = exceptionFor(tenant, spec.except);
-    if (except !== undefined && !except.principals && !except.cidrs) return "none";
-    if (!subject.principals && !subject.cidrs && except === undefined) return "whole";
+    if (except !== undefined && isOpen(except)) return "none";
+    if (isOpen(subject) && except === undefined) return "whole";
     return this.#condition(subject, except);
   }
 
@@ -52,7 +58,7 @@ export class ConditionCompiler {
   }
 
   #condition(subject: Selector, except: Selector | undefined): number {
-    const key = canonical([subject.principals, subject.cidrs, except?.principals, except?.cidrs]);
+    const key = canonical([partsOf(subject), except && partsOf(except)]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const number = this.#known.size;
@@ -62,7 +68,8 @@ export class ConditionCompiler {
     return number;
   }
 
-  #selector({ principals = [], cidrs = [] }: Selector): number[] {
+  #selector({ principals = [], cidrs = [], namespaces, workloads: labels }: Selector): number[] {
+    const byPod = namespaces !== undefined || labels !== undefined;
     const patterns = principals.map((pattern) => this.#pattern(pattern));
     const blocks = this.#intervals.append(cidrs.map((network) => ({ network, value: 1 })));
     return [
@@ -71,6 +78,7 @@ export class ConditionCompiler {
       patterns.length,
       cidrs.length > 0 ? 1 : 0,
       ...blocks,
+      byPod ? this.pods.push({ namespaces, labels }) : 0,
     ];
   }
 
@@ -83,6 +91,15 @@ export class ConditionCompiler {
     this.#trie.addExact(this.#trie.node(this.root, labels), number);
     return number;
   }
+}
+
+function partsOf({ principals, cidrs, namespaces, workloads }: Selector) {
+  return { principals, cidrs, namespaces, workloads };
+}
+
+/** Whether it is all clients of its tenants. */
+function isOpen(selector: Selector): boolean {
+  return Object.values(partsOf(selector)).every((part) => part === undefined);
 }
 
 /** An exception is one for the tenants that it names, or for every one. */

@@ -46,11 +46,15 @@ function viewOf(tenant: Tenant, byName: ReadonlyMap<string, Tenant>): MeshView |
   };
 }
 
-/** Those that it says; if it says none, those that it is known by: of principals `/ns/NAME/`, as Istio writes them. */
+/**
+ * Those that it says; if it says none, those that it is known by: of its pods, and of principals `/ns/NAME/`, as Istio writes
+ * them.
+ */
 export function ownNamespaces({ spec }: Tenant): readonly string[] {
   if (spec.namespaces !== undefined) return [...new Set(spec.namespaces)].sort();
-  const named = spec.match.flatMap(({ principals = [] }) =>
-    principals.flatMap(({ segments }) => (segments[1] === "ns" && segments[2] !== "*" ? [segments[2] ?? ""] : [])),
-  );
+  const named = spec.match.flatMap(({ principals = [], namespaces = [] }) => [
+    ...namespaces,
+    ...principals.flatMap(({ segments }) => (segments[1] === "ns" && segments[2] !== "*" ? [segments[2] ?? ""] : [])),
+  ]);
   return [...new Set(named)].filter((name) => name !== "").sort();
 }

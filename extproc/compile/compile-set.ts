@@ -94,7 +94,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));
   const { offsets, bytes } = strings.finish();
   const { nodes, edges, labels } = trie.finish(lists, bytes.length);
-  const { principalRoot, evidence, ...clientSections } = clients;
+  const { principalRoot, evidence, tenantPods, ...clientSections } = clients;
   const tables: CompiledTables = {
     hash: hashOf(set),
     evidence: evidence | conditions.evidence,
@@ -111,6 +111,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     mesh: compileMesh(tenants, set.settings?.resource),
     lists: set.lists.map(({ resource }) => toReference(resource)),
     principalRoot,
+    pods: { tenants: tenantPods, selectors: conditions.pods },
     subjectRoot: conditions.root,
     subjectStride: Math.max(MIN_STRIDE, 2 ** Math.ceil(Math.log2(SUBJECT_FIRST_TENANT + tenants.length))),
     tenantCount: tenants.length,

@@ -2,16 +2,20 @@
  * Whose a client is has to be clear from the set: no two tenants by equal right, and a word of warning where a client
  * becomes another tenant's by showing less (decide/client.ts tells how evidence is weighed).
  */
+
+import { excludeEachOther } from "../resources/label-selector.ts";
 import type { Network } from "../resources/network.ts";
 import type { Path } from "../resources/problem.ts";
 import type { MatchEntry, Tenant } from "../resources/tenant-schema.ts";
 import { BlockIndex } from "./block-index.ts";
+import { isOfPods } from "./compile-clients.ts";
 import { type Findings, type Located, MAX_TENANTS_NAMED, type PolicySet } from "./policy-set.ts";
 
 type LocatedTenant = Located<Tenant>;
 
 export function validateTenants({ tenants }: PolicySet, findings: Findings): void {
   checkEqualRight(tenants, findings);
+  checkPods(tenants, findings);
   warnOfMissingPrincipals(tenants, findings);
 }
 
@@ -55,8 +59,36 @@ function canMeet(a: Way, b: Way): boolean {
   return !apart(a.serverName, b.serverName) && !apart(a.httpPath, b.httpPath);
 }
 
+/** Which pods there are is not known here: two entries that one pod could meet are too many. */
+function checkPods(tenants: readonly LocatedTenant[], findings: Findings): void {
+  const seen: { readonly tenant: LocatedTenant; readonly entry: MatchEntry }[] = [];
+  for (const tenant of tenants) {
+    for (const [index, entry] of tenant.resource.spec.match.entries()) {
+      if (!isOfPods(entry)) continue;
+      const rival = seen.find((other) => other.tenant !== tenant && podsMeet(entry, other.entry));
+      if (rival !== undefined) {
+        const message = `expected pods that no other tenant matches, got such as Tenant ${rival.tenant.resource.metadata.name} has equal right to: tell them apart by namespaces, or by one label`;
+        findings.error(tenant, ["spec", "match", index], message);
+      }
+      seen.push({ tenant, entry });
+    }
+  }
+}
+
+function podsMeet(a: MatchEntry, b: MatchEntry): boolean {
+  const meet = (one: readonly string[] | undefined, other: readonly string[] | undefined) =>
+    one === undefined || other === undefined || one.some((text) => other.includes(text));
+  return (
+    meet(a.namespaces, b.namespaces) &&
+    meet(a.serverNames, b.serverNames) &&
+    meet(a.paths, b.paths) &&
+    !excludeEachOther(a.podLabels ?? {}, b.podLabels ?? {})
+  );
+}
+
 /** A tenant that requires a principal has its CIDRs whole, whatever server names or paths stand beside them. */
 function* waysOf(tenant: LocatedTenant, entry: MatchEntry, index: number): Generator<Way> {
+  if (isOfPods(entry)) return;
   const claimed = tenant.resource.spec.requires === "principal" && !entry.principals;
   if (claimed && !entry.cidrs) return;
   const serverNames = claimed ? [""] : (entry.serverNames ?? [""]);

@@ -110,7 +110,7 @@ export const METER_PER = 3; // milliseconds
 export const METER_BURST = 4;
 
 /** Clients that have one of the principals, and one of the addresses. */
-export const SELECTOR_WORDS = 8;
+export const SELECTOR_WORDS = 9;
 export const SELECTOR_BY_PRINCIPAL = 0; // 1: a principal is asked for
 export const SELECTOR_PRINCIPALS = 1; // start in lists: patterns
 export const SELECTOR_PRINCIPAL_COUNT = 2;
@@ -119,11 +119,12 @@ export const SELECTOR_FIRST4 = 4; // interval index, as in groups
 export const SELECTOR_COUNT4 = 5;
 export const SELECTOR_FIRST6 = 6;
 export const SELECTOR_COUNT6 = 7;
+export const SELECTOR_PODS = 8; // number of a PodSelector + 1; 0: no pod is asked for
 
-export const CONDITION_WORDS = 17;
+export const CONDITION_WORDS = 19;
 export const CONDITION_SUBJECT = 0; // selector
-export const CONDITION_EXCEPT = 8; // selector
-export const CONDITION_HAS_EXCEPT = 16;
+export const CONDITION_EXCEPT = 9; // selector
+export const CONDITION_HAS_EXCEPT = 18;
 
 export const SCHEDULE_WORDS = 5;
 export const SCHEDULE_DAYS = 0; // bits 1 << day, Sunday first

@@ -35,6 +35,11 @@ export function readAddress(octets: Uint8Array): Address | undefined {
   return { words, lead: 0 };
 }
 
+/** Length of the client's address in the form in which it came. */
+export function bitsOf({ words, lead }: Address): number {
+  return lead + words.length * 32;
+}
+
 /** What a lookup found, and the prefix length, in the client's form, for which it holds. */
 export interface Found {
   readonly value: number;

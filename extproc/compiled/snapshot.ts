@@ -19,6 +19,7 @@ import type {
   UpstreamMessage,
 } from "./messages.ts";
 import type { NamedTables, NameTable } from "./name-table.ts";
+import type { PodTables } from "./pods.ts";
 import { StringTable } from "./strings.ts";
 
 /** The answer to clients that are no tenant's. */
@@ -86,6 +87,7 @@ export interface CompiledTables {
   readonly principalRoot: number;
   /** The same for the principals that policies speak of. */
   readonly subjectRoot: number;
+  readonly pods: PodTables;
   /** A power of two above every subject that is a whole tenant. */
   readonly subjectStride: number;
   readonly mesh: MeshTables;

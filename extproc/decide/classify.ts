@@ -11,16 +11,18 @@ import {
   SELECTOR_BY_ADDRESS,
   SELECTOR_BY_PRINCIPAL,
   SELECTOR_FIRST4,
+  SELECTOR_PODS,
   SELECTOR_PRINCIPAL_COUNT,
   SELECTOR_PRINCIPALS,
   TENANT_CONDITION_COUNT,
   TENANT_CONDITIONS,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
-import { type Address, findInBlocks } from "../compiled/networks.ts";
+import { type Address, bitsOf, findInBlocks } from "../compiled/networks.ts";
+import { selectsPod } from "../compiled/pods.ts";
 import { matchPrincipal } from "../compiled/principals.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
-import type { Identity } from "./client.ts";
+import type { ClientEvidence, Identity } from "./client.ts";
 
 export interface ClientClass {
   /** Conditions that are met. */
@@ -35,18 +37,13 @@ const NONE: ReadonlySet<number> = new Set();
 /** A subject is a whole number of at most 53 bits. */
 const MAX_BITS = 53;
 
-export function classify(
-  snapshot: Snapshot,
-  identity: Identity,
-  principal: string | undefined,
-  address: Address,
-): ClientClass {
+export function classify(snapshot: Snapshot, identity: Identity, shown: ClientEvidence, address: Address): ClientClass {
   const { sections, tables } = snapshot;
   const record = identity.tenant * TENANT_WORDS;
   const count = identity.tenant < 0 ? 0 : (sections.tenants[record + TENANT_CONDITION_COUNT] ?? 0);
   if (count === 0) return { ...identity, conditions: NONE };
   const first = sections.tenants[record + TENANT_CONDITIONS] ?? 0;
-  const examiner = new Examiner(snapshot, principal, address, identity.prefix);
+  const examiner = new Examiner(snapshot, shown, address, identity.prefix);
   const conditions = new Set<number>();
   const bits: number[] = [];
   for (let index = 0; index < count; index++) {
@@ -73,15 +70,15 @@ function numberOf(bits: readonly number[], count: number, stride: number): numbe
 
 class Examiner {
   readonly #snapshot: Snapshot;
-  readonly #principal: string | undefined;
+  readonly #shown: ClientEvidence;
   readonly #address: Address;
   #patterns: ReadonlySet<number> | undefined;
   /** Of everything that was looked at so far. */
   prefix: number;
 
-  constructor(snapshot: Snapshot, principal: string | undefined, address: Address, prefix: number) {
+  constructor(snapshot: Snapshot, shown: ClientEvidence, address: Address, prefix: number) {
     this.#snapshot = snapshot;
-    this.#principal = principal;
+    this.#shown = shown;
     this.#address = address;
     this.prefix = prefix;
   }
@@ -102,16 +99,26 @@ class Examiner {
       const matched = this.#matchedPatterns();
       if (!lists.subarray(start, start + count).some((pattern) => matched.has(pattern))) return false;
     }
+    const pods = conditions[selector + SELECTOR_PODS] ?? 0;
+    if (pods !== 0 && !this.#hasPod(pods - 1)) return false;
     if (conditions[selector + SELECTOR_BY_ADDRESS] !== 1) return true;
     const found = findInBlocks(sections, this.#address, conditions, selector + SELECTOR_FIRST4);
     this.prefix = Math.max(this.prefix, found.prefix);
     return found.value !== 0;
   }
 
+  /** Its neighbour may be any other pod, or none. */
+  #hasPod(number: number): boolean {
+    const { pod } = this.#shown;
+    this.prefix = bitsOf(this.#address);
+    const selector = this.#snapshot.tables.pods.selectors[number];
+    return pod !== undefined && selector !== undefined && selectsPod(selector, pod);
+  }
+
   #matchedPatterns(): ReadonlySet<number> {
     if (this.#patterns === undefined) {
       const { sections, tables } = this.#snapshot;
-      const principal = this.#principal;
+      const { principal } = this.#shown;
       this.#patterns =
         principal === undefined ? NONE : new Set(matchPrincipal(sections, tables.subjectRoot, principal));
     }

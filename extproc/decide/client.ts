@@ -5,7 +5,8 @@
  *  1. a fixed identity (a sidecar's): nothing else is looked at;
  *  2. the principal, by the most specific pattern that it matches, and under that by the longest CIDR;
  *  3. the CIDRs of tenants that require a principal: whoever comes from there without one is nobody;
- *  4. the address, by the longest CIDR.
+ *  4. the pod that has the address, by its namespace and labels;
+ *  5. the address, by the longest CIDR.
  * Server names and paths are the client's own claim. They narrow an entry and never make it stronger: two tenants
  * that differ in nothing else are refused at apply.
  *
@@ -23,7 +24,8 @@ import {
   TENANT_NAME,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
-import { type Address, findInGroup } from "../compiled/networks.ts";
+import { type Address, bitsOf, findInGroup } from "../compiled/networks.ts";
+import { asksForPods, selectsPod, type TenantPods } from "../compiled/pods.ts";
 import { matchPrincipal } from "../compiled/principals.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import { findString } from "../compiled/string-index.ts";
@@ -38,7 +40,7 @@ export interface Identity {
 }
 
 /** What a client is told by, besides its address. */
-export type ClientEvidence = Pick<DecisionRequest, "principal" | "serverName" | "path" | "tenant">;
+export type ClientEvidence = Pick<DecisionRequest, "principal" | "serverName" | "path" | "pod" | "tenant">;
 
 export function identify(snapshot: Snapshot, request: ClientEvidence, address: Address): Identity {
   const { sections, tables } = snapshot;
@@ -58,6 +60,10 @@ export function identify(snapshot: Snapshot, request: ClientEvidence, address: A
   const claimed = findInGroup(sections, address, CLAIMS_KEY, 0, 0);
   prefix = Math.max(prefix, claimed.prefix);
   if (claimed.value !== 0) return nobody(SUBJECT_UNIDENTIFIED, prefix);
+  if (asksForPods(tables.pods)) prefix = bitsOf(address);
+  const owner = findOwner(snapshot, request);
+  if (owner !== undefined)
+    return owner.requiresPrincipal ? nobody(SUBJECT_UNIDENTIFIED, prefix) : somebody(owner.tenant, prefix);
   const found = findTenant(snapshot, 0, evidence);
   prefix = Math.max(prefix, found.prefix);
   return found.tenant === NO_TENANT ? nobody(SUBJECT_UNKNOWN, prefix) : somebody(found.tenant, prefix);
@@ -66,6 +72,21 @@ export function identify(snapshot: Snapshot, request: ClientEvidence, address: A
 /** metadata.name of a tenant by its number. */
 export function tenantName({ sections, strings }: Snapshot, tenant: number): string {
   return strings.get(sections.tenants[tenant * TENANT_WORDS + TENANT_NAME] ?? 0);
+}
+
+/** Whose the client's pod is: at most one tenant's, as apply refuses two. */
+function findOwner({ tables }: Snapshot, { pod, serverName, path }: ClientEvidence): TenantPods | undefined {
+  if (pod === undefined) return undefined;
+  const name = serverName === undefined ? "" : canonicalServerName(serverName);
+  return tables.pods.tenants.find(
+    (one) =>
+      (one.serverNames?.includes(name) ?? true) && (one.paths?.includes(path ?? "") ?? true) && selectsPod(one, pod),
+  );
+}
+
+/** Without regard to case (RFC 6066 section 3). */
+function canonicalServerName(text: string): string {
+  return text.toLowerCase().replace(/\.$/, "");
 }
 
 function somebody(tenant: number, prefix: number): Identity {
@@ -83,10 +104,10 @@ interface Evidence {
   readonly path: number;
 }
 
-/** Server names without regard to case (RFC 6066 section 3), paths to the letter. */
+/** Paths to the letter. */
 function readClaims({ sections }: Snapshot, request: ClientEvidence): Omit<Evidence, "address"> {
   const { serverName, path } = request;
-  const name = serverName?.toLowerCase().replace(/\.$/, "");
+  const name = serverName === undefined ? undefined : canonicalServerName(serverName);
   return {
     serverName: name === undefined ? 0 : (findString(sections, "serverNameIndex", name) ?? -1) + 1,
     path: path === undefined ? 0 : (findString(sections, "pathIndex", path) ?? -1) + 1,

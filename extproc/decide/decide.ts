@@ -101,7 +101,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     throw new MalformedRequest(`expected one uncompressed name, got ${request.qname.length} octets that are none`);
   }
   const identity = identify(snapshot, request, address);
-  const own = classify(snapshot, identity, request.principal, address);
+  const own = classify(snapshot, identity, request, address);
   const { sequence: revision, sections } = snapshot;
   const client = describeClient(snapshot, identity, own);
   const scope = new ScopeBuilder();

@@ -3,6 +3,7 @@
  * message of a decision request (ARCHITECTURE.md, "A decision").
  */
 import type { Transport } from "../compiled/messages.ts";
+import type { Pod } from "../compiled/pods.ts";
 
 export interface DecisionRequest {
   /** 4 or 16 octets; parseAddress() makes them of text. */
@@ -13,6 +14,8 @@ export interface DecisionRequest {
   readonly principal?: string | undefined;
   readonly serverName?: string | undefined;
   readonly path?: string | undefined;
+  /** The pod that has the address, where one is known. */
+  readonly pod?: Pod | undefined;
   /** Fixed identity: metadata.name of a Tenant. Nothing else is looked at then. */
   readonly tenant?: string | undefined;
   /** Wire format, uncompressed, in any case. */

@@ -63,6 +63,7 @@ export const descriptors: object = {
             "drain",
             "meter_shares",
             "telemetry",
+            "clients_changed",
             "mesh_update"
            ]
           }
@@ -92,11 +93,18 @@ export const descriptors: object = {
            "type": "Telemetry",
            "id": 7
           },
+          "clients_changed": {
+           "type": "ClientsChanged",
+           "id": 8
+          },
           "mesh_update": {
            "type": "MeshUpdate",
            "id": 5
           }
          }
+        },
+        "ClientsChanged": {
+         "fields": {}
         },
         "Hello": {
          "fields": {

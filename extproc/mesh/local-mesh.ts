@@ -99,6 +99,7 @@ export class LocalMesh implements MeshRoom {
       const owners = zones.map((zone) => [zone, this.#mesh.ownerOf(zone)] as const);
       return new Map(owners.flatMap(([zone, owner]) => (owner === undefined ? [] : [[zone, owner]])));
     },
+    listed: async () => void (await this.#source.listed),
     configure: async (tables) => void this.#mesh.configure(tables),
   };
 

@@ -1,7 +1,8 @@
 /** The policies: whom they speak of, and their rules. */
 
 import { z } from "zod";
-import { network, principal, resourceName } from "./field.ts";
+import { namespaceName, network, principal, resourceName } from "./field.ts";
+import { labelSelector } from "./label-selector.ts";
 import { responseRule } from "./response-rule-schema.ts";
 import { rule } from "./rule-schema.ts";
 import { fail, list, mode, resource } from "./schema-parts.ts";
@@ -17,6 +18,9 @@ function atLeastOne<S extends z.ZodType<object>>(schema: S): S {
 const who = {
   principals: list(principal).optional(),
   cidrs: list(network).optional(),
+  /** Of the pod that has the client's address. */
+  namespaces: list(namespaceName).optional(),
+  workloads: labelSelector.optional(),
 };
 
 /** Of each kind, in order; one rule at least. */

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { httpPath, keep, namespaceName, network, percent, principal, resourceName, serverName, zone } from "./field.ts";
 import { guards } from "./guards-schema.ts";
+import { labelSelector } from "./label-selector.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 
 /** One principal, server name and path each make one way to match: so many at most, in one entry. */
@@ -12,17 +13,25 @@ const matchEntry = z
   .strictObject({
     principals: list(principal).optional(),
     cidrs: list(network).optional(),
+    /** Of the pod that has the client's address. */
+    namespaces: list(namespaceName).optional(),
+    podLabels: labelSelector.optional(),
     serverNames: list(serverName).optional(),
     paths: list(httpPath).optional(),
     unauthenticated: z.boolean().default(false),
   })
   .superRefine((entry, context) => {
-    const { principals, cidrs, serverNames, paths } = entry;
-    if (!principals && !cidrs && !serverNames && !paths) {
-      fail(context, [], "expected principals, cidrs, serverNames or paths, got none of them");
+    const { principals, cidrs, namespaces, podLabels, serverNames, paths } = entry;
+    const pods = namespaces !== undefined || podLabels !== undefined;
+    if (!principals && !cidrs && !pods && !serverNames && !paths) {
+      fail(context, [], "expected principals, cidrs, namespaces, podLabels, serverNames or paths, got none of them");
       return;
     }
-    const claimed = !principals && !cidrs;
+    if (pods && (principals || cidrs)) {
+      const field = principals ? "principals" : "cidrs";
+      fail(context, [field], `expected no ${field} beside namespaces and podLabels, which are evidence of their own`);
+    }
+    const claimed = !principals && !cidrs && !pods;
     if (claimed && !entry.unauthenticated) {
       const field = serverNames ? "serverNames" : "paths";
       fail(
@@ -32,7 +41,7 @@ const matchEntry = z
       );
     }
     if (!claimed && entry.unauthenticated) {
-      fail(context, ["unauthenticated"], "expected only where neither principals nor cidrs match, got true");
+      fail(context, ["unauthenticated"], "expected only where neither principals, cidrs nor pods match, got true");
     }
     const combinations = (principals?.length ?? 1) * (serverNames?.length ?? 1) * (paths?.length ?? 1);
     if (combinations > MAX_COMBINATIONS) {

@@ -9,6 +9,7 @@ import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import type { ListStatus } from "../lists/followed-list.ts";
 import type { MeshStatus } from "../mesh/mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
+import type { Pods } from "../mesh/pods.ts";
 import type { ListedObject } from "../mesh/sources/mesh-source.ts";
 import { parsePath } from "../mesh/sources/object.ts";
 import type { ForeignKindName } from "../resources/foreign-kinds.ts";
@@ -70,6 +71,7 @@ export interface ControlDependencies {
   readonly metrics: Metrics;
   readonly mesh: MeshRoom;
   readonly readObjects: ReadObjects;
+  readonly pods: Pods;
   readonly telemetry: Telemetry;
   readonly lists: () => readonly ListStatus[];
   readonly logger: Logger;
@@ -287,12 +289,13 @@ export class Control {
 }
 
 async function explainBy(
-  { source, decide }: Pick<ControlDependencies, "source" | "decide">,
+  { source, decide, pods }: Pick<ControlDependencies, "source" | "decide" | "pods">,
   snapshot: Snapshot,
-  request: DecisionRequest & { readonly time: number },
+  asked: DecisionRequest & { readonly time: number },
   every: boolean,
   text?: Uint8Array,
 ): Promise<Explanation> {
+  const request = { ...asked, pod: pods.at(asked.address) };
   const verdict = decide(snapshot, request);
   const { tenant } = verdict.client;
   const rules =

@@ -1,9 +1,12 @@
 /**
  * The policy service, put together: what main.ts starts, and tests too.
  */
+
+import { asksForPods } from "../compiled/pods.ts";
 import type { ListStatus } from "../lists/followed-list.ts";
 import { LocalMesh } from "../mesh/local-mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
+import { podsOf } from "../mesh/pods.ts";
 import { parseObjects } from "../mesh/sources/parse-objects.ts";
 import type { PolicySource } from "../store/policy-source.ts";
 import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
@@ -79,6 +82,9 @@ export interface Service {
   close(): Promise<void>;
 }
 
+/** Changes of pods of so many milliseconds are told at once: workers then ask anew who each client is. */
+const CLIENTS_MS = 20;
+
 const SERVICES = [
   "envoy.service.ext_proc.v3.ExternalProcessor",
   "envoy.service.accesslog.v3.AccessLogService",
@@ -90,6 +96,28 @@ const SERVICES = [
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { source, clock, logger, queryLog, connectionLog = noQueryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
   const mesh = options.mesh ?? (await openMesh(clock, logger));
+  let clientsDue = false;
+  const pods = podsOf(mesh.clients, () => {
+    if (clientsDue || rollout.inForce === undefined || !asksForPods(rollout.inForce.tables.pods)) return;
+    clientsDue = true;
+    clock.after(CLIENTS_MS, () => {
+      clientsDue = false;
+      sync.clientsChanged();
+    });
+  });
+  let listed = false;
+  void mesh.ask("listed", undefined).then(
+    () => {
+      listed = true;
+    },
+    () => {},
+  );
+  const decide: Decide = (snapshot, request) => {
+    if (!asksForPods(snapshot.tables.pods)) return options.decide(snapshot, request);
+    // Who is nobody's pod so far might be one's.
+    if (!listed) throw new Error("pods are not listed yet");
+    return options.decide(snapshot, { ...request, pod: pods.at(request.address) });
+  };
   const token = options.token === undefined ? undefined : new Token(options.token);
   const metrics = createMetrics({ process: options.processMetrics ?? false });
   const health = new Health(SERVICES);
@@ -126,7 +154,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clock,
     logger,
     policy: () => rollout.inForce,
-    decide: options.decide,
+    decide,
     onDecision: (outcome, seconds) => {
       metrics.decisions.inc({ outcome });
       metrics.decisionDuration.observe(seconds);
@@ -137,8 +165,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clock,
     logger,
     policy: () => rollout.inForce,
-    decide: options.decide,
+    decide,
     mesh,
+    pods,
     telemetry,
     onJudged: (connection, judgement, seconds) => {
       const { outcome, tenant } = judgement;
@@ -154,7 +183,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   const control = new Control({
     source,
-    decide: options.decide,
+    decide,
     clock,
     rollout,
     registry,
@@ -164,6 +193,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     metrics,
     mesh,
     readObjects: options.readObjects ?? (async (sources) => parseObjects(sources)),
+    pods,
     telemetry,
     lists: options.lists ?? (() => []),
     logger,
@@ -175,6 +205,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stopSync = (): void => {
     stopListening();
     sync.close();
+    pods.close();
   };
   const opened = accessLog({
     token,

@@ -239,7 +239,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private goOn(query: Query): void {
     const verdict = query.verdict;
     query.aliasing = false;
-    if (verdict === null || query.epoch != this.subjects.epoch) this.rejudge(query);
+    if (verdict === null || !this.stands(query)) this.rejudge(query);
     else this.actBy(query, verdict);
   }
 
@@ -269,6 +269,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.fail(query, NOT_READY);
       return;
     }
+    decision.epoch = this.subjects.epoch;
     decision.waiters.push(query);
   }
 
@@ -301,7 +302,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       if (!old && !early) {
         if (decision.subject != 0 && decision.subject != verdict.subject) old = true;
         else {
-          this.subjects.put(decision.peer, reader.prefix, verdict.subject, verdict.tenant);
+          // Who the client was when this was asked may be no longer so: it is asked again.
+          if (decision.epoch == this.subjects.epoch) {
+            this.subjects.put(decision.peer, reader.prefix, verdict.subject, verdict.tenant);
+          }
           kept = this.verdicts.put(reader, decision.key, decision.type, decision.transport, this.now);
         }
       }
@@ -338,7 +342,18 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     else this.judge(query);
   }
 
-  /** The policy has changed since the query was judged. */
+  /** Whether the verdict that the query goes by still is one of its client's, in the revision in force. */
+  private stands(query: Query): bool {
+    const subjects = this.subjects;
+    if (query.epoch == subjects.epoch) return true;
+    const verdict = query.verdict;
+    if (verdict === null || query.epoch < subjects.revised || subjects.find(query.peer) != verdict.subject)
+      return false;
+    query.epoch = subjects.epoch;
+    return true;
+  }
+
+  /** The policy has changed since the query was judged, or its client is somebody else. */
   private rejudge(query: Query): void {
     query.target = 0;
     query.aliasing = false;
@@ -576,7 +591,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         query.upstreamAfterMicroseconds = exchange.sentAt - min(exchange.sentAt, query.receivedAt);
       }
       query.target = 0;
-      if (query.epoch != this.subjects.epoch) this.rejudge(query);
+      if (!this.stands(query)) this.rejudge(query);
       else this.deliver(query);
     }
     release(answer);
@@ -603,7 +618,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** One denied target denies the answer; the answer remembers who may see all of them. */
   private judgeTargets(query: Query): void {
     const answer = query.answer;
-    if (answer === null || query.epoch != this.subjects.epoch) {
+    if (answer === null || !this.stands(query)) {
       this.rejudge(query);
       return;
     }
@@ -826,6 +841,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   draining(): void {
     this.isDraining = true;
+  }
+
+  clientsChanged(): void {
+    this.subjects.forgetClients();
   }
 
   private checkUpstreams(now: u64): void {

@@ -25,6 +25,8 @@ export interface SyncListener {
   /** `evidence`: Revision.evidence; `revision`: the whole message, to read the upstreams from. */
   revised(evidence: u32, revision: usize, length: u32): void;
   draining(): void;
+  /** Any client may be somebody else. */
+  clientsChanged(): void;
   /** Takes over a MeshUpdate; false where it is none. */
   meshUpdated(update: usize, length: u32): bool;
   /** Views that are to be asked for with a new stream. */
@@ -181,6 +183,7 @@ export class Sync {
       else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength, now);
       else if (field == 4) this.listener.draining();
       else if (field == 6) this.shares.read(reader.bytesAt, reader.bytesLength, now);
+      else if (field == 8) this.listener.clientsChanged();
       else if (field == 7) this.onTelemetry(reader.bytesAt, reader.bytesLength);
       else if (field == 5 && !this.listener.meshUpdated(reader.bytesAt, reader.bytesLength)) {
         this.close(now);

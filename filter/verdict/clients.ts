@@ -23,8 +23,10 @@ const BITS: u32 = 128;
 
 @final
 export class ClientTable extends S3Fifo {
-  /** Grows with every revision; what was learnt in an older epoch is not used. */
+  /** Grows with every revision, and whenever clients may be somebody else; what was learnt in an older epoch is not used. */
   epoch: u32 = 1;
+  /** The epoch in which the revision in force began. */
+  revised: u32 = 1;
   /** Revision.evidence: what can make a difference to a client's subject. */
   private relevant: u32 = 0;
   /** How many blocks of each length are known, by family: lengths that are not in use need no look-up. */
@@ -94,6 +96,12 @@ export class ClientTable extends S3Fifo {
   forget(relevant: u32): void {
     this.clear();
     this.relevant = relevant;
+    this.revised = ++this.epoch;
+  }
+
+  /** By the same revision, any client may be somebody else. */
+  forgetClients(): void {
+    this.clear();
     this.epoch++;
   }
 

@@ -41,6 +41,8 @@ export class Decision {
   readonly peer: Peer = new Peer();
   /** Subject that is known already, 0 where the decision is about the client too. */
   subject: u64 = 0;
+  /** Of the client table, when it was asked. */
+  epoch: u32 = 0;
   transport: Transport = Transport.Udp;
   hash: u64 = 0;
   next: Decision | null = null;

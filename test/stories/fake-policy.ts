@@ -11,6 +11,7 @@ import { parseAddress } from "../../extproc/decide/address.ts";
 import { type DecisionRequest, decide } from "../../extproc/decide/decide.ts";
 import { Mesh } from "../../extproc/mesh/mesh.ts";
 import type { MeshMember } from "../../extproc/mesh/mesh-room.ts";
+import { podsOf } from "../../extproc/mesh/pods.ts";
 import { type ObjectDelta, ObjectStore } from "../../extproc/mesh/sources/object-store.ts";
 import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
 import { VirtualAddresses } from "../../extproc/mesh/virtual-addresses.ts";
@@ -65,6 +66,9 @@ export class FakePolicy {
   readonly #backlog: [stream: GrpcStream, message: Uint8Array][] = [];
   #snapshot: Snapshot | undefined;
   readonly #objects = new ObjectStore();
+  readonly #pods = podsOf(this.#objects, () => {
+    for (const stream of this.#streams) this.#send(stream, { clients_changed: {} });
+  });
   #mesh: Mesh | undefined;
   readonly #members = new Map<GrpcStream, MeshMember>();
   #nextHeartbeatMs = 0;
@@ -124,7 +128,8 @@ export class FakePolicy {
       call.unavailable();
       return;
     }
-    const verdict = decide(this.#snapshot, { ...readDecision(call), time });
+    const request = { ...readDecision(call), time };
+    const verdict = decide(this.#snapshot, { ...request, pod: this.#pods.at(request.address) });
     this.decisions++;
     const body = this.#messages.verdict.encode(this.#messages.verdict.fromObject(verdict)).finish();
     call.respond(200, [["content-type", "application/x-protobuf"]], this.corrupt?.(body) ?? body);

@@ -8,6 +8,7 @@ import { readAddress } from "../../compiled/networks.ts";
 import type { Snapshot } from "../../compiled/snapshot.ts";
 import { identify, tenantName } from "../../decide/client.ts";
 import type { MeshRoom } from "../../mesh/mesh-room.ts";
+import type { Pods } from "../../mesh/pods.ts";
 import { presentAddress, presentName } from "../../telemetry/names.ts";
 import type { GrantedName, Telemetry } from "../../telemetry/questions.ts";
 import type { Clock } from "../clock.ts";
@@ -35,6 +36,7 @@ export interface AuthorizerDependencies {
   readonly policy: () => Snapshot | undefined;
   readonly decide: Decide;
   readonly mesh: Pick<MeshRoom, "ask">;
+  readonly pods: Pick<Pods, "at">;
   readonly telemetry: Pick<Telemetry, "ask">;
   readonly clock: Clock;
 }
@@ -84,7 +86,9 @@ export class Authorizer {
   #tenantOf(snapshot: Snapshot, connection: Connection) {
     const address = readAddress(connection.client);
     if (address === undefined) return undefined;
-    const { tenant } = identify(snapshot, connection, address);
+    const { client, principal, tenant: fixed } = connection;
+    const shown = { principal, tenant: fixed, pod: this.#dependencies.pods.at(client) };
+    const { tenant } = identify(snapshot, shown, address);
     if (tenant === NO_TENANT) return undefined;
     return { name: tenantName(snapshot, tenant), view: snapshot.tables.mesh.viewOf[tenant] ?? "" };
   }

@@ -86,6 +86,11 @@ export class SyncService implements StreamOwner {
     }
   }
 
+  /** Clients may be others than before, by the same policy. */
+  clientsChanged(): void {
+    for (const stream of [...this.#members.keys()]) stream.sendClientsChanged();
+  }
+
   /** Tells the workers of a node, or of all nodes, that their Envoy will be stopped. Returns how many were told. */
   drain(node?: string): number {
     let count = 0;
@@ -127,6 +132,8 @@ export class SyncService implements StreamOwner {
     });
     logger.info(identity, "a worker has connected");
     stream.sendTelemetry(this.#dependencies.telemetry());
+    // What has changed while it was not connected, it has not heard.
+    stream.sendClientsChanged();
     const current = revision();
     if (current !== undefined) stream.sendRevision(current);
     if (this.#draining.get(identity.node) === identity.process) stream.sendDrain();

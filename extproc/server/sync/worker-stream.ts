@@ -85,6 +85,10 @@ export class WorkerStream {
     if (!this.#call.writableNeedDrain) this.#write({ heartbeat: { sequence } });
   }
 
+  sendClientsChanged(): void {
+    this.#write({ clients_changed: {} });
+  }
+
   sendDrain(): void {
     this.#write({ drain: {} });
   }

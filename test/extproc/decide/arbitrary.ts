@@ -213,13 +213,47 @@ const responseRule = fc.record(
   { requiredKeys: ["match", "action"] },
 );
 
-const entry = fc
+const NAMESPACES = ["web", "data", "ops"];
+const APPS = ["front", "back"];
+
+const podLabels = fc.oneof(
+  fc.record({ matchLabels: fc.record({ app: fc.constantFrom(...APPS) }) }),
+  fc.record({
+    matchExpressions: fc.array(
+      fc.constantFrom(
+        { key: "app", operator: "NotIn", values: ["front"] },
+        { key: "app", operator: "In", values: APPS },
+        { key: "tier", operator: "Exists" },
+        { key: "tier", operator: "DoesNotExist" },
+      ),
+      { minLength: 1, maxLength: 2 },
+    ),
+  }),
+);
+
+const pods = fc.record({
+  namespace: fc.constantFrom(...NAMESPACES),
+  labels: fc.record({ app: fc.constantFrom(...APPS, "other"), tier: fc.constant("1") }, { requiredKeys: [] }),
+});
+
+const addressed = fc
   .record(
     { principals: some(PRINCIPALS), cidrs: some(CIDRS, 4), serverNames: some(SERVER_NAMES, 1), paths: some(PATHS, 1) },
     { requiredKeys: [] },
   )
   .filter((one) => Object.keys(one).length > 0)
   .map((one) => (one.principals || one.cidrs ? one : { ...one, unauthenticated: true }));
+
+const entry = fc.oneof(
+  { weight: 4, arbitrary: addressed },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { namespaces: some(NAMESPACES, 1), podLabels, paths: some(PATHS, 1) },
+      { requiredKeys: ["namespaces"] },
+    ),
+  },
+);
 
 const tenantSpec = fc
   .record(
@@ -237,7 +271,7 @@ const tenantSpec = fc
     { requiredKeys: ["match"] },
   )
   .map(({ requires, ...spec }) =>
-    requires && spec.match.some((one) => one.principals) ? { ...spec, requires } : spec,
+    requires && spec.match.some((one) => "principals" in one && one.principals) ? { ...spec, requires } : spec,
   );
 
 const listSpec = fc.record(
@@ -245,7 +279,16 @@ const listSpec = fc.record(
   { requiredKeys: ["inline"] },
 );
 
-const who = fc.record({ principals: some(PRINCIPALS), cidrs: some(CIDRS, 3) }, { requiredKeys: [] });
+const who = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ principals: some(PRINCIPALS), cidrs: some(CIDRS, 3) }, { requiredKeys: [] }) },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { cidrs: some(CIDRS, 3), namespaces: some(NAMESPACES, 2), workloads: podLabels },
+      { requiredKeys: ["workloads"] },
+    ),
+  },
+);
 
 const policySpec = fc.record({
   narrowed: fc.oneof({ weight: 2, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: who }),
@@ -313,6 +356,7 @@ export const request: fc.Arbitrary<PlainRequest> = fc.record(
     principal: fc.constantFrom(...IDS),
     serverName: fc.constantFrom("one.example", "TWO.example.", "three.example"),
     path: fc.constantFrom("/one", "/two", "/three"),
+    pod: pods,
     labels: fc.array(fc.constantFrom(...LABELS, "zz"), { maxLength: 5 }),
     qtype: fc.constantFrom(...TYPES, 99),
     transport: fc.nat(4),

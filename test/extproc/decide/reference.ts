@@ -17,6 +17,7 @@ export interface PlainRequest {
   readonly principal?: string | undefined;
   readonly serverName?: string | undefined;
   readonly path?: string | undefined;
+  readonly pod?: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> } | undefined;
   readonly tenant?: string | undefined;
   /** Leftmost first, lower case. */
   readonly labels: readonly string[];
@@ -166,7 +167,8 @@ function speaksOf({ spec: { subject, except } }: Policy, tenant: string, request
     (who.tenants === undefined || who.tenants.includes(tenant)) &&
     (who.principals === undefined ||
       who.principals.some((pattern) => specificity(pattern, request.principal) !== undefined)) &&
-    (who.cidrs === undefined || longestBlock(who.cidrs, request.address) !== undefined);
+    (who.cidrs === undefined || longestBlock(who.cidrs, request.address) !== undefined) &&
+    isPodOf(who.namespaces, who.workloads, request.pod);
   return isOneOf(subject) && !(except !== undefined && isOneOf(except));
 }
 
@@ -359,14 +361,41 @@ function whose(tenants: readonly Tenant[], request: PlainRequest): string {
   );
   if (claimed) return "unidentified";
   for (const { metadata, spec } of tenants) {
+    for (const entry of spec.match) {
+      if (entry.namespaces === undefined && entry.podLabels === undefined) continue;
+      if (!claimsHold(entry, request) || !isPodOf(entry.namespaces, entry.podLabels, request.pod)) continue;
+      return spec.requires === "principal" ? "unidentified" : `tenant ${metadata.name}`;
+    }
+  }
+  for (const { metadata, spec } of tenants) {
     if (spec.requires === "principal") continue;
     for (const entry of spec.match) {
-      if (entry.principals || !claimsHold(entry, request)) continue;
+      if (entry.principals || entry.namespaces || entry.podLabels || !claimsHold(entry, request)) continue;
       const length = longestBlock(entry.cidrs, request.address);
       if (length !== undefined) consider(metadata.name, [length]);
     }
   }
   return best === undefined ? "unknown" : `tenant ${(best as { name: string }).name}`;
+}
+
+type Selector = NonNullable<MatchEntry["podLabels"]>;
+
+function isPodOf(
+  namespaces: readonly string[] | undefined,
+  labels: Selector | undefined,
+  pod: PlainRequest["pod"],
+): boolean {
+  if (namespaces === undefined && labels === undefined) return true;
+  if (pod === undefined || namespaces?.includes(pod.namespace) === false) return false;
+  const own = new Map(Object.entries(pod.labels));
+  const equal = Object.entries(labels?.matchLabels ?? {}).every(([key, value]) => own.get(key) === value);
+  const fits = (labels?.matchExpressions ?? []).every(({ key, operator, values }) => {
+    const value = own.get(key);
+    if (operator === "In") return value !== undefined && values.includes(value);
+    if (operator === "NotIn") return value === undefined || !values.includes(value);
+    return (value !== undefined) === (operator === "Exists");
+  });
+  return equal && fits;
 }
 
 function claimsHold({ serverNames, paths }: MatchEntry, { serverName, path }: PlainRequest): boolean {

@@ -7,6 +7,7 @@ import type { Drain as _dns_mesh_v1_Drain, Drain__Output as _dns_mesh_v1_Drain__
 import type { MeshUpdate as _dns_mesh_v1_MeshUpdate, MeshUpdate__Output as _dns_mesh_v1_MeshUpdate__Output } from '../../../dns/mesh/v1/MeshUpdate.ts';
 import type { MeterShares as _dns_mesh_v1_MeterShares, MeterShares__Output as _dns_mesh_v1_MeterShares__Output } from '../../../dns/mesh/v1/MeterShares.ts';
 import type { Telemetry as _dns_mesh_v1_Telemetry, Telemetry__Output as _dns_mesh_v1_Telemetry__Output } from '../../../dns/mesh/v1/Telemetry.ts';
+import type { ClientsChanged as _dns_mesh_v1_ClientsChanged, ClientsChanged__Output as _dns_mesh_v1_ClientsChanged__Output } from '../../../dns/mesh/v1/ClientsChanged.ts';
 
 export interface ServiceMessage {
   'revision'?: (_dns_mesh_v1_Revision | null);
@@ -16,7 +17,8 @@ export interface ServiceMessage {
   'mesh_update'?: (_dns_mesh_v1_MeshUpdate | null);
   'meter_shares'?: (_dns_mesh_v1_MeterShares | null);
   'telemetry'?: (_dns_mesh_v1_Telemetry | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"meter_shares"|"telemetry"|"mesh_update";
+  'clients_changed'?: (_dns_mesh_v1_ClientsChanged | null);
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"meter_shares"|"telemetry"|"clients_changed"|"mesh_update";
 }
 
 export interface ServiceMessage__Output {
@@ -27,5 +29,6 @@ export interface ServiceMessage__Output {
   'mesh_update'?: (_dns_mesh_v1_MeshUpdate__Output | null);
   'meter_shares'?: (_dns_mesh_v1_MeterShares__Output | null);
   'telemetry'?: (_dns_mesh_v1_Telemetry__Output | null);
-  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"meter_shares"|"telemetry"|"mesh_update";
+  'clients_changed'?: (_dns_mesh_v1_ClientsChanged__Output | null);
+  'message'?: "revision"|"heartbeat"|"report_ack"|"drain"|"meter_shares"|"telemetry"|"clients_changed"|"mesh_update";
 }
