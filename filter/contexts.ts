@@ -4,6 +4,7 @@
 import { Client } from "./flow/clients";
 import { Flow } from "./flow/flow";
 import { Settings } from "./flow/settings";
+import { TenantConnections } from "./flow/tenant-connections";
 import { readLength, readProperty, Text } from "./host/host";
 import { DnsStream } from "./transport/dns-stream";
 import { DohConnection } from "./transport/doh/connection";
@@ -55,6 +56,7 @@ class HttpPeer extends Peer {
 @final
 export class Contexts {
   readonly streams: Streams;
+  private readonly tenants: TenantConnections;
   private readonly tunnelLimits: TunnelLimits = new TunnelLimits();
   private readonly streamById: Map<u32, Stream> = new Map<u32, Stream>();
   private readonly clientById: Map<u32, Client> = new Map<u32, Client>();
@@ -71,6 +73,7 @@ export class Contexts {
     private readonly flow: Flow,
     private readonly settings: Settings,
   ) {
+    this.tenants = new TenantConnections(settings);
     const limits = new StreamLimits();
     limits.idle = <u64>settings.streamIdleMilliseconds * 1000;
     limits.reading = <u64>settings.streamReadMilliseconds * 1000;
@@ -113,7 +116,9 @@ export class Contexts {
       this.requestById.get(id).open = false;
       this.requestById.delete(id);
     } else if (this.streamById.has(id)) {
-      this.streamById.get(id).closed();
+      const stream = this.streamById.get(id);
+      stream.closed();
+      this.tenants.closed(stream);
       this.streamById.delete(id);
       if (this.clientById.has(id)) {
         const client = this.clientById.get(id);
@@ -151,6 +156,10 @@ export class Contexts {
     const stream = this.streamById.get(id);
     // Not before the first data: identity is not there while the handshake runs.
     if (stream.peer.evidence === null && !this.identifyStream(id, stream)) {
+      stream.end();
+      return null;
+    }
+    if (stream.countedTenant == 0 && stream.open && !this.tenants.admit(stream, this.flow.tenantOf(stream.peer))) {
       stream.end();
       return null;
     }

@@ -59,6 +59,7 @@ export function describeOutcome({
   rule,
   meshNamespaces,
   responseRules,
+  limits,
   ...explanation
 }: Explanation): string[] {
   const by = rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`;
@@ -67,6 +68,7 @@ export function describeOutcome({
     by,
     ...(meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)]),
     ...(responseRules === undefined || explanation.outcome === "deny" ? [] : [describeResponses(responseRules)]),
+    ...(limits === undefined ? [] : [`the tenant has at most ${limits.join("; ")}`]),
   ];
 }
 

@@ -1,7 +1,7 @@
 /**
  * Which names of the mesh a tenant has. A tenant without `isolation` has none: its names go where they always went.
  */
-import { createHash } from "node:crypto";
+import { numberOf } from "../compiled/hash.ts";
 import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
 import type { Settings } from "../resources/settings-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
@@ -38,7 +38,7 @@ function viewOf(tenant: Tenant, byName: ReadonlyMap<string, Tenant>): MeshView |
   });
   const namespaces = { Own: [...new Set([...own, ...others])].sort(), None: [], All: undefined }[isolation.discover];
   return {
-    id: createHash("sha256").update(`mesh ${metadata.name}`).digest().readBigUInt64LE().toString(),
+    id: numberOf(`mesh ${metadata.name}`),
     tenant: metadata.name,
     own,
     namespaces,

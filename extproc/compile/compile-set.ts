@@ -23,6 +23,7 @@ import { compileClients } from "./compile-clients.ts";
 import { ConditionCompiler } from "./compile-conditions.ts";
 import { compileDenial } from "./compile-denial.ts";
 import { compileGuards } from "./compile-guards.ts";
+import { compileLimits } from "./compile-limits.ts";
 import { compileMesh } from "./compile-mesh.ts";
 import { compilePolicies } from "./compile-policies.ts";
 import { ScheduleCompiler } from "./compile-schedules.ts";
@@ -110,6 +111,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     ),
     mesh: compileMesh(tenants, set.settings?.resource),
     lists: set.lists.map(({ resource }) => toReference(resource)),
+    limits: tenants.map(compileLimits),
     principalRoot,
     pods: { tenants: tenantPods, selectors: conditions.pods },
     subjectRoot: conditions.root,

@@ -17,6 +17,21 @@ export function validateTenants({ tenants }: PolicySet, findings: Findings): voi
   checkEqualRight(tenants, findings);
   checkPods(tenants, findings);
   warnOfMissingPrincipals(tenants, findings);
+  checkCacheShares(tenants, findings);
+}
+
+/** What is left of the answer cache is for all other tenants. */
+const MAX_CACHE_SHARES = 80;
+
+function checkCacheShares(tenants: readonly LocatedTenant[], findings: Findings): void {
+  let sum = 0;
+  for (const tenant of tenants) {
+    const share = tenant.resource.spec.limits?.cacheShare ?? 0;
+    sum += share;
+    if (sum <= MAX_CACHE_SHARES || sum - share > MAX_CACHE_SHARES) continue;
+    const message = `expected at most ${MAX_CACHE_SHARES} percent of the cache as shares of all tenants, got ${sum}`;
+    findings.error(tenant, ["spec", "limits", "cacheShare"], message);
+  }
 }
 
 /** One way in which an entry matches. */

@@ -1,6 +1,12 @@
 /**
- * Hashes of the flat tables.
+ * Hashes of the flat tables, and of texts.
  */
+import { createHash } from "node:crypto";
+
+/** 64 bits of SHA-256, decimal: a number that is the same in all revisions. */
+export function numberOf(text: string): string {
+  return createHash("sha256").update(text).digest().readBigUInt64LE().toString();
+}
 
 /** FNV-1a, 32 bits (RFC 9923 describes it): the hash that Scope.except is made of. */
 export function fnv1a(bytes: Uint8Array, start: number, end: number): number {

@@ -30,6 +30,13 @@ export interface VerdictClient {
   /** Of 10,000; 0 is all. */
   readonly sample: number;
   readonly current_only: boolean;
+  readonly limits?: TenantLimitsMessage;
+}
+
+export interface TenantLimitsMessage {
+  readonly pending?: Alternative;
+  readonly connections: number;
+  readonly cache_share: number;
 }
 
 export interface VerdictScope {
@@ -90,7 +97,7 @@ export interface AuditMessage {
 }
 
 /** Meter.Kind of verdict.proto. */
-export const MeterKind = { QUERIES: 0 } as const;
+export const MeterKind = { QUERIES: 0, UNIQUE_NAMES: 1, PENDING: 2 } as const;
 export type MeterKind = (typeof MeterKind)[keyof typeof MeterKind];
 
 export interface MeterMessage {

@@ -10,12 +10,14 @@ import type { TelemetrySettings } from "../telemetry/settings.ts";
 import { type Directory, type Sections, viewSections } from "./layout.ts";
 import type { ListReference } from "./list-reference.ts";
 import type {
+  Alternative,
   ClusterDefinition,
   Deny,
   DenyForm,
   RecordMessage,
   ResponseRuleMessage,
   RevisionMessage,
+  TenantLimitsMessage,
   UpstreamMessage,
 } from "./messages.ts";
 import type { NamedTables, NameTable } from "./name-table.ts";
@@ -71,6 +73,13 @@ export interface ConnectionSettings {
   readonly mode: "Off" | "Audit" | "Enforce";
 }
 
+/** What a tenant may have at most. */
+export interface LimitTables {
+  readonly message: TenantLimitsMessage | undefined;
+  /** What is above comes in front of what rules have to say. */
+  readonly alternatives: readonly Alternative[];
+}
+
 export interface CompiledTables {
   /** 64 bits of SHA-256 over the canonical policy set, as 16 hex digits. */
   readonly hash: string;
@@ -91,6 +100,8 @@ export interface CompiledTables {
   /** A power of two above every subject that is a whole tenant. */
   readonly subjectStride: number;
   readonly mesh: MeshTables;
+  /** By the number of the tenant; undefined for one without limits. */
+  readonly limits: readonly (LimitTables | undefined)[];
   readonly tenantCount: number;
   readonly policyCount: number;
   readonly ruleCount: number;

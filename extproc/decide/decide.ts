@@ -4,6 +4,7 @@
  * Pure: the same snapshot and request give the same verdict. Nothing is parsed here but the request, and every
  * string of the verdict is one of the snapshot's.
  */
+import { numberOf } from "../compiled/hash.ts";
 import {
   METER_BURST,
   METER_BY_CLIENT,
@@ -62,7 +63,6 @@ import type { StringTable } from "../compiled/strings.ts";
 import { findForward, findRoute } from "../compiled/zones.ts";
 import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify, tenantName } from "./client.ts";
-import { numberOf } from "./number-of.ts";
 import { isUnexplained, reasonOf } from "./reason.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 import { responsesFor } from "./responses.ts";
@@ -129,7 +129,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     judgedBy: responses?.judgement,
     meshView: snapshot.tables.mesh.viewOf[identity.tenant] ?? "",
   };
-  const alternatives = draws.map((draw) => ({
+  const byRules = draws.map((draw) => ({
     chance: chanceOf(snapshot, draw.rule),
     ...outcomeOf(snapshot, draw, places),
     audits: audits.slice(0, draw.audits),
@@ -147,7 +147,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     audits,
     delays,
     ...clampBy(snapshot, clamps),
-    alternatives,
+    alternatives: [...(snapshot.tables.limits[identity.tenant]?.alternatives ?? []), ...byRules],
     ...(responses === undefined ? {} : { responses: responses.message }),
   };
 }
@@ -290,6 +290,7 @@ function describeClient(snapshot: Snapshot, { tenant }: Identity, { subject, pre
   if (tenant === NO_TENANT) return { subject, prefix, ...UNKNOWN };
   const { tenants } = snapshot.sections;
   const record = tenant * TENANT_WORDS;
+  const limits = snapshot.tables.limits[tenant]?.message;
   return {
     subject,
     tenant: tenantName(snapshot, tenant),
@@ -298,6 +299,7 @@ function describeClient(snapshot: Snapshot, { tenant }: Identity, { subject, pre
     unexplained: isUnexplained(snapshot, tenant),
     sample: tenants[record + TENANT_SAMPLE] ?? 0,
     current_only: tenants[record + TENANT_CURRENT_ONLY] === 1,
+    ...(limits === undefined ? {} : { limits }),
   };
 }
 

@@ -1,11 +1,11 @@
 /**
  * What upstreams' answers to a client are judged by: the response rules of all policies that speak of it, in order.
  */
+import { numberOf } from "../compiled/hash.ts";
 import { POLICY_RESPONSES, POLICY_TIER, POLICY_WORDS, TENANT_GUARDS, TENANT_WORDS } from "../compiled/layout.ts";
 import type { ResponseRuleMessage, ResponseRulesMessage } from "../compiled/messages.ts";
 import type { Applicable } from "../compiled/policy-walk.ts";
 import type { CompiledResponseRule, Snapshot } from "../compiled/snapshot.ts";
-import { numberOf } from "./number-of.ts";
 import { explain, isUnexplained } from "./reason.ts";
 
 /** POLICY_TIER of those that go before a tenant's guards. */

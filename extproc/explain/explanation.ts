@@ -19,6 +19,7 @@ import { TYPE_CNAME } from "../resources/record.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
 import { nameOf, presentAddress, presentName, rcodeName, TRANSPORTS, typeName } from "../telemetry/names.ts";
 import { presentRecord } from "../telemetry/present-record.ts";
+import { describeLimits } from "./limits.ts";
 import type { ConsideredRule } from "./rules.ts";
 
 export interface Explanation {
@@ -39,6 +40,8 @@ export interface Explanation {
   readonly upstream?: { readonly name: string; readonly protocol: string };
   /** Names of the mesh that are answered before that: those of these namespaces, `*` for all. */
   readonly meshNamespaces?: readonly string[];
+  /** What all clients of the tenant may have together. */
+  readonly limits?: readonly string[];
   readonly denial?: {
     readonly rcode: string;
     /** Where it is no answer of this rcode, or not over UDP. */
@@ -87,6 +90,7 @@ export function describeVerdict(
 ): Explanation {
   const { client, scope, policy, rule } = verdict;
   const address = presentAddress(request.address);
+  const limits = describeLimits(verdict);
   const about = {
     question: {
       name: presentName(request.qname),
@@ -105,6 +109,7 @@ export function describeVerdict(
     rules,
     ...describeMesh(tables, verdict.mesh_view),
     ...describeResponses(verdict.responses),
+    ...(limits.length === 0 ? {} : { limits }),
   };
   if ("deny" in verdict) {
     const { rcode, form, ede_code, ede_text, ttl, records } = verdict.deny;

@@ -820,7 +820,9 @@ export const descriptors: object = {
          "nested": {
           "Kind": {
            "values": {
-            "QUERIES": 0
+            "QUERIES": 0,
+            "UNIQUE_NAMES": 1,
+            "PENDING": 2
            }
           }
          }
@@ -1004,6 +1006,26 @@ export const descriptors: object = {
           "current_only": {
            "type": "bool",
            "id": 7
+          },
+          "limits": {
+           "type": "TenantLimits",
+           "id": 8
+          }
+         }
+        },
+        "TenantLimits": {
+         "fields": {
+          "pending": {
+           "type": "Alternative",
+           "id": 1
+          },
+          "connections": {
+           "type": "uint32",
+           "id": 2
+          },
+          "cache_share": {
+           "type": "uint32",
+           "id": 3
           }
          }
         },

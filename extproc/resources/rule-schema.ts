@@ -94,7 +94,7 @@ const COUNTED_BY = z.enum(["Client", "Tenant"]);
 /** What a token bucket holds in the filter's numbers. */
 export const MAX_COUNT = 1_000_000;
 
-const count = z.int().min(1).max(MAX_COUNT);
+export const count = z.int().min(1).max(MAX_COUNT);
 
 /** How many queries go on to the next rule; `response` says what those above get. */
 const rateLimit = z

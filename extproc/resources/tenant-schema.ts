@@ -4,6 +4,7 @@ import { z } from "zod";
 import { httpPath, keep, namespaceName, network, percent, principal, resourceName, serverName, zone } from "./field.ts";
 import { guards } from "./guards-schema.ts";
 import { labelSelector } from "./label-selector.ts";
+import { tenantLimits } from "./limits-schema.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 
 /** One principal, server name and path each make one way to match: so many at most, in one entry. */
@@ -97,6 +98,7 @@ const tenantSpec = z
     onUnavailable: z.enum(["Deny", "ServeLast"]).default("ServeLast"),
     /** What denials tell this tenant's clients of the rule: all of its place, its name, the code alone, or nothing. */
     explain: z.enum(["Full", "Rule", "Code", "None"]).default("Full"),
+    limits: tenantLimits.optional(),
     telemetry: tenantTelemetry.default({ log: "Denials", clients: "Full", names: "Full" }),
   })
   .superRefine((spec, context) => {
@@ -106,6 +108,9 @@ const tenantSpec = z
         ["requires"],
         "expected an entry of spec.match with principals, got none: nobody could be this tenant",
       );
+    }
+    if (spec.limits?.cacheShare !== undefined && spec.cache !== "Own") {
+      fail(context, ["limits", "cacheShare"], "expected cache: Own beside it: a cache that is shared is nobody's");
     }
     if (spec.searchDomains && !spec.isolation) {
       fail(context, ["searchDomains"], "expected isolation beside it, without which a tenant has no names of the mesh");

@@ -61,7 +61,7 @@ export abstract class S3Fifo {
   count: u32 = 0;
   evictions: u64 = 0;
 
-  constructor(private readonly budget: usize) {
+  constructor(private budget: usize) {
     let buckets = MIN_BUCKETS;
     while (buckets * EXPECTED_SIZE < budget) buckets <<= 1;
     this.buckets = new StaticArray<usize>(<i32>buckets);
@@ -74,6 +74,11 @@ export abstract class S3Fifo {
 
   get bytes(): usize {
     return this.small.bytes + this.main.bytes;
+  }
+
+  /** So many octets from now on; what is too much goes as others come. */
+  resize(budget: usize): void {
+    this.budget = budget;
   }
 
   /** First block of the hash's bucket; follow `next`, and compare `hash` before anything else. */

@@ -2,7 +2,8 @@
 
 import { random16 } from "../host/host";
 import { Buckets } from "../meter/buckets";
-import { Meter } from "../meter/meter";
+import { Kind, Meter } from "../meter/meter";
+import { RecentNames } from "../meter/recent-names";
 import { Audited } from "../telemetry/telemetry";
 import {
   ACTION_DENY,
@@ -40,6 +41,7 @@ export class Draws {
   own: u32 = 0;
   target: u32 = 0;
   private audited: Audited = Audited.Untouched;
+  private readonly names: RecentNames = new RecentNames();
 
   constructor(private readonly buckets: Buckets) {}
 
@@ -58,7 +60,11 @@ export class Draws {
   }
 
   private runsOver(meter: Meter, query: Query, now: u64): bool {
-    return !this.buckets.take(meter, query.peer, now);
+    if (meter.kind != Kind.UniqueNames) return !this.buckets.take(meter, query.peer, now);
+    if (this.names.has(meter.id, query.question.key.hash, now)) return false;
+    if (!this.buckets.take(meter, query.peer, now)) return true;
+    this.names.add();
+    return false;
   }
 
   /** What rules in mode Audit, of the query and of a name that its answer points to, would have made of it. */

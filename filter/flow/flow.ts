@@ -13,7 +13,8 @@ import { Answer, release, retain, targetsAt } from "../answer/answer";
 import { AnswerJudge } from "../answer/judge";
 import { ResponseReader, TtlLimits } from "../answer/read";
 import { AnswerWriter, Reason } from "../answer/write";
-import { AnswerCache, selector } from "../cache/answer-cache";
+import { selector } from "../cache/answer-cache";
+import { AnswerStores } from "../cache/answer-stores";
 import { WaitList } from "../cache/wait-list";
 import { random64, readLength } from "../host/host";
 import { Found, MeshAnswers } from "../mesh/answers";
@@ -46,6 +47,7 @@ import { VerdictReader } from "../verdict/verdict-reader";
 import { mix, NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
+import { keepApart } from "./cache-shares";
 import { comesUp, Draws, drawForTarget } from "./chance";
 import { Client, Clients } from "./clients";
 import { Delays } from "./delays";
@@ -85,7 +87,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   readonly clients: Clients = new Clients();
   readonly sync!: Sync;
   readonly exchanges!: Exchanges;
-  private readonly answers: AnswerCache;
+  private readonly answers: AnswerStores;
   private readonly verdicts: VerdictCache;
   private readonly subjects: ClientTable;
   private readonly decisions: Decisions;
@@ -115,7 +117,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     limits.max = settings.maxTtl;
     limits.maxNegative = settings.maxNegativeTtl;
     limits.stale = settings.staleSeconds;
-    this.answers = new AnswerCache(settings.share(settings.answerCacheBytes));
+    this.answers = new AnswerStores(settings.share(settings.answerCacheBytes));
     this.verdicts = new VerdictCache(settings.share(settings.verdictCacheBytes));
     this.mesh = new Mesh(settings.share(settings.meshTableBytes));
     this.subjects = new ClientTable(settings.share(CLIENT_TABLE_OCTETS));
@@ -307,6 +309,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
             this.subjects.put(decision.peer, reader.prefix, verdict.subject, verdict.tenant);
           }
           kept = this.verdicts.put(reader, decision.key, decision.type, decision.transport, this.now);
+          keepApart(this.answers, verdict);
         }
       }
       releaseVerdict(verdict);
@@ -817,8 +820,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   /** Parks the query and returns its client; the query has failed where that is null. */
   private park(query: Query): Client | null {
-    if (!this.parking.park(query)) this.fail(query, TOO_MANY);
-    return query.client;
+    if (this.parking.park(query)) return query.client;
+    const denial = this.parking.denial;
+    if (denial !== null) this.deny(query, denial, 0);
+    else this.fail(query, TOO_MANY);
+    return null;
   }
 
   private hold(query: Query): void {
@@ -837,6 +843,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     for (let waiter = this.unheld.shift(); waiter !== null; waiter = this.unheld.shift()) {
       this.rejudge(changetype<Query>(waiter));
     }
+  }
+
+  /** The peer's tenant, where it is known. */
+  tenantOf(peer: Peer): u32 {
+    this.subjects.find(peer);
+    return peer.tenant;
   }
 
   draining(): void {

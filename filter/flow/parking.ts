@@ -3,6 +3,8 @@
 
 import { Waiter, WaitList } from "../cache/wait-list";
 import { MAX_TENANTS } from "../telemetry/tenants";
+import { limitsOf } from "../verdict/tenant-limits";
+import { Verdict } from "../verdict/verdict";
 import { Client, Clients } from "./clients";
 import { Query } from "./query";
 import { Settings } from "./settings";
@@ -18,6 +20,8 @@ function rowOf(subject: u64): u32 {
 export class Parking {
   /** Queries that wait in this worker. */
   count: u32 = 0;
+  /** What a query gets that `park` has refused, where that is for its tenant to say. */
+  denial: Verdict | null = null;
   private readonly tenants: StaticArray<u32> = new StaticArray<u32>(MAX_TENANTS + 2);
 
   constructor(
@@ -27,11 +31,11 @@ export class Parking {
 
   /** Counts the query and lets it outlive its connection; false where a limit is reached. */
   park(query: Query): bool {
-    if (query.client !== null) return true;
-    const settings = this.settings;
+    this.denial = null;
     const tenant = query.peer.tenant;
-    if (this.count >= settings.pendingPerWorker || unchecked(this.tenants[tenant]) >= settings.pendingPerTenant)
-      return false;
+    if (query.client !== null) return query.countedTenant == tenant || this.recount(query, tenant);
+    const settings = this.settings;
+    if (this.count >= settings.pendingPerWorker || this.isFull(tenant)) return false;
     const client = this.clients.of(query.peer);
     if (client.pending >= settings.pendingPerClient) return false;
     client.pending++;
@@ -44,6 +48,25 @@ export class Parking {
       query.peer = query.ownPeer;
     }
     return true;
+  }
+
+  /** The query has waited to hear whose it is. */
+  private recount(query: Query, tenant: u32): bool {
+    if (this.isFull(tenant)) return false;
+    unchecked((this.tenants[query.countedTenant] -= 1));
+    unchecked((this.tenants[tenant] += 1));
+    query.countedTenant = tenant;
+    return true;
+  }
+
+  private isFull(tenant: u32): bool {
+    const waiting = unchecked(this.tenants[tenant]);
+    const limits = limitsOf(tenant);
+    if (limits !== null && limits.pending != 0 && waiting >= this.settings.partOf(limits.pending)) {
+      this.denial = limits.denial;
+      return true;
+    }
+    return waiting >= this.settings.pendingPerTenant;
   }
 
   unpark(query: Query): void {

@@ -141,6 +141,11 @@ export class Settings {
     return true;
   }
 
+  /** A worker's part of a limit of the process, 1 at least. */
+  partOf(limit: u32): u32 {
+    return (limit + this.concurrency - 1) / this.concurrency;
+  }
+
   /** A worker's part of what is given for the process. */
   share(value: u32): u32 {
     return value / this.concurrency;

@@ -3,8 +3,11 @@
 /** Meter.Kind. */
 export const enum Kind {
   Queries = 0,
+  UniqueNames = 1,
+  /** Never in a chain: it goes with the client. */
+  Pending = 2,
 }
-export const LAST_KIND: u64 = Kind.Queries;
+export const LAST_KIND: u64 = Kind.Pending;
 
 @unmanaged
 export class Meter {

@@ -4,7 +4,7 @@
 export const MAX_TENANTS: u32 = 1000;
 /** A client that is no tenant's. */
 export const NO_TENANT: u32 = 0;
-const OTHER: u32 = 1;
+export const OTHER: u32 = 1;
 
 const MAX_NAME: u32 = 253;
 

@@ -92,6 +92,8 @@ const SWEEP_TICKS: i32 = 10;
 export abstract class Stream extends Channel {
   readonly peer: Peer = new Peer();
   index: i32 = 0;
+  /** The tenant whose connections it is counted with; 0 is none. */
+  countedTenant: u32 = 0;
   /** Octets of memory that it holds, and since when it has held any. */
   held: u32 = 0;
   heldSince: u64 = 0;

@@ -5,11 +5,13 @@ import { ProtoReader } from "../wire/protobuf";
 import { Ede } from "../wire/types";
 import { OutcomeReader } from "./outcome-reader";
 import { ResponseReader } from "./response-reader";
+import { setLimits, TenantLimits } from "./tenant-limits";
 import {
   Action,
   CERTAIN,
   Extent,
   HEAD,
+  meterOf,
   ResponseRules,
   releaseRules,
   releaseVerdict,
@@ -19,7 +21,7 @@ import {
 
 /** Most types and excepted labels that a scope may list; one with more is refused. */
 const MAX_LIST: i32 = 256;
-const MAX_ALTERNATIVES: i32 = 16;
+const MAX_ALTERNATIVES: i32 = 24;
 
 /** Reads the body of a decision. Every field is valid after `read` returned true, until the next call. */
 @final
@@ -41,6 +43,7 @@ export class VerdictReader {
   private readonly reader: ProtoReader = new ProtoReader();
   private readonly inner: ProtoReader = new ProtoReader();
   private readonly list: ProtoReader = new ProtoReader();
+  private readonly limitReader: ProtoReader = new ProtoReader();
   private readonly outcome: OutcomeReader = new OutcomeReader();
   private readonly alternative: OutcomeReader = new OutcomeReader();
   private readonly responseReader: ResponseReader = new ResponseReader();
@@ -51,6 +54,7 @@ export class VerdictReader {
   private unexplained: bool = false;
   private sample: u32 = 0;
   private currentOnly: bool = false;
+  private limits: TenantLimits | null = null;
   private broken: bool = false;
   /** Blocks of the alternatives read so far: the first, the last, and how many. */
   private first: Verdict | null = null;
@@ -91,11 +95,14 @@ export class VerdictReader {
     if (broken || this.subject == 0 || outcome.action == 0 || this.revision == 0) {
       releaseVerdict(this.first);
       this.first = null;
+      const limits = this.limits;
+      if (limits !== null) releaseVerdict(limits.denial);
       releaseRules(this.responses);
       this.responses = null;
       return false;
     }
     this.chainWith(outcome.build());
+    this.keepLimits();
     releaseRules(this.responses);
     this.responses = null;
     return true;
@@ -152,6 +159,7 @@ export class VerdictReader {
     this.unexplained = false;
     this.sample = 0;
     this.currentOnly = false;
+    this.limits = null;
     this.broken = false;
     this.first = null;
     this.last = null;
@@ -205,9 +213,54 @@ export class VerdictReader {
       else if (reader.field == 5) this.unexplained = reader.number() != 0;
       else if (reader.field == 6) this.sample = <u32>min(reader.number(), <u64>CERTAIN);
       else if (reader.field == 7) this.currentOnly = reader.number() != 0;
-      else reader.skip();
+      else if (reader.field == 8) {
+        reader.bytes();
+        this.readLimits(reader.bytesAt, reader.bytesLength);
+      } else reader.skip();
     }
     this.finish();
+  }
+
+  private readLimits(at: usize, length: u32): void {
+    const limits = this.limits || new TenantLimits();
+    this.limits = limits;
+    const reader = this.limitReader.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) {
+        reader.bytes();
+        this.readPending(limits, reader.bytesAt, reader.bytesLength);
+      } else if (reader.field == 2) limits.connections = <u32>reader.number();
+      else if (reader.field == 3) limits.cacheShare = <u32>reader.number();
+      else reader.skip();
+    }
+    if (reader.failed) this.broken = true;
+  }
+
+  private readPending(limits: TenantLimits, at: usize, length: u32): void {
+    const outcome = this.alternative;
+    outcome.begin();
+    const reader = this.list.begin(at, length);
+    while (reader.next()) outcome.field(reader);
+    if (reader.failed || outcome.broken || outcome.action != <u32>Action.Deny || !outcome.metered) {
+      this.broken = true;
+      return;
+    }
+    const denial = outcome.build();
+    releaseVerdict(limits.denial);
+    limits.denial = denial;
+    limits.pending = meterOf(denial).count;
+  }
+
+  private keepLimits(): void {
+    const limits = this.limits;
+    if (limits !== null) {
+      const denial = limits.denial;
+      if (denial !== null) {
+        denial.logAll = this.logAll;
+        if (this.unexplained) denial.edeCode = Ede.None;
+      }
+    }
+    setLimits(this.tenant, limits);
   }
 
   private readScope(at: usize, length: u32): void {

@@ -166,6 +166,7 @@ const explanation = z.strictObject({
   policy: z.string().describe("Empty where no rule has decided"),
   rule: z.string(),
   upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
+  limits: optional(z.array(z.string()).describe("What all clients of the tenant may have together")),
   meshNamespaces: optional(
     z.array(z.string()).describe("Names of the mesh are answered before; * is of every namespace"),
   ),

@@ -267,6 +267,14 @@ const tenantSpec = fc
       cache: fc.constantFrom("Own", "Shared"),
       isolation: fc.constantFrom({}, { discover: "All" }, { discover: "None" }),
       guards: fc.constantFrom({ rebinding: "Deny" }, { rebinding: { mode: "Audit", except: ["*.com"] } }, {}),
+      limits: fc.record(
+        {
+          queries: fc.record({ rate: fc.nat(9).map((rate) => rate + 1), per: fc.constant("5s") }),
+          uniqueNames: fc.constantFrom(1, 50),
+          pending: fc.constant(7),
+        },
+        { requiredKeys: ["pending"] },
+      ),
     },
     { requiredKeys: ["match"] },
   )

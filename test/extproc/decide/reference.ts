@@ -88,11 +88,14 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     audits,
     delays: [...delays, ...ownDelay(decisive?.rule)],
     ttl: clamps(delaying),
-    alternatives: draws.map((draw) => {
-      const before = [...delays.slice(0, putsOff(delaying.slice(0, draw.delays)).length), ...ownDelay(draw.rule)];
-      const action = actionOf(draw.rule, upstream, tenant);
-      return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
-    }),
+    alternatives: [
+      ...limitsOf(tenant),
+      ...draws.map((draw) => {
+        const before = [...delays.slice(0, putsOff(delaying.slice(0, draw.delays)).length), ...ownDelay(draw.rule)];
+        const action = actionOf(draw.rule, upstream, tenant);
+        return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
+      }),
+    ],
     responses: [
       ...responsesOf(policies.filter((policy) => tierOf(policy) === "Admin")),
       ...guardsOf(tenant),
@@ -128,6 +131,17 @@ function inOrder(policies: readonly Policy[]): Policy[] {
   return TIERS.flatMap((tier) =>
     policies.filter((policy) => tierOf(policy) === tier).toSorted((a, b) => a.spec.priority - b.spec.priority),
   );
+}
+
+/** What is above a tenant's own limits is refused, whatever rules say. */
+function limitsOf({ spec: { limits } }: Tenant): string[] {
+  const above = (limit: string, rate: number, per: number, burst: number) =>
+    `0% above ${rate} in ${per}ms by Tenant after ${burst} limits/${limit} deny 5 [] [] 0-0`;
+  const { queries, uniqueNames } = limits ?? {};
+  return [
+    ...(queries ? [above("queries", queries.rate, queries.per, queries.burst)] : []),
+    ...(uniqueNames ? [above("uniqueNames", uniqueNames, 1000, uniqueNames)] : []),
+  ];
 }
 
 function nameOf({ policy, rule }: Decisive): string {

@@ -57,6 +57,32 @@ describe("verdicts", () => {
     assert.deepEqual([lab.fields.action, lab.fields.rcode, lab.text(0)], [1n, 0n, ""]);
   });
 
+  it("say what their tenant may have, and the newest counts", () => {
+    const limits = () => [0, 1, 2, 3].map((index) => lab.room.call("limit", index));
+    const meter = { id: 1, kind: 2, count: 30, per_ms: 1, burst: 30 };
+    const pending = { deny: { rcode: 5, ede_code: 18, ede_text: "pending" }, policy: "limits", rule: "pending", meter };
+    const read = (client: object) =>
+      lab.read(encode({ ...sound, client: { subject: 3, tenant: "limited", ...client } }));
+    assert.ok(read({ limits: { pending, connections: 7, cache_share: 25 } }));
+    assert.deepEqual(limits(), [30, 7, 25, 18]);
+    const memory = lab.room.memorySize;
+    for (let times = 0; times < 1000; times++) {
+      assert.ok(read({ limits: { pending, connections: 8 }, unexplained: true }));
+      assert.ok(!read({ limits: { pending: { ...pending, meter: undefined } } }), "no count");
+      assert.ok(!read({ limits: { pending: { forward: { upstream: 1 }, meter } } }), "no denial");
+      assert.ok(!read({ limits: { pending }, subject: 0 }), "nobody's");
+      assert.ok(!read({ limits: { pending }, tenant: "", subject: 0 }));
+    }
+    assert.ok(read({}));
+    assert.deepEqual(limits(), [-1, -1, -1, -1]);
+    assert.ok(read({ limits: { pending }, unexplained: true }));
+    assert.notEqual(limits()[3], 18);
+    // A client that is no tenant's has none.
+    assert.ok(read({ tenant: "", limits: { pending } }));
+    assert.deepEqual(limits(), [-1, -1, -1, -1]);
+    assert.equal(lab.room.memorySize, memory);
+  });
+
   it("say nothing of why where the client is not to know", () => {
     const deny = { rcode: 3, ede_code: 15 };
     const client = { subject: 1, unexplained: true };
@@ -163,8 +189,8 @@ describe("verdicts", () => {
         assert.ok(!lab.read(encode({ ...sound, alternatives: [two, wrong, one] })), JSON.stringify(wrong));
       }
     }
-    assert.ok(lab.read(encode({ ...sound, alternatives: Array(16).fill(one) })));
-    assert.ok(!lab.read(encode({ ...sound, alternatives: Array(17).fill(one) })));
+    assert.ok(lab.read(encode({ ...sound, alternatives: Array(24).fill(one) })));
+    assert.ok(!lab.read(encode({ ...sound, alternatives: Array(25).fill(one) })));
     assert.ok(!lab.read(encode({ ...sound, alternatives: [one], forward: undefined })), "the last has no action");
     assert.equal(lab.room.memorySize, memory);
   });

@@ -3,6 +3,7 @@
 import { Evidence, internEvidence, Listener, principal, setSpan } from "../../../../filter/transport/evidence";
 import { Peer } from "../../../../filter/transport/peer";
 import { ClientTable } from "../../../../filter/verdict/clients";
+import { limitsOf } from "../../../../filter/verdict/tenant-limits";
 import {
   auditsAt,
   edeTextAt,
@@ -45,6 +46,18 @@ export function open(budget: u32): void {
   seedNameHashes(0x5eed);
   cache = new VerdictCache(budget);
   clients = new ClientTable(budget);
+}
+
+/** Of the verdict's tenant: pending, connections, share of the cache, and the denial's INFO-CODE; -1 where it has none. */
+export function limit(index: u32): i32 {
+  const verdict = held;
+  if (verdict === null) return -1;
+  const limits = limitsOf(verdict.tenant);
+  if (limits === null) return -1;
+  const denial = limits.denial;
+  if (index == 3) return denial === null ? -1 : <i32>denial.edeCode;
+  if (index == 2) return <i32>limits.cacheShare;
+  return <i32>(index == 0 ? limits.pending : limits.connections);
 }
 
 /** Whether the octets at `inputAt` are a Verdict, which is then held. */

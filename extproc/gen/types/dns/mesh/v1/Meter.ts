@@ -5,11 +5,17 @@ import type { Long } from '@grpc/proto-loader';
 
 export const _dns_mesh_v1_Meter_Kind = {
   QUERIES: 0,
+  UNIQUE_NAMES: 1,
+  PENDING: 2,
 } as const;
 
 export type _dns_mesh_v1_Meter_Kind =
   | 'QUERIES'
   | 0
+  | 'UNIQUE_NAMES'
+  | 1
+  | 'PENDING'
+  | 2
 
 export type _dns_mesh_v1_Meter_Kind__Output = typeof _dns_mesh_v1_Meter_Kind[keyof typeof _dns_mesh_v1_Meter_Kind]
 

@@ -1,0 +1,61 @@
+/**
+ * A tenant's limits as the filter has them: what is counted is an alternative in front of what the rules say, with a meter;
+ * what is held at a time goes with the client.
+ *
+ * What is above gets REFUSED with EDE 18 (Prohibited), as above the rate of a rule. SERVFAIL would tell stubs and
+ * resolvers to try again at once, and so make more of what there is too much of already.
+ */
+import { numberOf } from "../compiled/hash.ts";
+import { type Alternative, DenyForm, MeterKind, type MeterMessage } from "../compiled/messages.ts";
+import type { LimitTables } from "../compiled/snapshot.ts";
+import { EDE_CODES } from "../resources/response-schema.ts";
+import type { Tenant } from "../resources/tenant-schema.ts";
+
+/** What stands in place of a policy's name: limits are the tenant's own, and of no policy. */
+export const LIMITS = "limits";
+
+const REFUSED = 5;
+const SECOND = 1000;
+
+export function compileLimits(tenant: Tenant): LimitTables | undefined {
+  const { limits } = tenant.spec;
+  if (limits === undefined) return undefined;
+  const { queries, uniqueNames, pending, connections = 0, cacheShare = 0 } = limits;
+  const alternatives: Alternative[] = [];
+  if (queries) {
+    const { rate, per, burst } = queries;
+    alternatives.push(above(tenant, "queries", MeterKind.QUERIES, { count: rate, per_ms: per, burst }));
+  }
+  if (uniqueNames) {
+    const rate = { count: uniqueNames, per_ms: SECOND, burst: uniqueNames };
+    alternatives.push(above(tenant, "uniqueNames", MeterKind.UNIQUE_NAMES, rate));
+  }
+  const held = pending && above(tenant, "pending", MeterKind.PENDING, { count: pending, per_ms: 1, burst: pending });
+  const message = { ...(held ? { pending: held } : {}), connections, cache_share: cacheShare };
+  return { message: held || connections || cacheShare ? message : undefined, alternatives };
+}
+
+type Rate = Pick<MeterMessage, "count" | "per_ms" | "burst">;
+
+function above(tenant: Tenant, limit: string, kind: MeterKind, rate: Rate): Alternative {
+  const { name } = tenant.metadata;
+  return {
+    chance: 0,
+    deny: {
+      rcode: REFUSED,
+      ede_code: EDE_CODES.Prohibited,
+      ede_text: { Full: `${name}/${LIMITS}/${limit}`, Rule: limit, Code: "", None: "" }[tenant.spec.explain],
+      ttl: 0,
+      soa_labels: 0,
+      form: DenyForm.RCODE,
+      records: [],
+    },
+    policy: LIMITS,
+    rule: limit,
+    audits: [],
+    delays: [],
+    ttl_min: 0,
+    ttl_max: 0,
+    meter: { id: numberOf(`${LIMITS} ${limit} ${name}`), kind, by_client: false, ...rate },
+  };
+}
