@@ -46,6 +46,8 @@ export interface AuthorizerDependencies {
  * with the next acknowledgement; so nobody waits for long but who was told nothing.
  */
 const LOOKS_MS = [2, 8, 30, 60, 100];
+/** Connections of one tenant that wait so: one that tries address after address is refused sooner, and no other tenant. */
+const MAX_WAITING = 256;
 
 const TYPE_A = 1;
 
@@ -53,6 +55,8 @@ type Found = Pick<Judgement, "name" | "policy" | "rule"> & { readonly denied: bo
 
 export class Authorizer {
   readonly #dependencies: AuthorizerDependencies;
+  /** By tenant. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(dependencies: AuthorizerDependencies) {
     this.#dependencies = dependencies;
@@ -68,19 +72,31 @@ export class Authorizer {
   }
 
   async #look(snapshot: Snapshot, connection: Connection): Promise<Omit<Judgement, "outcome"> & { allowed: boolean }> {
-    const { clock } = this.#dependencies;
     const tenant = this.#tenantOf(snapshot, connection);
     if (tenant === undefined) return { allowed: false, tenant: "", reason: "the client is no tenant's" };
-    for (const wait of [...LOOKS_MS, undefined]) {
-      const found = await this.#find(snapshot, tenant, connection);
-      if (found !== undefined) {
-        const { denied, ...names } = found;
-        const reason = denied ? { reason: "the name is denied" } : {};
-        return { allowed: !denied, tenant: tenant.name, ...names, ...reason };
-      }
-      if (wait !== undefined) await new Promise<void>((resolve) => clock.after(wait, resolve));
+    const find = () => this.#find(snapshot, tenant, connection);
+    const found = (await find()) ?? (await this.#waitFor(tenant.name, find));
+    if (found === undefined) return { allowed: false, tenant: tenant.name, reason: "no answer had this address" };
+    const { denied, ...names } = found;
+    return { allowed: !denied, tenant: tenant.name, ...names, ...(denied ? { reason: "the name is denied" } : {}) };
+  }
+
+  /** Looks again and again, as far as this tenant may wait. */
+  async #waitFor(tenant: string, find: () => Promise<Found | undefined>): Promise<Found | undefined> {
+    const { clock } = this.#dependencies;
+    const waiting = this.#waiting.get(tenant) ?? 0;
+    if (waiting >= MAX_WAITING) return undefined;
+    this.#waiting.set(tenant, waiting + 1);
+    let found: Found | undefined;
+    for (const wait of LOOKS_MS) {
+      await new Promise<void>((resolve) => clock.after(wait, resolve));
+      found = await find();
+      if (found !== undefined) break;
     }
-    return { allowed: false, tenant: tenant.name, reason: "no answer had this address" };
+    const left = (this.#waiting.get(tenant) ?? 1) - 1;
+    if (left === 0) this.#waiting.delete(tenant);
+    else this.#waiting.set(tenant, left);
+    return found;
   }
 
   #tenantOf(snapshot: Snapshot, connection: Connection) {

@@ -126,6 +126,27 @@ describe("connections that an Envoy asks about", () => {
     assert.equal((await answer).status?.code, status.OK);
   });
 
+  it("wait in bounded number, of each tenant by itself", async () => {
+    await start();
+    const other = TENANT.replace("frontend", "backend").replace("127.0.1.0/24", "127.0.2.0/24");
+    await harness.apply(policy("{}", [TENANT, other].join("---\n")));
+    const client = harness.client();
+    const answers = Array.from({ length: 300 }, () => check(client));
+    await until(() => lines.length >= 44, "those that are too many to be refused");
+    const patient = check(client, { client: "127.0.2.1" });
+    await until(() => harness.clock.isDue(2), "the others to wait");
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    assert.equal(lines.length, 44);
+    await until(() => {
+      harness.clock.advance(1);
+      return lines.length === 301;
+    }, "all to be refused");
+    assert.ok((await Promise.all([...answers, patient])).every(({ status: said }) => said?.code === 7));
+    assert.equal(JSON.parse(lines.at(-1) ?? "").tenant, "backend");
+    await tell("www.example.org");
+    assert.equal((await check(client)).status?.code, status.OK);
+  });
+
   it("are refused where the name is denied, or nobody was told, or the client is nobody", async () => {
     await start();
     await harness.apply(policy("{}"));
