@@ -123,6 +123,10 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
       "JSON lines of connections that Envoys have asked about; - is the standard output",
     )
     .option(
+      "--connection-memory <file>",
+      "keep what connections are allowed by in this file, so that a restart refuses none of them",
+    )
+    .option(
       "--query-store <file>",
       "keep what the query log has in this file, too, for `dnspolicy logs` and the API (needs the package @duckdb/node-api)",
     )

@@ -44,6 +44,7 @@ export interface ServeFlags {
   readonly upstreamCa?: string;
   readonly queryLog?: string;
   readonly connectionLog?: string;
+  readonly connectionMemory?: string;
   readonly queryStore?: string;
   readonly queryStoreKeep: string;
   readonly queryStoreSize: string;
@@ -74,6 +75,8 @@ export interface ServeOptions {
   readonly queryLog: string | undefined;
   /** The same. */
   readonly connectionLog: string | undefined;
+  /** A file. */
+  readonly connectionMemory: string | undefined;
   readonly queryStore: StoreOptions | undefined;
   readonly exports: ExportOptions;
   /** How often metrics are pushed by OTLP; undefined where nobody asks for that. */
@@ -118,6 +121,7 @@ export async function readServeOptions(
     upstreamCa: await readUpstreamCa(flags.upstreamCa),
     queryLog: flags.queryLog,
     connectionLog: flags.connectionLog,
+    connectionMemory: flags.connectionMemory,
     queryStore: readQueryStore(flags),
     exports: { dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap), traces },
     metricsIntervalMs: metrics ? readExportInterval(environment) : undefined,

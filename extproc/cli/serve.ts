@@ -215,16 +215,16 @@ async function openAuditLog(path: string | undefined, logger: Logger): Promise<A
 }
 
 async function openTelemetry(
-  { queryStore, exports }: ServeOptions,
+  { queryStore, exports, connectionMemory: grants }: ServeOptions,
   context: Context,
   logger: Logger,
 ): Promise<TelemetryRoom> {
   const onTrouble = (message: string) => logger.error({}, message);
   const { after } = context.clock;
   try {
-    return await startTelemetry({ store: queryStore, exports, onTrouble, after });
+    return await startTelemetry({ store: queryStore, exports, grants, onTrouble, after });
   } catch (error) {
-    throw new CommandError(ExitCode.FAILED, `cannot open the query store: ${(error as Error).message}`);
+    throw new CommandError(ExitCode.FAILED, `cannot open what is kept of queries: ${(error as Error).message}`);
   }
 }
 

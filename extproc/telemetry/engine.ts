@@ -8,6 +8,7 @@ import { messageType } from "../messages/protos.ts";
 import { Aggregate } from "./aggregate.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { EventExporter } from "./export/event-exporter.ts";
+import type { GrantJournal } from "./grant-journal.ts";
 import { Grants } from "./grants.ts";
 import type { EventCounts } from "./metrics.ts";
 import { conceal } from "./privacy.ts";
@@ -34,6 +35,8 @@ export interface EngineOptions {
   readonly now: () => number;
   /** Of what is to be logged; undefined where past queries are not kept. */
   readonly store?: QueryStore | undefined;
+  /** What tenants were told, as far as connections are allowed by it; undefined where it is in memory alone. */
+  readonly grantJournal?: ReturnType<typeof GrantJournal.open> | undefined;
   /** Who is told of every event. */
   readonly exporters?: readonly EventExporter[];
 }
@@ -41,7 +44,7 @@ export interface EngineOptions {
 export class TelemetryEngine {
   readonly #options: EngineOptions;
   readonly #aggregate: Aggregate;
-  readonly #grants = new Grants();
+  readonly #grants: Grants;
   readonly #watchers = new Set<Watcher>();
   readonly #key: Buffer;
   #settings = USUAL_SETTINGS;
@@ -49,13 +52,20 @@ export class TelemetryEngine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#aggregate = new Aggregate(options.now());
+    const { journal, grants = [] } = options.grantJournal ?? {};
+    this.#grants = new Grants({ onGrant: journal && ((grant) => journal.add(grant)) });
+    for (const grant of grants) this.#grants.restore(grant);
+    this.#grants.expire(options.now());
+    journal?.rewrite(() => this.#grants.toKeep());
     this.#key = options.store?.key ?? randomBytes(32);
   }
 
   configure(settings: TelemetrySettings): void {
     this.#settings = settings;
-    if (settings.graceMs === undefined) this.#grants.clear();
     for (const exporter of this.#exporters) exporter.configure?.(settings);
+    if (settings.graceMs !== undefined) return;
+    this.#grants.clear();
+    this.#options.grantJournal?.journal.forget();
   }
 
   /** An EventBatch of a worker of this Envoy; returns the lines of what is to be logged. */
@@ -66,8 +76,8 @@ export class TelemetryEngine {
     const { graceMs } = this.#settings;
     const lines: string[] = [];
     for (const event of events) {
-      if (graceMs !== undefined) this.#grants.add(event, graceMs, now);
       const wanted = telemetryOf(this.#settings, event.tenant);
+      if (graceMs !== undefined) this.#grants.add(event, graceMs, now, wanted?.names !== "Hashed");
       if (wanted !== undefined) conceal(event, wanted, this.#key);
       this.#aggregate.add(event, now);
       if (!event.logged) continue;
@@ -166,9 +176,12 @@ export class TelemetryEngine {
   /** At least every second. */
   flush(): void {
     this.#options.store?.flush();
+    this.#options.grantJournal?.journal.flush(() => this.#grants.toKeep(), this.#grants.size);
   }
 
   async close(): Promise<void> {
+    this.flush();
+    this.#options.grantJournal?.journal.close();
     this.#options.store?.close();
     await Promise.all(this.#exporters.map((exporter) => exporter.close()));
   }

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { TelemetryEngine } from "./engine.ts";
 import { type ExportContext, openExporters } from "./export/event-exporter.ts";
+import { GrantJournal } from "./grant-journal.ts";
 import { QueryStore } from "./query-store.ts";
 import { NoStoreError } from "./questions.ts";
 import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
@@ -11,7 +12,7 @@ import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
 const FLUSH_MS = 500;
 const EXPIRE_MS = 60_000;
 
-const { store: storeOptions, exports = {} } = workerData as ThreadOptions;
+const { store: storeOptions, exports = {}, grants } = workerData as ThreadOptions;
 const watches = new Map<number, () => void>();
 
 function tell(message: FromThread): void {
@@ -33,7 +34,10 @@ function explain(error: unknown): string {
 
 try {
   const store = storeOptions === undefined ? undefined : await QueryStore.open(storeOptions);
-  run(new TelemetryEngine({ now: Date.now, store, exporters: await openExporters(exports, surroundings) }));
+  const grantJournal = grants === undefined ? undefined : GrantJournal.open(grants);
+  run(
+    new TelemetryEngine({ now: Date.now, store, grantJournal, exporters: await openExporters(exports, surroundings) }),
+  );
   tell({ kind: "ready" });
 } catch (error) {
   tell({ kind: "ready", error: explain(error) });
@@ -47,7 +51,7 @@ function run(engine: TelemetryEngine): void {
       tell({ kind: "trouble", message: `${what}: ${explain(error)}` });
     }
   };
-  setInterval(() => attempt("the query store cannot be written", () => engine.flush()), FLUSH_MS);
+  setInterval(() => attempt("what is to be kept of queries cannot be written", () => engine.flush()), FLUSH_MS);
   setInterval(() => {
     engine
       .expire()

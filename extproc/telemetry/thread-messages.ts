@@ -12,6 +12,8 @@ import type { TelemetrySettings } from "./settings.ts";
 export interface ThreadOptions {
   readonly store?: StoreOptions | undefined;
   readonly exports?: ExportOptions | undefined;
+  /** The file of what connections are allowed by. */
+  readonly grants?: string | undefined;
 }
 
 export type ToThread =

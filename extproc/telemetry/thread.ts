@@ -122,10 +122,10 @@ class TelemetryThread implements TelemetryRoom {
   }
 
   #start(): void {
-    const { store, exports, onTrouble, after } = this.#options;
+    const { store, exports, grants, onTrouble, after } = this.#options;
     const worker = new Worker(new URL(MODULE, import.meta.url), {
       name: "telemetry",
-      workerData: { store, exports } satisfies ThreadOptions,
+      workerData: { store, exports, grants } satisfies ThreadOptions,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
     });
     this.#worker = worker;

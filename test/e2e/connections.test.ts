@@ -231,4 +231,14 @@ describe("connections that DNS allows", function () {
       );
     }
   });
+
+  it("are allowed by what was answered before the service was killed", async () => {
+    await ask(frontend, "allowed.test");
+    assert.equal(await heard(frontend, "192.0.2.10"), true);
+    // What a service that is killed loses at most.
+    await sleep(600);
+    await world.call("killService", {});
+    await eventually(10_000, "a connection", () => heard(frontend, "192.0.2.10"));
+    assert.equal(await heard(frontend, "192.0.2.11"), false);
+  });
 });

@@ -34,7 +34,10 @@ async function open(options: StackOptions): Promise<Calls> {
   const stack = await Stack.start({
     ...options,
     bootstrap: { egress: { port } },
-    serve: (directory) => ["--connection-log", log(directory)],
+    serve: (directory) => [
+      ...["--connection-log", log(directory)],
+      ...["--connection-memory", join(directory, "grants.jsonl")],
+    ],
   });
   const dns = { host: stack.target.host, port: stack.target.ports.udp };
   const ask = async (client: string, name: string): Promise<string[]> => {
@@ -52,6 +55,11 @@ async function open(options: StackOptions): Promise<Calls> {
       return say(client, address, server);
     },
     log: () => readFile(log(stack.directory), "utf8"),
+    killService: async () => {
+      await stack.service.kill();
+      await stack.service.restart();
+      return undefined;
+    },
     get: async ({ path }) => (await stack.service.request("GET", path)).body,
     stop: async () => {
       await stack.stop();

@@ -17,6 +17,8 @@ export interface EgressCalls {
   };
   /** The connection log. */
   readonly log: { readonly asks: object; readonly answer: string };
+  /** Ends the policy service as a machine's failure would, and starts it again. */
+  readonly killService: { readonly asks: object; readonly answer: undefined };
   /** Of the admin API. */
   readonly get: { readonly asks: { readonly path: string }; readonly answer: string };
   readonly stop: { readonly asks: object; readonly answer: undefined };

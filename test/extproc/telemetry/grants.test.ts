@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { QueryEvent } from "../../../extproc/gen/types/dns/mesh/v1/QueryEvent.ts";
+import { GrantJournal } from "../../../extproc/telemetry/grant-journal.ts";
 import { Grants } from "../../../extproc/telemetry/grants.ts";
 import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
 import { presentName } from "../../../extproc/telemetry/names.ts";
@@ -72,7 +76,7 @@ describe("what connections are allowed by", () => {
   });
 
   it("is bounded: who has most loses what was told longest ago", () => {
-    grants = new Grants(10);
+    grants = new Grants({ maxAddresses: 10 });
     const tell = (tenant: string, last: number) =>
       grants.add(answered({ tenant, answers: withLength(Buffer.from([10, 0, 0, last])) }), 0, 0);
     for (let last = 1; last <= 3; last++) tell("small", last);
@@ -90,6 +94,90 @@ describe("what connections are allowed by", () => {
     assert.equal(grants.size, 1);
     grants.expire(120_000);
     assert.equal(grants.size, 0);
+  });
+
+  describe("in a file", () => {
+    let folder: string;
+    let path: string;
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), "dnspolicy-test-"));
+      path = join(folder, "grants.jsonl");
+    });
+    afterEach(() => rm(folder, { recursive: true }));
+    const hidden = { clients: "Full", names: "Hashed", keepMs: 0 } as const;
+    const open = (now = 0) => {
+      const telemetry = new LocalTelemetry({ now: () => now, grantJournal: GrantJournal.open(path) });
+      telemetry.configure({ events: "All", tenants: { hidden }, graceMs: 0 });
+      return telemetry;
+    };
+    const lines = async () => (await readFile(path, "utf8")).split("\n").length - 1;
+    const known = async (telemetry: LocalTelemetry, tenant = "frontend") =>
+      (await telemetry.ask("granted", { tenant, address: ADDRESS })).map(({ qname }) => presentName(qname));
+
+    it("outlives the service, but for names that are not to be known", async () => {
+      const before = open();
+      before.take(batchOf(answer(), answer({ tenant: "hidden" })), "envoy", () => {});
+      assert.deepEqual(await known(before, "hidden"), ["www.example.com."]);
+      await before.close();
+      const after = open(59_000);
+      assert.deepEqual(await known(after), ["www.example.com."]);
+      assert.deepEqual(await known(after, "hidden"), []);
+      assert.equal((await stat(path)).mode & 0o777, 0o600);
+      await after.close();
+      await open(60_000).close();
+      assert.equal(await lines(), 0);
+    });
+
+    it("has a line for each that is new or lasts longer, and is written anew when most of it is past", async () => {
+      const telemetry = open();
+      for (const ttl of [60, 55, 61, 64, 65, 66]) telemetry.take(batchOf(answer({ ttl })), "envoy", () => {});
+      await telemetry.close();
+      assert.equal(await lines(), 2);
+      const { journal } = GrantJournal.open(path);
+      const grant = {
+        tenant: "a",
+        address: "\x01\xff\x00\x02",
+        name: "\x01\xe4\x00",
+        qtype: 1,
+        transport: 0,
+        until: 1,
+      };
+      const all = () => [grant];
+      journal.rewrite(all);
+      for (let times = 0; times < 10_002; times++) journal.add(grant);
+      journal.flush(all, 1);
+      assert.equal(await lines(), 10_003 - 10_002);
+      for (let times = 0; times < 10; times++) journal.add(grant);
+      journal.flush(all, 1);
+      assert.equal(await lines(), 11);
+      journal.forget();
+      journal.flush(() => [], 0);
+      assert.equal(await lines(), 0);
+      journal.close();
+    });
+
+    it("loses no more than a line that was left half done, and takes no other file for its own", async () => {
+      const telemetry = open();
+      telemetry.take(batchOf(answer()), "envoy", () => {});
+      await telemetry.close();
+      await appendFile(path, '["frontend","x');
+      const again = open();
+      assert.deepEqual(await known(again), ["www.example.com."]);
+      await again.close();
+      assert.equal(await lines(), 1);
+      for (const text of ["[]\n", '["a","b","c",1,2,"3"]\n', "query log\n"]) {
+        await writeFile(path, text);
+        assert.throws(() => GrantJournal.open(path), /line 1: expected tenant, address, name, .* got /);
+      }
+    });
+
+    it("goes when nothing asks for connections any more", async () => {
+      const telemetry = open();
+      telemetry.take(batchOf(answer()), "envoy", () => {});
+      telemetry.configure({ events: "All", tenants: {} });
+      await telemetry.close();
+      assert.equal(await lines(), 0);
+    });
   });
 
   it("is known of tenants that hide their names, and of nobody where nothing asks for it", async () => {
