@@ -7,7 +7,7 @@ import type { Problem } from "../resources/problem.ts";
 import { type Finding, finding } from "./finding.ts";
 import { lintResponses } from "./lint-responses.ts";
 import { lintRules } from "./lint-rules.ts";
-import { lintUpstreams } from "./lint-upstreams.ts";
+import { lintUnused } from "./lint-unused.ts";
 
 /** `warnings` are those of its validation. */
 export function lint(resources: readonly LocatedResource[], warnings: readonly Problem[]): Finding[] {
@@ -16,7 +16,7 @@ export function lint(resources: readonly LocatedResource[], warnings: readonly P
     ...warnings.map((one) => finding("warning", one)),
     ...lintRules(set),
     ...lintResponses(set),
-    ...lintUpstreams(set),
+    ...lintUnused(set),
   ]);
 }
 

@@ -71,9 +71,10 @@ export class ListNames {
     this.#changeRecord(place, record, zone, -1);
   }
 
+  /** What was expected is told, and not what came: it may be a file that was never meant for everybody's eyes. */
   leave(place: string, message: string): void {
     this.#left++;
-    if (this.#remarks.length < MAX_REMARKS) this.#remarks.push(`${place}: ${message}`);
+    if (this.#remarks.length < MAX_REMARKS) this.#remarks.push(`${place}: ${message.split(", got ")[0]}`);
   }
 
   /** Throws where it is none. */
@@ -101,7 +102,7 @@ export class ListNames {
     const base = text.slice(wildcard.length);
     const expected = this.#name.read(base === "" && wildcard !== "" ? "." : base);
     if (expected !== undefined) {
-      this.leave(place, `expected ${expected}, in ${JSON.stringify(text.slice(0, 300))}`);
+      this.leave(place, `expected ${expected}`);
       return;
     }
     this.#taken = Math.max(0, this.#taken + by);

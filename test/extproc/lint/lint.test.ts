@@ -128,12 +128,18 @@ apiVersion: dns.mesh/v1alpha1
 kind: Upstream
 metadata: {name: u}
 spec: {protocol: TCP, servers: [{address: 192.0.2.1}]}
+---
+apiVersion: dns.mesh/v1alpha1
+kind: NameList
+metadata: {name: l}
+spec: {inline: [a.example]}
 `;
     assert.deepEqual(told(policy("p", 1, [deny], nobody), unused), [
       "nobody 18 spec.except",
       "redundant 20 spec.rules[0].match.names[1]",
       "redundant 20 spec.rules[0].match.names[2]",
       "unused 24 metadata.name",
+      "unused 29 metadata.name",
     ]);
   });
 

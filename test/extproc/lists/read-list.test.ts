@@ -69,7 +69,7 @@ ns.evil.example.rpz-nsdname CNAME .
     const list = read("RPZ", zone);
     assert.deepEqual([list.table.names, list.table.exceptions, list.serial], [5, 2, 42]);
     assert.equal(list.left, 2);
-    assert.match(list.remarks[0] ?? "", /line 14: expected a name as trigger, got rpz-ip/);
+    assert.match(list.remarks[0] ?? "", /^line 14: expected a name as trigger$/);
     assert.equal(lookUp(list, "x.bad.example"), 2);
     assert.equal(lookUp(list, "good.bad.example"), undefined);
     assert.equal(lookUp(list, "x.good.bad.example"), undefined);
@@ -88,6 +88,11 @@ ns.evil.example.rpz-nsdname CNAME .
       /expected names, got 1 lines .*closing parenthesis/,
     );
     assert.equal(read("RPZ", "@ SOA ns. me. 7 60 60 60 60\n").table.names, 0);
+  });
+
+  it("tells what is no name by its place alone: the file may be another one than was meant", () => {
+    const { remarks } = read("Plain", "a.example\nroot:$6$secret:1\n");
+    assert.deepEqual(remarks, ['line 2: expected letters, digits, "-", "_" and "/" in a label']);
   });
 
   it("says of a name in no list how far that holds", () => {
