@@ -6,6 +6,7 @@ import { dynamicUpstream } from "./dynamic-upstream.ts";
 import { faults } from "./faults.ts";
 import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
+import { isolationMatrix } from "./isolation-matrix.ts";
 import { rpz } from "./lists/rpz.ts";
 import { scale } from "./lists/scale.ts";
 import { mainJob } from "./main-job.ts";
@@ -35,6 +36,7 @@ export const proofs: Proof[] = [
   mainJob,
   transports,
   isolation,
+  isolationMatrix,
   push,
   rollback,
   reference,
