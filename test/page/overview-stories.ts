@@ -50,16 +50,23 @@ spec: { priority: 350, subject: { tenants: [platform] }, rules: [{ name: r, matc
 `,
         'it is <b>"better"</b> so',
       );
+      await deployment.put(
+        "apiVersion: dns.mesh/v1alpha1\nkind: NameList\nmetadata: { name: ads }\nspec: { inline: [a.example, b.example] }\n",
+      );
       const { page } = await world.open("overview");
       const health = page.getByRole("region", { name: "Health" });
-      await health.getByText(/: 1 of 1 worker connected, at version/).waitFor();
+      await health.getByText(/: 1 of 1 worker connected, at revision/).waitFor();
+      await health
+        .getByRole("listitem")
+        .filter({ hasText: /well: List ads: 2 names from inline/ })
+        .waitFor();
       await health
         .getByRole("listitem")
         .filter({ hasText: /well: Upstream public: \d+ quer/ })
         .waitFor({ timeout: TOLD_MS });
       const lately = page.getByRole("region", { name: "What changed lately" });
       await lately.getByText('it is <b>"better"</b> so').waitFor();
-      await lately.getByRole("link").first().click();
+      await lately.getByRole("listitem").filter({ hasText: "better" }).getByRole("link").click();
       await page.locator(".diff .added", { hasText: "lately" }).waitFor();
     });
   });

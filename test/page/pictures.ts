@@ -26,15 +26,16 @@ interface Scene {
 }
 
 const SCENES: readonly Scene[] = [
-  { name: "overview", view: "overview", theme: "light", whole: true, shows: ".charts .u-over" },
-  { name: "overview-dark", view: "overview", theme: "dark", whole: true, shows: ".charts .u-over" },
+  { name: "overview", view: "overview?window=1m", theme: "light", whole: true, shows: ".charts .u-over" },
+  { name: "overview-dark", view: "overview?window=1m", theme: "dark", whole: true, shows: ".charts .u-over" },
   {
     name: "live",
     view: "live",
     theme: "light",
     shows: ".track .query:nth-child(20)",
     act: async (page) => {
-      await page.locator(".track .query.deny").first().click();
+      await page.keyboard.press("p");
+      await page.locator(".track .query.deny", { hasText: "deny-com" }).first().click();
       await page.locator(".story .fates").waitFor();
     },
   },

@@ -11,8 +11,8 @@ import { takePictures } from "./pictures.ts";
 import { Traffic } from "./traffic.ts";
 
 const RATE = 120;
-/** Charts have steps of ten seconds. */
-const SECONDS = Number(process.env.PICTURE_SECONDS ?? 90);
+/** The charts of the pictures tell of a minute. */
+const SECONDS = Number(process.env.PICTURE_SECONDS ?? 75);
 
 const folder = process.argv[2] ?? fileURLToPath(new URL("../../docs/pictures", import.meta.url));
 await mkdir(folder, { recursive: true });

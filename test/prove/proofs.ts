@@ -18,6 +18,7 @@ import { outage } from "./mesh/outage.ts";
 import { resolvers } from "./mesh/resolvers.ts";
 import { meshScale } from "./mesh/scale.ts";
 import { vips } from "./mesh/vips.ts";
+import { page } from "./page.ts";
 import type { Proof } from "./proof.ts";
 import { push } from "./push.ts";
 import { reference } from "./reference.ts";
@@ -62,4 +63,5 @@ export const proofs: Proof[] = [
   hostileNames,
   store,
   cost,
+  page,
 ];

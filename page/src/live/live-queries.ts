@@ -1,5 +1,5 @@
 /**
- * Queries as they come: held apart until the next frame, parsed there a few at a time, and the last thousands kept. While
+ * Queries as they come: held apart until the next beat, parsed there some at a time, and the last thousands kept. While
  * one looks closer nothing moves, and what comes is counted.
  */
 import { signal } from "@preact/signals";
@@ -14,8 +14,9 @@ export interface LiveQuery extends QueryRecord {
 
 /** What a list shows. */
 const KEPT = 5000;
-/** A frame has 16 ms, of which this takes one or two. */
-const PARSED_PER_FRAME = 250;
+/** Nobody reads what changes more often; and so many at a time are more than the service lets through. */
+const BEAT_MS = 100;
+const PARSED_PER_BEAT = 250;
 const RECONNECT_MS = 2000;
 
 export class LiveQueries {
@@ -37,7 +38,8 @@ export class LiveQueries {
   /** What is shown while it is paused. */
   #held: readonly LiveQuery[] | undefined;
   #waiting: string[] = [];
-  #frame: number | undefined;
+  #beat: ReturnType<typeof setTimeout> | undefined;
+  #lastBeat = 0;
   #count = 0;
   #second = { began: performance.now(), count: 0 };
 
@@ -77,7 +79,7 @@ export class LiveQueries {
 
   close(): void {
     this.#stop.abort();
-    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#beat);
   }
 
   get #shown(): readonly LiveQuery[] {
@@ -117,14 +119,21 @@ export class LiveQueries {
       this.lost.value += over;
     }
     this.#measure(events.length);
-    this.#frame ??= requestAnimationFrame(() => this.#parse());
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const wait = Math.max(0, this.#lastBeat + BEAT_MS - performance.now());
+    this.#beat ??= setTimeout(() => requestAnimationFrame(() => this.#parse()), wait);
   }
 
   #parse(): void {
-    const texts = this.#waiting.splice(0, PARSED_PER_FRAME);
+    this.#beat = undefined;
+    this.#lastBeat = performance.now();
+    const texts = this.#waiting.splice(0, PARSED_PER_BEAT);
     for (const text of texts) this.#queries.push({ ...(JSON.parse(text) as QueryRecord), number: this.#count++ });
     if (this.#queries.length > 2 * KEPT) this.#queries = this.#queries.slice(-KEPT);
-    this.#frame = this.#waiting.length > 0 ? requestAnimationFrame(() => this.#parse()) : undefined;
+    if (this.#waiting.length > 0) this.#schedule();
     if (this.#held === undefined) this.changes.value++;
     else this.newer.value += texts.length;
   }

@@ -16,7 +16,7 @@ import { Timing } from "./timing.tsx";
 
 export function Story({ query, onClose }: { readonly query: QueryRecord; readonly onClose: () => void }) {
   const { qname, qtype, tenant, client, transport, time, revision } = query;
-  const now = status.value.value?.sequence;
+  const now = status.value.value?.revision;
   return (
     <section class="stack story" aria-label="One query">
       <div class="row spread">
@@ -33,10 +33,7 @@ export function Story({ query, onClose }: { readonly query: QueryRecord; readonl
           <strong>{nameTenant(tenant)}</strong>
         </bdi>{" "}
         asked from <span class="mono">{client}</span> over {transport} at <span class="mono">{formatClock(time)}</span>,
-        under version{" "}
-        <a class="mono" href={linkTo(["policies", "history", String(revision)])}>
-          {shortVersion(revision)}
-        </a>
+        under revision <span class="mono">{shortVersion(revision)}</span>
         {now === undefined || now === revision ? "" : `; ${shortVersion(now)} is in force by now`}.
       </p>
       <Facts query={query} />

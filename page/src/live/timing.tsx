@@ -1,4 +1,4 @@
-/** Where the time of a query went, as far as its event tells: upstream, and all else in the worker. */
+/** Where the time of a query went, as far as its event tells: the policy service, the upstream, and all else in the worker. */
 import type { QueryRecord } from "../../../extproc/telemetry/questions.ts";
 import { formatLatency } from "../text/words.ts";
 
@@ -9,11 +9,13 @@ interface Step {
 }
 
 export function Timing({ query }: { readonly query: QueryRecord }) {
-  const { latency_us: total, upstream_us: upstream = 0 } = query;
-  const waited = Math.min(upstream, total);
+  const { latency_us: total, upstream_us = 0, decision_us = 0, upstream = "an upstream" } = query;
+  const decision = Math.min(decision_us, total);
+  const waited = Math.min(upstream_us, total - decision);
   const steps: readonly Step[] = [
-    { name: decided(query), microseconds: total - waited, tone: "here" },
-    { name: `waiting for ${query.upstream ?? "an upstream"}`, microseconds: waited, tone: "upstream" },
+    { name: "waiting for a decision", microseconds: decision, tone: "decision" },
+    { name: `waiting for ${upstream}`, microseconds: waited, tone: "upstream" },
+    { name: "all else in the worker", microseconds: total - decision - waited, tone: "here" },
   ].filter(({ microseconds }) => microseconds > 0);
   return (
     <section aria-label="Timing">
@@ -40,8 +42,4 @@ export function Timing({ query }: { readonly query: QueryRecord }) {
       )}
     </section>
   );
-}
-
-function decided({ cache }: QueryRecord): string {
-  return cache === "hit" ? "policy and cache" : "policy, and all else in the worker";
 }

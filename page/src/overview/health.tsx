@@ -1,12 +1,12 @@
 /**
- * Who is well: workers by Envoy, upstreams, Envoys that reject clusters, resources that wait, names of the mesh.
+ * Who is well: workers by Envoy, upstreams, Envoys that reject clusters, resources that wait, lists of names, the mesh.
  */
 import type { NodeDescription, StatusDescription } from "../../../extproc/server/admin/status.ts";
 import type { UpstreamSummary, Upstreams } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
 import { status } from "../api/service.ts";
 import { linkTo } from "../shell/route.ts";
-import { formatCount, formatLatency, formatShare, plural, shortVersion } from "../text/words.ts";
+import { formatCount, formatDate, formatLatency, formatShare, plural, shortVersion } from "../text/words.ts";
 
 /** An upstream that fails more often than this is not well. */
 const MUCH = 0.01;
@@ -32,12 +32,12 @@ export function Health() {
 }
 
 function OfService({ now }: { readonly now: StatusDescription }) {
-  const { workers, envoys, pending, mesh, sequence } = now;
+  const { workers, envoys, pending, mesh, lists, revision } = now;
   return (
     <>
       {workers.nodes.length === 0 && <Item grade="bad">No worker is known: nobody is asking this service.</Item>}
       {workers.nodes.map((node) => (
-        <Node key={`${node.process}/${node.node}`} node={node} sequence={sequence} />
+        <Node key={`${node.process}/${node.node}`} node={node} revision={revision} />
       ))}
       {envoys
         .filter(({ rejected }) => rejected !== "")
@@ -54,6 +54,9 @@ function OfService({ now }: { readonly now: StatusDescription }) {
           : <bdi>{message}</bdi>
         </Item>
       ))}
+      {lists.map((list) => (
+        <List key={list.name} {...list} />
+      ))}
       {mesh.objects > 0 && (
         <Item grade="good">
           The mesh: {plural(mesh.objects, "object")}, {plural(mesh.names, "name")}
@@ -63,13 +66,33 @@ function OfService({ now }: { readonly now: StatusDescription }) {
   );
 }
 
-function Node({ node, sequence }: { readonly node: NodeDescription; readonly sequence: number }) {
+function Node({ node, revision }: { readonly node: NodeDescription; readonly revision: number }) {
   const { node: name, workers, connected, acknowledged } = node;
-  const grade = connected === 0 ? "bad" : connected < workers || acknowledged < sequence ? "warn" : "good";
+  const grade = connected === 0 ? "bad" : connected < workers || acknowledged < revision ? "warn" : "good";
   return (
     <Item grade={grade}>
       Envoy <bdi>{name}</bdi>: {formatCount(connected)} of {plural(workers, "worker")} connected,{" "}
-      {acknowledged < sequence ? "behind at" : "at"} version <span class="mono">{shortVersion(acknowledged)}</span>
+      {acknowledged < revision ? "behind at" : "at"} revision <span class="mono">{shortVersion(acknowledged)}</span>
+    </Item>
+  );
+}
+
+function List({ name, from, names, left, serial, refreshed, error }: StatusDescription["lists"][number]) {
+  return (
+    <Item grade={error !== "" ? "bad" : left > 0 ? "warn" : "good"}>
+      List{" "}
+      <a href={linkTo(["policies", "set", "NameList", name])}>
+        <bdi>{name}</bdi>
+      </a>
+      : {plural(names, "name")} from <bdi class="mono">{from}</bdi>
+      {serial === undefined ? "" : `, serial ${serial}`}
+      {left === 0 ? "" : `, ${plural(left, "line")} left out`}
+      {refreshed === undefined ? ", never read" : `, read ${formatDate(refreshed)}`}
+      {error !== "" && (
+        <span class="bad">
+          : <bdi>{error}</bdi>
+        </span>
+      )}
     </Item>
   );
 }
