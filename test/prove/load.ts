@@ -74,6 +74,17 @@ export class Load {
     return this.#answered;
   }
 
+  /** Stops when the task is done, or has failed: a load that nobody stops keeps the process alive. */
+  async during(task: () => Promise<unknown>): Promise<LoadResult> {
+    try {
+      await task();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return this.stop();
+  }
+
   /** Stops asking, waits for what is on its way, and tells. */
   async stop(): Promise<LoadResult> {
     clearInterval(this.#timer);

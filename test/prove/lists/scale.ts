@@ -12,7 +12,7 @@ import { readList } from "../../../extproc/lists/read-list.ts";
 import { parseName } from "../../../extproc/resources/name-pattern.ts";
 import { encodeQuestion } from "../../e2e/dns.ts";
 import { Stack } from "../../e2e/stack.ts";
-import { Load, type LoadResult } from "../load.ts";
+import { Load } from "../load.ts";
 import { anyZone, tenants } from "../policies.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
 import { listedName, zoneHead, zoneRecords } from "./many-names.ts";
@@ -173,8 +173,7 @@ async function decisions(
     rate: DECISIONS_PER_SECOND,
     names: set.fresh(50_000),
   });
-  await happens();
-  const result: LoadResult = await load.stop();
+  const result = await load.during(happens);
   report.figure(`${when}: decisions`, result.sent);
   report.figure(`${when}: answered after, median ms`, result.p50Ms);
   report.figure(`${when}: answered after, p99 ms`, result.p99Ms);
