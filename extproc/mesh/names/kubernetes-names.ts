@@ -86,16 +86,27 @@ export function serviceNames(
     addEndpoints(names, own, zone, slices, { places, unready: spec.publishNotReadyAddresses === true });
     return names.all();
   }
-  const assigned = addresses.filter((address) => address !== "");
-  if (assigned.length === 0) return [];
+  addAddresses(names, own, zone, addresses, spec.ports);
+  return names.all();
+}
+
+/** A service by addresses of its own, and its named ports; none where it has no address yet. */
+export function addAddresses(
+  names: Names,
+  own: Octets,
+  { services }: Zone,
+  addresses: readonly string[],
+  ports: ObjectOf<"Service">["value"]["spec"]["ports"],
+): void {
+  const assigned = addresses.filter((address) => address !== "").map(canonical);
+  if (assigned.length === 0) return;
   for (const address of assigned) {
-    names.add(own, addressRecord(address), zone.services);
+    names.add(own, addressRecord(address), services);
     names.add(reverseOf(address), pointerRecord(own));
   }
-  for (const { name: portName = "", port, protocol } of spec.ports) {
-    if (portName !== "") names.add(portOf(portName, protocol, own), serviceRecord(port, own), zone.services);
+  for (const { name = "", port, protocol } of ports) {
+    if (name !== "") names.add(portOf(name, protocol, own), serviceRecord(port, own), services);
   }
-  return names.all();
 }
 
 /** Where an endpoint is, `REGION/ZONE`. */

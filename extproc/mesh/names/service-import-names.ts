@@ -3,10 +3,9 @@
  * they have in all clusters, or by the endpoints that each cluster has exported.
  */
 import type { ObjectOf } from "../sources/object.ts";
-import { canonical } from "../sources/workloads.ts";
 import { type Contribution, toGroup } from "./contribution.ts";
-import { addEndpoints, Names, type Places, portOf, ttlOf, type Zone } from "./kubernetes-names.ts";
-import { addressRecord, pointerRecord, prepend, reverseOf, serviceRecord } from "./wire.ts";
+import { addAddresses, addEndpoints, Names, type Places, ttlOf, type Zone } from "./kubernetes-names.ts";
+import { prepend } from "./wire.ts";
 
 export const CLUSTER_SET = "clusterset.local";
 /** Of an EndpointSlice: the import, and the cluster that it comes from. */
@@ -34,13 +33,6 @@ export function serviceImportNames(
     }
     return names.all();
   }
-  for (const address of spec.ips) {
-    names.add(own, addressRecord(canonical(address)), zone.services);
-    names.add(reverseOf(address), pointerRecord(own));
-  }
-  if (spec.ips.length === 0) return [];
-  for (const { name: portName = "", port, protocol } of spec.ports) {
-    if (portName !== "") names.add(portOf(portName, protocol, own), serviceRecord(port, own), zone.services);
-  }
+  addAddresses(names, own, zone, spec.ips, spec.ports);
   return names.all();
 }

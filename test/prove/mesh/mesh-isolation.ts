@@ -2,6 +2,7 @@
  * Fifty namespaces, each of which asks for all names of all others in every form: what is exported is seen, and what is
  * hidden cannot be told from what is not there, neither by its octets nor by its time.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { UdpClient } from "../../e2e/clients/udp.ts";
 import { type Answer, encodeQuestion } from "../../e2e/dns.ts";
 import { Stack } from "../../e2e/stack.ts";
@@ -12,6 +13,8 @@ const NAMESPACES = 50;
 const TIMED = 20_000;
 /** Kolmogorov and Smirnov's: two samples of one distribution are further apart once in a thousand times. */
 const CRITICAL = 1.95;
+const AGEING_TRIES = 6;
+const AGEING_MS = 70;
 
 /** Of each namespace: a name as those that are there have it, and as one has it that is not. They are of one length. */
 const HIDDEN = "hidden";
@@ -146,9 +149,12 @@ async function prove(clients: ReadonlyMap<number, UdpClient>, timed: number, rep
   report.atMost("distance of their times' distributions, in terms of what chance makes of it", distance, CRITICAL);
 }
 
-/** Whether the answers are the same but for the name. Those of an upstream grow older: they get a second chance. */
+/**
+ * Whether the answers are the same but for the name. Those of an upstream grow older by the second, each from a moment of
+ * its own: then they are asked for again a little later.
+ */
 async function areEqual(client: UdpClient, name: string, type: string, hidden = HIDDEN, missing = MISSING) {
-  for (let times = 0; times < 2; times++) {
+  for (let times = 0; times < AGEING_TRIES; times++, await pause(AGEING_MS)) {
     const [first, second] = [
       await askFor(client, name.replace("@", hidden), type),
       await askFor(client, name.replace("@", missing), type),
