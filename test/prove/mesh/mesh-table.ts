@@ -59,6 +59,7 @@ export const meshTable: Proof = {
       for (const client of ["frontend", "backend", "platform"] as const) {
         answers += await askAll(stack, client, rows, report);
       }
+      report.atMost("answers that began with an address of another zone", await countFar(stack), 0);
       report.atLeast("questions", rows.length, 120);
       report.figure("answers", answers);
       const left = stack.upstream().asked.filter(({ name }) => /cluster\.local$|240\.240\.in-addr\.arpa$/.test(name));
@@ -88,6 +89,17 @@ async function askAll(stack: Stack, client: Client, rows: readonly Row[], report
     await close();
   }
   return answers;
+}
+
+/** world.yaml has two addresses in the zone of the Envoy's node, and two elsewhere. */
+async function countFar(stack: Stack): Promise<number> {
+  const near = ["10.246.0.2", "10.246.0.4"];
+  let far = 0;
+  for (let times = 0; times < 50; times++) {
+    const { answers } = await stack.ask.udp(encodeQuestion("spread.data.svc.cluster.local"), "frontend");
+    if (answers.slice(0, 2).some(({ data }) => !near.includes(data))) far++;
+  }
+  return far;
 }
 
 /** Undefined for what is expected. */
