@@ -283,6 +283,12 @@ export class Control {
     const { objects, names, virtualAddresses } = this.#dependencies.mesh.status();
     metrics.meshObjects.set(objects);
     metrics.meshNames.set(names);
+    metrics.listNames.reset();
+    metrics.listsFailing.reset();
+    for (const list of this.#dependencies.lists()) {
+      metrics.listNames.set({ list: list.name }, list.names);
+      metrics.listsFailing.set({ list: list.name }, list.error === "" ? 0 : 1);
+    }
     for (const [state, value] of Object.entries(virtualAddresses)) metrics.virtualAddresses.set({ state }, value);
     return metrics.registry;
   }

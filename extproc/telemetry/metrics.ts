@@ -167,6 +167,18 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     envoys: new Gauge({ name: "dns_envoys_connected", help: "Envoys with an open cluster stream.", registers }),
     meshObjects: new Gauge({ name: "dns_mesh_objects", help: "Objects of the mesh.", registers }),
     meshNames: new Gauge({ name: "dns_mesh_names", help: "Names that are made of them.", registers }),
+    listNames: new Gauge({
+      name: "dns_list_names",
+      help: "Names of a NameList, as it was read last.",
+      labelNames: ["list"] as const,
+      registers,
+    }),
+    listsFailing: new Gauge({
+      name: "dns_list_failing",
+      help: "1 for a NameList that could not be read when it was last tried: its names are those from before.",
+      labelNames: ["list"] as const,
+      registers,
+    }),
     virtualAddresses: new Gauge({
       name: "dns_mesh_virtual_addresses",
       help: "Virtual addresses that there are (size), in use, in quarantine; and hosts without one.",

@@ -135,7 +135,7 @@ describe("dashboards and alerts", () => {
   it("promtool takes the alert rules", () => {
     assert.match(
       execFileSync("promtool", ["check", "rules", fileOf("alerts.yaml")], { encoding: "utf8" }),
-      /9 rules found/,
+      /10 rules found/,
     );
   });
 
