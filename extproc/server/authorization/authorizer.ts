@@ -87,16 +87,18 @@ export class Authorizer {
     const waiting = this.#waiting.get(tenant) ?? 0;
     if (waiting >= MAX_WAITING) return undefined;
     this.#waiting.set(tenant, waiting + 1);
-    let found: Found | undefined;
-    for (const wait of LOOKS_MS) {
-      await new Promise<void>((resolve) => clock.after(wait, resolve));
-      found = await find();
-      if (found !== undefined) break;
+    try {
+      for (const wait of LOOKS_MS) {
+        await new Promise<void>((resolve) => clock.after(wait, resolve));
+        const found = await find();
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    } finally {
+      const left = (this.#waiting.get(tenant) ?? 1) - 1;
+      if (left === 0) this.#waiting.delete(tenant);
+      else this.#waiting.set(tenant, left);
     }
-    const left = (this.#waiting.get(tenant) ?? 1) - 1;
-    if (left === 0) this.#waiting.delete(tenant);
-    else this.#waiting.set(tenant, left);
-    return found;
   }
 
   #tenantOf(snapshot: Snapshot, connection: Connection) {
@@ -117,11 +119,20 @@ export class Authorizer {
   ): Promise<Found | undefined> {
     const { mesh, telemetry } = this.#dependencies;
     const { address } = connection;
+    // A thread that is starting anew knows nothing.
     const granted = await telemetry.ask("granted", { tenant, address }).catch((): GrantedName[] => []);
-    const meshName = await mesh.ask("nameAt", { view, address: presentAddress(address) });
+    const found = this.#best(snapshot, connection, granted);
+    if (found?.denied === false) return found;
+    const meshName = await mesh.ask("nameAt", { view, address: presentAddress(address) }).catch(() => undefined);
     const ofMesh = meshName === undefined ? [] : [{ qname: meshName, qtype: TYPE_A, transport: Transport.UDP }];
+    const known = this.#best(snapshot, connection, ofMesh);
+    return known?.denied === false ? known : (found ?? known);
+  }
+
+  /** The first that is not denied, or else the first. */
+  #best(snapshot: Snapshot, connection: Connection, names: readonly GrantedName[]): Found | undefined {
     let denied: Found | undefined;
-    for (const name of [...granted, ...ofMesh]) {
+    for (const name of names) {
       const found = this.#ask(snapshot, connection, name);
       if (!found.denied) return found;
       denied ??= found;

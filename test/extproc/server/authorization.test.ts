@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Client as GrpcClient, Metadata, status } from "@grpc/grpc-js";
+import { decide } from "../../../extproc/decide/decide.ts";
 import type { AccessLogCommon } from "../../../extproc/gen/types/envoy/data/accesslog/v3/AccessLogCommon.ts";
 import type { TCPAccessLogEntry } from "../../../extproc/gen/types/envoy/data/accesslog/v3/TCPAccessLogEntry.ts";
 import type { StreamAccessLogsMessage } from "../../../extproc/gen/types/envoy/service/accesslog/v3/StreamAccessLogsMessage.ts";
@@ -7,8 +8,10 @@ import type { CheckRequest } from "../../../extproc/gen/types/envoy/service/auth
 import type { CheckResponse__Output } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckResponse.ts";
 import { accessLogService } from "../../../extproc/server/authorization/access-log.ts";
 import { authorizationService } from "../../../extproc/server/authorization/authorization.ts";
+import { Authorizer } from "../../../extproc/server/authorization/authorizer.ts";
+import type { Clock } from "../../../extproc/server/clock.ts";
 import type { QueryLog } from "../../../extproc/telemetry/query-log.ts";
-import type { Connections } from "../../../extproc/telemetry/questions.ts";
+import type { Connections, GrantedName, Telemetry } from "../../../extproc/telemetry/questions.ts";
 import { batchOf, eventOf } from "../telemetry/events.ts";
 import { Harness, until } from "./harness.ts";
 import { bearer, WorkerPeer } from "./peers.ts";
@@ -145,6 +148,50 @@ describe("connections that an Envoy asks about", () => {
     assert.equal(JSON.parse(lines.at(-1) ?? "").tenant, "backend");
     await tell("www.example.org");
     assert.equal((await check(client)).status?.code, status.OK);
+  });
+
+  it("are allowed by answers while names of the mesh cannot be had, and none is left waiting by a failure", async () => {
+    await start();
+    await harness.apply(policy("{}"));
+    const away = async () => {
+      throw new Error("starting");
+    };
+    const qname = Buffer.from("\x03www\x07example\x03org\x00", "latin1");
+    let granted: readonly GrantedName[] = [{ qname, qtype: 1, transport: 0 }];
+    let broken = false;
+    const soon = (_: number, task: () => void) => {
+      setImmediate(task);
+      return () => {};
+    };
+    const authorizer = new Authorizer({
+      policy: () => harness.store.current(),
+      decide: (...asked) => {
+        if (broken) throw new Error("pods are not listed yet");
+        return decide(...asked);
+      },
+      mesh: { ask: away },
+      pods: { at: () => undefined },
+      telemetry: { ask: (async () => granted) as Telemetry["ask"] },
+      clock: { ...harness.clock, now: () => 0, after: soon } as Clock,
+    });
+    const octets = (text: string) => Uint8Array.from(text.split(".").map(Number));
+    const who = { principal: undefined, tenant: undefined };
+    const connection = { client: octets(CLIENT), address: octets(ADDRESS), port: 443, ...who };
+    assert.equal((await authorizer.judge(connection)).outcome, "allowed");
+    for (let times = 0; times < 300; times++) {
+      granted = [];
+      broken = true;
+      const judged = authorizer.judge(connection);
+      await new Promise(setImmediate);
+      granted = [{ qname, qtype: 1, transport: 0 }];
+      await assert.rejects(judged, /not listed/);
+    }
+    broken = false;
+    granted = [];
+    const judged = authorizer.judge(connection);
+    await new Promise(setImmediate);
+    granted = [{ qname, qtype: 1, transport: 0 }];
+    assert.equal((await judged).outcome, "allowed");
   });
 
   it("are refused where the name is denied, or nobody was told, or the client is nobody", async () => {
