@@ -9,6 +9,7 @@ import {
   ACTION_PASS,
   ACTION_RATE_LIMIT,
   ACTION_ROUTE,
+  ACTION_STRIP,
   ACTION_TTL,
 } from "../compiled/layout.ts";
 import { DenyForm, MeterKind } from "../compiled/messages.ts";
@@ -33,6 +34,7 @@ const ACTIONS = {
   Fault: ACTION_FAULT,
   Answer: ACTION_ANSWER,
   Ttl: ACTION_TTL,
+  Strip: ACTION_STRIP,
   RateLimit: ACTION_RATE_LIMIT,
 } as const;
 
@@ -132,7 +134,7 @@ function ownTextOf({ response }: Rule, strings: StringPool): number {
 
 /** A rule that only changes what comes of others is passed by. */
 export function decides({ action, fault }: Rule): boolean {
-  return action !== "Ttl" && action !== "RateLimit" && !(action === "Fault" && fault?.code === undefined);
+  return !["Ttl", "Strip", "RateLimit"].includes(action) && !(action === "Fault" && fault?.code === undefined);
 }
 
 /** Only over UDP is anything truncated. */

@@ -100,6 +100,7 @@ export const ACTION_FAULT = 4;
 export const ACTION_ANSWER = 5;
 export const ACTION_TTL = 6;
 export const ACTION_RATE_LIMIT = 8;
+export const ACTION_STRIP = 9;
 
 /** What is counted before a rule has a word (Meter of verdict.proto): a run in lists. */
 export const METER_WORDS = 5;

@@ -84,6 +84,7 @@ export const RuleAction = {
   ANSWER: 5,
   TTL: 6,
   RATE_LIMIT: 8,
+  STRIP: 9,
 } as const;
 export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
 
@@ -175,6 +176,7 @@ export type Outcome = Action & {
   /** Seconds; 0 is none. */
   readonly ttl_min: number;
   readonly ttl_max: number;
+  readonly strip: boolean;
 };
 
 /** What comes about by chance, of 10,000, or where a meter has run over. */

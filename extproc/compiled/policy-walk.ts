@@ -2,8 +2,8 @@
  * Rules in order, first match ends: over the policies of a subject, each with a trie of its own.
  */
 import {
+  ACTION_FAULT,
   ACTION_PASS,
-  ACTION_TTL,
   MAX_AUDITS,
   MAX_DELAYS,
   NODE_BELOW,
@@ -54,7 +54,7 @@ export interface Judgement {
   readonly draws: readonly Draw[];
   /** Rules before it that put the answer off, in order. */
   readonly delays: readonly number[];
-  /** Rules before it that bound TTLs. */
+  /** Rules before it that bound TTLs, or strip a type of its records. */
   readonly clamps: readonly number[];
 }
 
@@ -126,7 +126,7 @@ export function judge(
       }
       const metered = (rules[rule + RULE_METER] ?? 0) !== 0;
       if (!decides && !metered) {
-        if (rules[rule + RULE_ACTION] === ACTION_TTL) clamps.push(match.rule);
+        if (rules[rule + RULE_ACTION] !== ACTION_FAULT) clamps.push(match.rule);
         else if (delays.length < MAX_DELAYS) delays.push(match.rule);
         continue;
       }

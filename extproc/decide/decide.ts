@@ -82,7 +82,7 @@ const NO_UPSTREAM: Deny = {
   records: [],
 };
 
-const UNTOUCHED = { audits: [], delays: [], ttl_min: 0, ttl_max: 0 };
+const UNTOUCHED = { audits: [], delays: [], ttl_min: 0, ttl_max: 0, strip: false };
 
 const UNKNOWN = { tenant: "", log_all: false, unexplained: false, sample: 0, current_only: false };
 
@@ -252,17 +252,19 @@ function ownDelay(snapshot: Snapshot, match: Match | undefined): DelayMessage[] 
   return milliseconds === 0 ? [] : [{ chance: 0, milliseconds }];
 }
 
-/** The narrowest bounds of all; where they leave nothing, the upper one counts. */
+/** The narrowest bounds of all, of which the upper one counts where they leave nothing; and whether any rule strips the type. */
 function clampBy({ sections: { rules } }: Snapshot, clamps: readonly number[]) {
   let ttl_min = 0;
   let ttl_max = 0;
+  let strip = false;
   for (const rule of clamps) {
     const record = rule * RULE_WORDS;
+    if (rules[record + RULE_ACTION] === RuleAction.STRIP) strip = true;
     const max = rules[record + RULE_TTL_MAX] ?? 0;
     ttl_min = Math.max(ttl_min, rules[record + RULE_TTL_MIN] ?? 0);
     if (max !== 0) ttl_max = ttl_max === 0 ? max : Math.min(ttl_max, max);
   }
-  return { ttl_min: ttl_max === 0 ? ttl_min : Math.min(ttl_min, ttl_max), ttl_max };
+  return { ttl_min: ttl_max === 0 ? ttl_min : Math.min(ttl_min, ttl_max), ttl_max, strip };
 }
 
 function chanceOf({ sections }: Snapshot, rule: number): number {

@@ -31,6 +31,7 @@ export const FATES = [
   "puts off", // it delays the answer, and others decide
   "limits", // it answers what is above its rate, and others decide
   "bounds TTLs", // of the answer, and others decide
+  "strips", // the answer of this type, and others decide
   "disabled",
   "no match",
 ] as const;
@@ -121,6 +122,7 @@ function modeOf({ policy, rule }: Candidate): Fate | undefined {
 
 function byAction({ action, match, fault }: Rule): Fate {
   if (action === "Ttl") return "bounds TTLs";
+  if (action === "Strip") return "strips";
   if (action === "RateLimit") return "limits";
   if (fault !== undefined && fault.code === undefined) return "puts off";
   if (match.percent !== undefined) return "by chance";

@@ -707,6 +707,10 @@ export const descriptors: object = {
            "type": "uint32",
            "id": 14
           },
+          "strip": {
+           "type": "bool",
+           "id": 16
+          },
           "mesh_view": {
            "type": "fixed64",
            "id": 26
@@ -779,6 +783,10 @@ export const descriptors: object = {
           "ttl_max": {
            "type": "uint32",
            "id": 14
+          },
+          "strip": {
+           "type": "bool",
+           "id": 16
           },
           "meter": {
            "type": "Meter",
@@ -974,7 +982,8 @@ export const descriptors: object = {
           "FAULT": 4,
           "ANSWER": 5,
           "TTL": 6,
-          "RATE_LIMIT": 8
+          "RATE_LIMIT": 8,
+          "STRIP": 9
          }
         },
         "Client": {

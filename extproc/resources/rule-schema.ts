@@ -122,7 +122,7 @@ export const rule = z
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Fault", "RateLimit"]),
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Strip", "Fault", "RateLimit"]),
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
     answer: answer.optional(),
@@ -145,8 +145,11 @@ export const rule = z
     if (action === "RateLimit" && !rule.rateLimit)
       fail(context, ["rateLimit"], "expected queries with action RateLimit, got nothing");
     if (action === "Ttl" && !rule.ttl) fail(context, ["ttl"], "expected min or max with action Ttl, got nothing");
-    if (match.percent !== undefined && action === "Ttl") {
-      fail(context, ["match", "percent"], "expected no percent with action Ttl, got one: it decides nothing");
+    if (match.percent !== undefined && (action === "Ttl" || action === "Strip")) {
+      fail(context, ["match", "percent"], `expected no percent with action ${action}, got one: it decides nothing`);
+    }
+    if (action === "Strip" && !match.types) {
+      fail(context, ["match", "types"], "expected the types whose records are left out, got nothing");
     }
     if (action === "Answer" && !rule.answer)
       fail(context, ["answer"], "expected records with action Answer, got nothing");

@@ -28,6 +28,8 @@ const OPTION_HEAD: u32 = 4;
 const DO_BIT: u32 = 0x8000;
 /** Seconds that a stale answer is good for (RFC 8767, section 4). */
 const STALE_TTL: u32 = 30;
+/** Most seconds that clients keep an answer that was stripped, so that a policy that is lifted is felt to be. */
+const STRIPPED_TTL: u32 = 30;
 /** Seconds of the HINFO that answers ANY (RFC 8482, section 4.2). */
 const ANY_TTL: u32 = 3600;
 /** Header flags of the client that come back. */
@@ -143,6 +145,19 @@ export class AnswerWriter {
     } else if (answer.rcode == Rcode.SERVFAIL) {
       this.setEde(UPSTREAM_FAILED.code, changetype<usize>(UPSTREAM_FAILED.text), UPSTREAM_FAILED.text.byteLength);
     }
+    this.finish();
+  }
+
+  /** In place of an answer whose records of the type that was asked for are left out: the name has none of them. */
+  stripped(question: Question, transport: Transport, answer: Answer, now: u64, explained: bool): void {
+    this.begin(question, transport, Rcode.NOERROR, Flag.RA);
+    const age = ageOf(answer, now);
+    this.ttl = min(answer.ttl > age ? answer.ttl - age : 0, STRIPPED_TTL);
+    const key = question.key;
+    const labels = max(key.labels, 1) - 1;
+    this.soa(key.suffixAt(labels), key.suffixLength(labels), this.ttl);
+    this.setCounts(0, 1);
+    if (explained) this.setEde(Ede.Filtered, 0, 0);
     this.finish();
   }
 

@@ -675,7 +675,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.send(query, Outcome.Answered, by);
       return;
     }
-    this.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
+    if (by !== null && by.strip && by.action == Action.Forward && isPositive(answer)) {
+      this.writer.stripped(query.question, query.transport, answer, this.now, by.edeCode != Ede.None);
+    } else this.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
     this.send(query, by !== null && by.action == Action.Answer ? Outcome.Answered : Outcome.Forwarded, by);
   }
 
@@ -892,6 +894,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.slots.settled(i);
     }
   }
+}
+
+/** Whether there is something in it. */
+function isPositive(answer: Answer): bool {
+  return answer.rcode == Rcode.NOERROR && answer.answerCount != 0;
 }
 
 /** Whether a rule has kept the upstream's answer from the client. */

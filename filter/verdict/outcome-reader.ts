@@ -64,6 +64,7 @@ export class OutcomeReader {
   private meshView: u64 = 0;
   private ttlMin: u32 = 0;
   private ttlMax: u32 = 0;
+  private strip: bool = false;
   private alias: usize = 0;
   private aliasLength: u32 = 0;
   private delayCount: u32 = 0;
@@ -88,6 +89,7 @@ export class OutcomeReader {
     this.meshView = 0;
     this.ttlMin = 0;
     this.ttlMax = 0;
+    this.strip = false;
     this.metered = false;
   }
 
@@ -150,6 +152,9 @@ export class OutcomeReader {
       case 14:
         this.ttlMax = <u32>min(reader.number(), <u64>MAX_TTL);
         break;
+      case 16:
+        this.strip = reader.number() != 0;
+        break;
       case 20:
         reader.bytes();
         this.metered = true;
@@ -192,6 +197,7 @@ export class OutcomeReader {
     verdict.aliasLength = this.aliasLength;
     verdict.ttlMin = this.ttlMin;
     verdict.ttlMax = this.ttlMax;
+    verdict.strip = this.strip;
     verdict.recordCount = this.recordCount;
     verdict.recordsLength = this.recordsLength;
     verdict.edeLength = this.edeLength;

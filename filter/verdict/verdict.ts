@@ -70,6 +70,8 @@ export class Verdict {
   /** Bounds for the TTLs of what an upstream answers, in seconds; 0 is none. */
   ttlMin: u32;
   ttlMax: u32;
+  /** Records of the type that was asked for are left out of what an upstream answers. */
+  strip: bool;
   /** In a chain: whether this one comes up only where its meter has run over. */
   metered: bool;
   /** Of a head: whether chance has a word, besides meters and delays. */

@@ -87,6 +87,7 @@ export const enum Ede {
   Other = 0,
   StaleAnswer = 3,
   Blocked = 15,
+  Filtered = 17,
   Prohibited = 18,
   NotReady = 14,
   StaleNxdomain = 19,

@@ -156,7 +156,19 @@ const rule = fc
           { requiredKeys: ["lists"] },
         ),
       ),
-      action: fc.constantFrom("Accept", "Deny", "Deny", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "RateLimit"),
+      action: fc.constantFrom(
+        "Accept",
+        "Deny",
+        "Deny",
+        "Deny",
+        "Pass",
+        "Route",
+        "Fault",
+        "Answer",
+        "Ttl",
+        "Strip",
+        "RateLimit",
+      ),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
       circumstances,
@@ -182,8 +194,9 @@ const rule = fc
     if (action === "Fault" && disturbed.code === "Truncate") others.transports = undefined;
     const match = {
       ...named,
+      ...(action === "Strip" && !("types" in named && named.types) ? { types: ["AAAA", "HTTPS"] } : {}),
       ...others,
-      ...(percent !== undefined && action !== "Pass" && action !== "Ttl" ? { percent } : {}),
+      ...(percent !== undefined && !["Pass", "Ttl", "Strip"].includes(action) ? { percent } : {}),
     };
     const denies = action === "Deny" || action === "RateLimit";
     const fits = denies && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");

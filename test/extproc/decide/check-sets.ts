@@ -61,7 +61,7 @@ function faultCode({ rcode, form }: Fault): string | undefined {
   return form === DenyForm.TRUNCATE ? "Truncate" : { 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN" }[rcode];
 }
 
-const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "Rewrite", "RateLimit"];
+const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "Rewrite", "RateLimit", "Strip"];
 
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);
@@ -240,6 +240,8 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
     meter === undefined
       ? ""
       : ` above ${meter.count} in ${meter.per_ms}ms by ${meter.by_client ? "Client" : "Tenant"} after ${meter.burst}`;
+  const bounds = ({ ttl_min, ttl_max, strip }: Pick<Verdict, "ttl_min" | "ttl_max" | "strip">) =>
+    `${ttl_min}-${ttl_max}${strip ? " stripped" : ""}`;
   const tell = (audits: readonly AuditMessage[]) =>
     audits.map((one) => `${one.policy}/${one.rule} ${ACTIONS[one.action]} ${one.chance / 100}${rate(one)}`);
   return {
@@ -249,10 +251,10 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
     action: actionOf(verdict),
     audits: tell(verdict.audits),
     delays: wait(verdict.delays),
-    ttl: `${verdict.ttl_min}-${verdict.ttl_max}`,
+    ttl: bounds(verdict),
     alternatives: verdict.alternatives.map(
       (one) =>
-        `${one.chance / 100}%${rate(one)} ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${one.ttl_min}-${one.ttl_max}`,
+        `${one.chance / 100}%${rate(one)} ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${bounds(one)}`,
     ),
     responses: (verdict.responses?.rules ?? []).map(({ tier, action, outcome }) => {
       const trial = outcome.audits.length > 0 ? "?" : "";

@@ -137,6 +137,7 @@ describe("decide: names and rules", () => {
       delays: [],
       ttl_min: 0,
       ttl_max: 0,
+      strip: false,
       alternatives: [],
     });
     assert.ok("forward" in ask(snapshot, { name: "com" }));

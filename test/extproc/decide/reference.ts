@@ -37,7 +37,7 @@ export interface PlainVerdict {
   readonly audits: readonly string[];
   /** What puts the answer off: milliseconds and percentage. */
   readonly delays: readonly string[];
-  /** Bounds of TTLs. */
+  /** Bounds of TTLs, and whether the answer is stripped of its type. */
   readonly ttl: string;
   /** What comes about by chance instead, with the percentage in front of it. */
   readonly alternatives: readonly string[];
@@ -69,7 +69,8 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     const bounds = rules.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl]));
     const max = Math.min(...bounds.map((one) => one.max ?? Number.POSITIVE_INFINITY));
     const min = Math.min(max, Math.max(0, ...bounds.map((one) => one.min ?? 0)));
-    return `${min}-${max === Number.POSITIVE_INFINITY ? 0 : max}`;
+    const stripped = rules.some(({ action }) => action === "Strip") ? " stripped" : "";
+    return `${min}-${max === Number.POSITIVE_INFINITY ? 0 : max}${stripped}`;
   };
   const putsOff = (rules: readonly Rule[]) => rules.filter(({ action }) => action === "Fault");
   const delays = putsOff(delaying)
@@ -237,7 +238,10 @@ function decidingRuleOf(
       const percent = rule.match.percent;
       // A rule that only puts the answer off, or bounds its TTLs, decides nothing.
       const limits = rule.action === "RateLimit";
-      const decides = !limits && rule.action !== "Ttl" && (rule.action !== "Fault" || rule.fault?.code !== undefined);
+      const decides =
+        !limits &&
+        !["Ttl", "Strip"].includes(rule.action) &&
+        (rule.action !== "Fault" || rule.fault?.code !== undefined);
       if (policy.spec.mode === "Audit" || rule.mode === "Audit") {
         if (!ended) audited.push({ policy, rule });
         ended ||= percent === undefined && decides;

@@ -142,6 +142,7 @@ describe("decisions", () => {
           delays: [],
           ttl_min: 0,
           ttl_max: 0,
+          strip: false,
           alternatives: [],
         };
       },

@@ -21,6 +21,7 @@ export interface Alternative {
   'delays'?: (_dns_mesh_v1_Delay)[];
   'ttl_min'?: (number);
   'ttl_max'?: (number);
+  'strip'?: (boolean);
   'meter'?: (_dns_mesh_v1_Meter | null);
   'mesh_view'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
@@ -38,6 +39,7 @@ export interface Alternative__Output {
   'delays': (_dns_mesh_v1_Delay__Output)[];
   'ttl_min': (number);
   'ttl_max': (number);
+  'strip': (boolean);
   'meter': (_dns_mesh_v1_Meter__Output | null);
   'mesh_view': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer";

@@ -9,6 +9,7 @@ export const RuleAction = {
   ANSWER: 5,
   TTL: 6,
   RATE_LIMIT: 8,
+  STRIP: 9,
 } as const;
 
 export type RuleAction =
@@ -28,5 +29,7 @@ export type RuleAction =
   | 6
   | 'RATE_LIMIT'
   | 8
+  | 'STRIP'
+  | 9
 
 export type RuleAction__Output = typeof RuleAction[keyof typeof RuleAction]

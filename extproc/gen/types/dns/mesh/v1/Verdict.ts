@@ -28,6 +28,7 @@ export interface Verdict {
   'ttl_min'?: (number);
   'ttl_max'?: (number);
   'responses'?: (_dns_mesh_v1_ResponseRules | null);
+  'strip'?: (boolean);
   'mesh_view'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
@@ -48,6 +49,7 @@ export interface Verdict__Output {
   'ttl_min': (number);
   'ttl_max': (number);
   'responses': (_dns_mesh_v1_ResponseRules__Output | null);
+  'strip': (boolean);
   'mesh_view': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer";
 }
