@@ -31,6 +31,7 @@ import { hungService } from "./telemetry/hung-service.ts";
 import { store } from "./telemetry/store.ts";
 import { truth } from "./telemetry/truth.ts";
 import { transports } from "./transports.ts";
+import { tricks } from "./tricks/tricks.ts";
 import { upstreamAway } from "./upstream-away.ts";
 
 export const proofs: Proof[] = [
@@ -38,6 +39,7 @@ export const proofs: Proof[] = [
   transports,
   isolation,
   isolationMatrix,
+  tricks,
   push,
   rollback,
   reference,

@@ -81,7 +81,7 @@ export const TABLE: Row[] = [
 ];
 
 type Ask = (question: Buffer) => Promise<Answer>;
-const WAYS = ["UDP", "TCP", "DoT", "DoH GET", "DoH POST", "DoH3 GET", "DoH3 POST"] as const;
+export const WAYS = ["UDP", "TCP", "DoT", "DoH GET", "DoH POST", "DoH3 GET", "DoH3 POST"] as const;
 
 export const transports: Proof = {
   name: "transports",
