@@ -56,6 +56,7 @@ function above(tenant: Tenant, limit: string, kind: MeterKind, rate: Rate): Alte
     delays: [],
     ttl_min: 0,
     ttl_max: 0,
+    strip: false,
     meter: { id: numberOf(`${LIMITS} ${limit} ${name}`), kind, by_client: false, ...rate },
   };
 }
