@@ -277,8 +277,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   /**
    * What happens while the policy service is away, to a question that no verdict in force covers: it fails, since nothing
-   * goes out that was not approved (nor by a verdict of old, for a tenant that wants none). A failure is not cached, and is no denial. (Verdicts that were found are good while
-   * Sync's standing is better than Stale.)
+   * goes out that was not approved, nor by a verdict of old for a tenant that wants none. A failure is not cached, and is
+   * no denial. (Verdicts that were found are good while Sync's standing is better than Stale.)
    */
   private failsafe(query: Query, standing: Standing): bool {
     if (standing == Standing.Current) return false;
