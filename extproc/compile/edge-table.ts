@@ -76,10 +76,14 @@ export class EdgeTable {
     return this.#labels.subarray(0, this.#labelsLength);
   }
 
-  /** Whose labels count from `labelBase`. */
-  edges(labelBase: number): Uint32Array {
+  /** As they are: to be copied, not kept. */
+  get edges(): Uint32Array {
+    return this.#edges;
+  }
+
+  /** A copy whose labels count from `labelBase`. */
+  rebased(labelBase: number): Uint32Array {
     const edges = this.#edges.slice();
-    if (labelBase === 0) return edges;
     for (let edge = 0; edge < edges.length; edge += EDGE_WORDS) {
       edges[edge + EDGE_LABEL] = (edges[edge + EDGE_LABEL] ?? 0) + labelBase;
     }

@@ -55,7 +55,7 @@ export class TrieBuilder {
       }
     }
     this.#edges.writeChildren(nodes, lists);
-    return { nodes, edges: this.#edges.edges(labelBase), labels: this.#edges.labels };
+    return { nodes, edges: this.#edges.rebased(labelBase), labels: this.#edges.labels };
   }
 }
 

@@ -67,12 +67,12 @@ export class NameTableBuilder {
   }
 
   finish(): NameTable {
-    const nodes = this.#nodes.slice(0, this.#edges.nodes * NODE_WORDS);
+    const nodes = share(this.#nodes.subarray(0, this.#edges.nodes * NODE_WORDS));
     const lists = new WordList();
     this.#edges.writeChildren(nodes, lists);
     return {
-      nodes: share(nodes),
-      edges: share(this.#edges.edges(0)),
+      nodes,
+      edges: share(this.#edges.edges),
       lists: share(lists.words()),
       bytes: share(this.#edges.labels),
       names: this.#names,
