@@ -132,6 +132,11 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     )
     .option("--query-store-keep <time>", "for how long: days or hours", "30d")
     .option("--query-store-size <size>", "beyond this, the oldest queries go", "4GiB")
+    .option(
+      "--syslog <target>",
+      "tell a syslog server (RFC 5424) of denials: udp:host:port, tcp:host:port or tls:host:port",
+    )
+    .option("--syslog-ca <file>", "trust these authorities (PEM) for tls:, instead of the public ones")
     .option("--dnstap <endpoint>", "tell a dnstap reader at unix:/path or host:port of every query")
     .option(
       "--last-good <seconds>",

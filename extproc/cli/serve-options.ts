@@ -11,6 +11,7 @@ import { parseCredentials } from "../server/admin/credentials-file.ts";
 import { type Endpoint, isLoopback, parseEndpoint } from "../server/endpoint.ts";
 import type { ServerTls } from "../server/grpc-server.ts";
 import type { ExportOptions } from "../telemetry/export/event-exporter.ts";
+import type { SyslogTarget } from "../telemetry/export/syslog.ts";
 import type { StoreOptions } from "../telemetry/query-store.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 import { readExportInterval, readOtlpSignals } from "./otlp-signals.ts";
@@ -49,6 +50,8 @@ export interface ServeFlags {
   readonly queryStoreKeep: string;
   readonly queryStoreSize: string;
   readonly dnstap?: string;
+  readonly syslog?: string;
+  readonly syslogCa?: string;
   readonly lastGood: string;
   readonly logLevel: string;
 }
@@ -123,7 +126,11 @@ export async function readServeOptions(
     connectionLog: flags.connectionLog,
     connectionMemory: flags.connectionMemory,
     queryStore: readQueryStore(flags),
-    exports: { dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap), traces },
+    exports: {
+      dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap),
+      syslog: await readSyslog(flags),
+      traces,
+    },
     metricsIntervalMs: metrics ? readExportInterval(environment) : undefined,
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
@@ -242,6 +249,17 @@ function readNotify(text: string | undefined): NotifyEndpoint | undefined {
   const endpoint = parseEndpoint(text);
   if (endpoint.kind !== "tcp") throw usage(`expected host:port for --list-notify, got ${text}`);
   return endpoint;
+}
+
+async function readSyslog({ syslog, syslogCa }: ServeFlags): Promise<SyslogTarget | undefined> {
+  const [, transport, rest = ""] = /^(udp|tcp|tls):(.+)$/.exec(syslog ?? "") ?? [];
+  if (syslogCa !== undefined && transport !== "tls") throw usage("expected --syslog tls:host:port with --syslog-ca");
+  if (syslog === undefined) return undefined;
+  const endpoint = transport === undefined ? undefined : parseEndpoint(rest);
+  if (endpoint?.kind !== "tcp") throw usage(`expected --syslog udp:, tcp: or tls:host:port, got ${syslog}`);
+  const { host, port } = endpoint;
+  const ca = syslogCa === undefined ? undefined : (await readFlagFile("--syslog-ca", syslogCa)).toString();
+  return { transport: transport as SyslogTarget["transport"], host, port, ca };
 }
 
 function readSeconds(text: string): number {

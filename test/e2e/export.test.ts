@@ -4,6 +4,7 @@
 import { strict as assert } from "node:assert";
 import { DnstapCollector } from "../extproc/telemetry/export/dnstap-collector.ts";
 import { OtlpReceiver, valuesOf } from "../extproc/telemetry/export/otlp-receiver.ts";
+import { SyslogServer } from "../extproc/telemetry/export/syslog-server.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
@@ -33,8 +34,10 @@ describe("queries told to others", function () {
   let stack: Stack;
   let dnstap: DnstapCollector;
   let otlp: OtlpReceiver;
+  let syslog: SyslogServer;
   before(async () => {
     otlp = await OtlpReceiver.start();
+    syslog = await SyslogServer.start();
     process.env.OTEL_EXPORTER_OTLP_ENDPOINT = otlp.url;
     process.env.OTEL_METRIC_EXPORT_INTERVAL = "300";
     dnstap = await DnstapCollector.open();
@@ -42,7 +45,7 @@ describe("queries told to others", function () {
     stack = await Stack.start({
       policy: POLICY,
       upstreams: { public: { zone: "www.example.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9" } },
-      serve: () => ["--dnstap", `unix:${dnstap.path}`],
+      serve: () => ["--dnstap", `unix:${dnstap.path}`, "--syslog", `tcp:127.0.0.1:${syslog.ports.tcp}`],
     });
   });
   after(async () => {
@@ -50,6 +53,7 @@ describe("queries told to others", function () {
     delete process.env.OTEL_METRIC_EXPORT_INTERVAL;
     await stack.stop();
     await otlp.stop();
+    await syslog.stop();
     await dnstap.close();
   });
 
@@ -121,6 +125,15 @@ describe("queries told to others", function () {
       new RegExp(`^dns_exported_events_total\\{exporter="dnstap"\\} ${dnstap.frames.length}$`, "m"),
     );
     assert.match(metrics, /^dns_export_lost_events_total\{exporter="dnstap"\} 0$/m);
+  });
+
+  it("are told to rsyslogd where they were denied", async () => {
+    await stack.ask.udp(encodeQuestion("www.example.com"));
+    const [message] = await syslog.messages(1);
+    assert.deepEqual(
+      [message?.host, message?.message],
+      ["e2e", "frontend was denied www.example.com. A by no-com/com"],
+    );
   });
 
   it("are counted in metrics that are pushed, as in those that are asked for", async () => {

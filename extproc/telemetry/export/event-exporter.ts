@@ -7,6 +7,7 @@ import type { Endpoint } from "../../server/endpoint.ts";
 import type { Exemplar } from "../exemplars.ts";
 import type { TelemetrySettings } from "../settings.ts";
 import { exportDnstap } from "./dnstap.ts";
+import { exportSyslog, type SyslogTarget } from "./syslog.ts";
 
 export interface EventExporter {
   /** For metrics: one of few words. */
@@ -26,6 +27,7 @@ export interface EventExporter {
 /** Who is told, as the thread is given it. */
 export interface ExportOptions {
   readonly dnstap?: Endpoint | undefined;
+  readonly syslog?: SyslogTarget | undefined;
   /** By OTLP, as variables of the environment say. */
   readonly traces?: boolean;
 }
@@ -40,9 +42,10 @@ export interface ExportContext {
 }
 
 export async function openExporters(options: ExportOptions, context: ExportContext): Promise<EventExporter[]> {
-  const { dnstap, traces = false } = options;
+  const { dnstap, syslog, traces = false } = options;
   const exporters: EventExporter[] = [];
   if (dnstap !== undefined) exporters.push(exportDnstap(dnstap, context));
+  if (syslog !== undefined) exporters.push(exportSyslog(syslog, context));
   // OpenTelemetry's packages are large, and loaded only where they are needed.
   if (traces) exporters.push((await import("./otlp-traces.ts")).exportTraces(context));
   return exporters;

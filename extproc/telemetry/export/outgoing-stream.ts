@@ -2,7 +2,8 @@
  * Pieces of octets to one peer, over a connection that is opened anew when it ends, and never more of them in memory than a
  * bound. A peer that is away, or reads too slowly, costs what comes beyond that bound, and nobody waits for it.
  */
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { type Endpoint, formatEndpoint } from "../../server/endpoint.ts";
 import type { ExportContext } from "./event-exporter.ts";
 
@@ -18,6 +19,8 @@ export interface OutgoingStreamOptions extends ExportContext {
   /** For people. */
   readonly what: string;
   readonly endpoint: Endpoint;
+  /** By TLS; `ca` is trusted instead of the public authorities. */
+  readonly tls?: { readonly ca: string | undefined };
   /** What is said before the first piece; resolved when pieces may follow. */
   readonly greet?: (socket: Socket) => Promise<void>;
   /** What is said after the last piece. */
@@ -96,8 +99,8 @@ export class OutgoingStream {
   }
 
   #connect(): void {
-    const { endpoint, greet, after } = this.#options;
-    const socket = endpoint.kind === "unix" ? connect(endpoint.path) : connect(endpoint.port, endpoint.host);
+    const { greet, after } = this.#options;
+    const { socket, opened } = this.#socketOf();
     this.#socket = socket;
     let reason = "the peer has ended it";
     const cancel = after(OPEN_MS, () => socket.destroy(new Error(`it did not open within ${OPEN_MS} ms`)));
@@ -111,7 +114,7 @@ export class OutgoingStream {
     socket.on("drain", () => this.#send());
     // What a peer says is of interest to `greet` and `part` alone; its end is noticed only where it is read.
     socket.resume();
-    socket.once("connect", () => {
+    socket.once(opened, () => {
       (greet?.(socket) ?? Promise.resolve()).then(
         () => {
           cancel();
@@ -123,6 +126,16 @@ export class OutgoingStream {
         (error: Error) => socket.destroy(error),
       );
     });
+  }
+
+  #socketOf(): { readonly socket: Socket; readonly opened: "connect" | "secureConnect" } {
+    const { endpoint, tls } = this.#options;
+    if (endpoint.kind === "unix") return { socket: connect(endpoint.path), opened: "connect" };
+    const { host, port } = endpoint;
+    if (tls === undefined) return { socket: connect(port, host), opened: "connect" };
+    // RFC 6066, section 3: a server's name is no address.
+    const servername = isIP(host) === 0 ? { servername: host } : {};
+    return { socket: connectTls({ host, port, ca: tls.ca, ...servername }), opened: "secureConnect" };
   }
 
   #ended(reason: string): void {
