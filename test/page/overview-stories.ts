@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import { eventually } from "../e2e/clients/deadline.ts";
 import type { World } from "./page.test.ts";
 
-/** Workers report every second; a chart has points of ten seconds, shown when half of them are over. */
+/** Workers report every second; a chart has points of ten seconds, shown when they are over. */
 const TOLD_MS = 20_000;
 
 export function describeOverview(world: World): void {

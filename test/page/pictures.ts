@@ -41,12 +41,13 @@ const SCENES: readonly Scene[] = [
   },
   {
     name: "tenants",
-    view: "tenants?tenant=frontend",
+    view: "tenants?tenant=backend",
     theme: "light",
     whole: true,
     shows: ".map .owner",
     act: async (page) => {
-      await page.getByRole("region", { name: "Asked for most" }).getByRole("link").first().waitFor();
+      await page.getByRole("button", { name: "Show what enforces it" }).click();
+      await page.locator(".trial .diff").waitFor();
     },
   },
   {

@@ -10,7 +10,7 @@ export const VERDICTS: Readonly<Record<string, string>> = {
   rejected: "rejected",
   failed: "failed",
   faulted: "made to fail",
-  answered: "answered by rule",
+  answered: "answered here",
   limited: "above a rate",
 };
 

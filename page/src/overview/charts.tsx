@@ -50,11 +50,8 @@ export function Charts({ series, looks }: { readonly series: Series; readonly lo
   );
 }
 
-/** Of each step that is over; the last is not, and counts when half of it is. 0 where it does not. */
+/** Of each step; 0 of the last, which is not over, and would look like a fall. */
 function secondsOfSteps({ times, to, stepSeconds }: Series): number[] {
   const end = Date.parse(to) / 1000;
-  return times.map((start) => {
-    const seconds = Math.min(stepSeconds, end - start);
-    return seconds < stepSeconds / 2 ? 0 : seconds;
-  });
+  return times.map((start) => (start + stepSeconds > end ? 0 : stepSeconds));
 }
