@@ -6,10 +6,13 @@
  * resolvers to try again at once, and so make more of what there is too much of already.
  */
 import { numberOf } from "../compiled/hash.ts";
-import { type Alternative, DenyForm, MeterKind, type MeterMessage } from "../compiled/messages.ts";
+import { type Alternative, DenyForm, MeterKind, type MeterMessage, RuleAction } from "../compiled/messages.ts";
 import type { LimitTables } from "../compiled/snapshot.ts";
+import type { Guards } from "../resources/guards-schema.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
+import type { Settings } from "../resources/settings-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
+import { GUARDS_POLICY } from "./compile-guards.ts";
 
 /** What stands in place of a policy's name: limits are the tenant's own, and of no policy. */
 export const LIMITS = "limits";
@@ -17,46 +20,66 @@ export const LIMITS = "limits";
 const REFUSED = 5;
 const SECOND = 1000;
 
-export function compileLimits(tenant: Tenant): LimitTables | undefined {
-  const { limits } = tenant.spec;
-  if (limits === undefined) return undefined;
+export function compileLimits(tenant: Tenant, settings: Settings | undefined): LimitTables | undefined {
+  const { limits = {} } = tenant.spec;
+  const guards: Guards = { ...settings?.spec.guards, ...tenant.spec.guards };
   const { queries, uniqueNames, pending, connections = 0, cacheShare = 0 } = limits;
   const alternatives: Alternative[] = [];
   if (queries) {
     const { rate, per, burst } = queries;
-    alternatives.push(above(tenant, "queries", MeterKind.QUERIES, { count: rate, per_ms: per, burst }));
+    alternatives.push(above(tenant, LIMITS, "queries", MeterKind.QUERIES, { count: rate, per_ms: per, burst }));
   }
   if (uniqueNames) {
     const rate = { count: uniqueNames, per_ms: SECOND, burst: uniqueNames };
-    alternatives.push(above(tenant, "uniqueNames", MeterKind.UNIQUE_NAMES, rate));
+    alternatives.push(above(tenant, LIMITS, "uniqueNames", MeterKind.UNIQUE_NAMES, rate));
   }
-  const held = pending && above(tenant, "pending", MeterKind.PENDING, { count: pending, per_ms: 1, burst: pending });
+  const held =
+    pending && above(tenant, LIMITS, "pending", MeterKind.PENDING, { count: pending, per_ms: 1, burst: pending });
   const message = { ...(held ? { pending: held } : {}), connections, cache_share: cacheShare };
-  return { message: held || connections || cacheShare ? message : undefined, alternatives };
+  const information = watchInformation(tenant, guards);
+  const limited = information === undefined || guards.exfiltration?.mode === "Audit" ? [] : [information];
+  const audited = limited.length > 0 ? undefined : information;
+  return {
+    message: held || connections || cacheShare ? message : undefined,
+    alternatives: [...alternatives, ...limited],
+    audits: audited === undefined ? [] : [{ ...onTrial(audited), action: RuleAction.RATE_LIMIT, chance: 0 }],
+  };
+}
+
+/** What carries too much out of the tenant, by the names that it asks for. */
+function watchInformation(tenant: Tenant, { exfiltration }: Guards): Alternative | undefined {
+  if (exfiltration === undefined || exfiltration.mode === "Off") return undefined;
+  const { octets, per } = exfiltration;
+  const rate = { count: octets, per_ms: per, burst: octets };
+  return above(tenant, GUARDS_POLICY, "exfiltration", MeterKind.INFORMATION, rate);
+}
+
+function onTrial({ policy, rule, meter }: Alternative) {
+  return { policy, rule, ...(meter === undefined ? {} : { meter }) };
 }
 
 type Rate = Pick<MeterMessage, "count" | "per_ms" | "burst">;
 
-function above(tenant: Tenant, limit: string, kind: MeterKind, rate: Rate): Alternative {
+function above(tenant: Tenant, policy: string, limit: string, kind: MeterKind, rate: Rate): Alternative {
   const { name } = tenant.metadata;
   return {
     chance: 0,
     deny: {
       rcode: REFUSED,
       ede_code: EDE_CODES.Prohibited,
-      ede_text: { Full: `${name}/${LIMITS}/${limit}`, Rule: limit, Code: "", None: "" }[tenant.spec.explain],
+      ede_text: { Full: `${name}/${policy}/${limit}`, Rule: limit, Code: "", None: "" }[tenant.spec.explain],
       ttl: 0,
       soa_labels: 0,
       form: DenyForm.RCODE,
       records: [],
     },
-    policy: LIMITS,
+    policy,
     rule: limit,
     audits: [],
     delays: [],
     ttl_min: 0,
     ttl_max: 0,
     strip: false,
-    meter: { id: numberOf(`${LIMITS} ${limit} ${name}`), kind, by_client: false, ...rate },
+    meter: { id: numberOf(`${policy} ${limit} ${name}`), kind, by_client: false, ...rate },
   };
 }

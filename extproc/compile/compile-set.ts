@@ -111,7 +111,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     ),
     mesh: compileMesh(tenants, set.settings?.resource),
     lists: set.lists.map(({ resource }) => toReference(resource)),
-    limits: tenants.map(compileLimits),
+    limits: tenants.map((tenant) => compileLimits(tenant, set.settings?.resource)),
     principalRoot,
     pods: { tenants: tenantPods, selectors: conditions.pods },
     subjectRoot: conditions.root,

@@ -98,7 +98,7 @@ export interface AuditMessage {
 }
 
 /** Meter.Kind of verdict.proto. */
-export const MeterKind = { QUERIES: 0, UNIQUE_NAMES: 1, PENDING: 2 } as const;
+export const MeterKind = { QUERIES: 0, UNIQUE_NAMES: 1, PENDING: 2, INFORMATION: 3 } as const;
 export type MeterKind = (typeof MeterKind)[keyof typeof MeterKind];
 
 export interface MeterMessage {

@@ -11,6 +11,7 @@ import { type Directory, type Sections, viewSections } from "./layout.ts";
 import type { ListReference } from "./list-reference.ts";
 import type {
   Alternative,
+  AuditMessage,
   ClusterDefinition,
   Deny,
   DenyForm,
@@ -78,6 +79,8 @@ export interface LimitTables {
   readonly message: TenantLimitsMessage | undefined;
   /** What is above comes in front of what rules have to say. */
   readonly alternatives: readonly Alternative[];
+  /** Of guards that are on trial. */
+  readonly audits: readonly AuditMessage[];
 }
 
 export interface CompiledTables {

@@ -6,6 +6,7 @@
  */
 import { numberOf } from "../compiled/hash.ts";
 import {
+  MAX_AUDITS,
   METER_BURST,
   METER_BY_CLIENT,
   METER_COUNT,
@@ -120,7 +121,12 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     delays: delaying,
     clamps,
   } = judge(sections, snapshot.lists, applicable, question, request, scope);
-  const audits = audited.map((rule) => describeAudit(snapshot, rule, client.tenant));
+  const limits = snapshot.tables.limits[identity.tenant];
+  const guarded = limits?.audits ?? [];
+  const audits = [...guarded, ...audited.map((rule) => describeAudit(snapshot, rule, client.tenant))].slice(
+    0,
+    MAX_AUDITS,
+  );
   const delays = delaying.map((rule) => describeDelay(snapshot, rule));
   const responses = responsesFor(snapshot, identity.tenant, applicable);
   const places = {
@@ -132,7 +138,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   const byRules = draws.map((draw) => ({
     chance: chanceOf(snapshot, draw.rule),
     ...outcomeOf(snapshot, draw, places),
-    audits: audits.slice(0, draw.audits),
+    audits: audits.slice(0, guarded.length + draw.audits),
     delays: [...delays.slice(0, draw.delays), ...ownDelay(snapshot, draw)],
     ...clampBy(snapshot, clamps.slice(0, draw.clamps)),
     ...meterOf(snapshot, draw.rule, client.tenant),
@@ -147,7 +153,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     audits,
     delays,
     ...clampBy(snapshot, clamps),
-    alternatives: [...(snapshot.tables.limits[identity.tenant]?.alternatives ?? []), ...byRules],
+    alternatives: [...(limits?.alternatives ?? []), ...byRules],
     ...(responses === undefined ? {} : { responses: responses.message }),
   };
 }

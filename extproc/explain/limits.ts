@@ -1,12 +1,13 @@
 /**
  * What a verdict says of its tenant's limits, in words.
  */
+import { GUARDS_POLICY } from "../compile/compile-guards.ts";
 import { LIMITS } from "../compile/compile-limits.ts";
 import { MeterKind, type MeterMessage, type Verdict } from "../compiled/messages.ts";
 
 export function describeLimits({ client, alternatives }: Verdict): string[] {
   const counted = alternatives.flatMap(({ policy, meter }) =>
-    policy === LIMITS && meter !== undefined ? [describeRate(meter)] : [],
+    meter !== undefined && (policy === LIMITS || policy === GUARDS_POLICY) ? [describeRate(meter)] : [],
   );
   const { pending, connections = 0, cache_share: share = 0 } = client.limits ?? {};
   return [
@@ -17,7 +18,14 @@ export function describeLimits({ client, alternatives }: Verdict): string[] {
   ];
 }
 
+const WHAT = {
+  [MeterKind.QUERIES]: "queries",
+  [MeterKind.UNIQUE_NAMES]: "new names",
+  [MeterKind.PENDING]: "waiting queries",
+  [MeterKind.INFORMATION]: "octets of information in new names below one",
+} as const;
+
 function describeRate({ kind, count, per_ms, burst }: MeterMessage): string {
-  const what = kind === MeterKind.UNIQUE_NAMES ? "new names" : "queries";
+  const what = WHAT[kind];
   return `${count} ${what} in ${per_ms / 1000} s${burst === count ? "" : `, ${burst} at once`}`;
 }

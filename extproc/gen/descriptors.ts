@@ -830,7 +830,8 @@ export const descriptors: object = {
            "values": {
             "QUERIES": 0,
             "UNIQUE_NAMES": 1,
-            "PENDING": 2
+            "PENDING": 2,
+            "INFORMATION": 3
            }
           }
          }

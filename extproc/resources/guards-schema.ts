@@ -1,7 +1,8 @@
 /** Built-in guards, each a line: for one tenant, or in Settings for all that say nothing themselves. */
 
 import { z } from "zod";
-import { pattern } from "./field.ts";
+import { pattern, window } from "./field.ts";
+import { MAX_COUNT } from "./rule-schema.ts";
 import { list } from "./schema-parts.ts";
 
 /** What a verdict has room for beside a tenant's response rules. */
@@ -16,6 +17,29 @@ const guard = z
   .transform((guard) => (typeof guard === "string" ? { mode: guard, except: [] } : guard));
 
 /** Names by which clients find resolvers that know no policy, but for those that they may find. */
-export const guards = z.strictObject({ rebinding: guard.optional(), bypass: guard.optional() });
+const names = guard.optional();
+
+const limitMode = z.enum(["Limit", "Audit", "Off"]);
+
+/** So much that the longest name is not above it by itself. */
+const MIN_OCTETS = 512;
+
+/** Octets of information that names below one registered name may carry out, new names alone. */
+const exfiltration = z
+  .union([
+    limitMode,
+    z.strictObject({
+      mode: limitMode.default("Limit"),
+      octets: z.int().min(MIN_OCTETS).max(MAX_COUNT).default(8192),
+      per: window.default(60_000),
+    }),
+  ])
+  .transform((guard) => (typeof guard === "string" ? { mode: guard, octets: 8192, per: 60_000 } : guard));
+
+export const guards = z.strictObject({
+  rebinding: guard.optional(),
+  bypass: names,
+  exfiltration: exfiltration.optional(),
+});
 
 export type Guards = z.output<typeof guards>;

@@ -2,6 +2,7 @@
 
 import { random16 } from "../host/host";
 import { Buckets } from "../meter/buckets";
+import { apexLabels, informationIn } from "../meter/information";
 import { Kind, Meter } from "../meter/meter";
 import { RecentNames } from "../meter/recent-names";
 import { Audited } from "../telemetry/telemetry";
@@ -17,6 +18,7 @@ import {
   nextAudit,
   Verdict,
 } from "../verdict/verdict";
+import { hashLabel } from "../wire/name";
 import { Query } from "./query";
 
 /** Whether something comes up that does so `chance` times of 10,000. */
@@ -41,7 +43,8 @@ export class Draws {
   own: u32 = 0;
   target: u32 = 0;
   private audited: Audited = Audited.Untouched;
-  private readonly names: RecentNames = new RecentNames();
+  private readonly names: RecentNames = new RecentNames(1);
+  private readonly namesOfMinute: RecentNames = new RecentNames(60);
 
   constructor(private readonly buckets: Buckets) {}
 
@@ -60,10 +63,24 @@ export class Draws {
   }
 
   private runsOver(meter: Meter, query: Query, now: u64): bool {
+    if (meter.kind == Kind.Information) return this.carriesTooMuch(meter, query, now);
     if (meter.kind != Kind.UniqueNames) return !this.buckets.take(meter, query.peer, now);
     if (this.names.has(meter.id, query.question.key.hash, now)) return false;
     if (!this.buckets.take(meter, query.peer, now)) return true;
     this.names.add();
+    return false;
+  }
+
+  private carriesTooMuch(meter: Meter, query: Query, now: u64): bool {
+    const key = query.question.key;
+    const amount = informationIn(key, query.question.type);
+    const names = this.namesOfMinute;
+    if (amount == 0 || names.has(meter.id, key.hash, now)) return false;
+    const labels = apexLabels(key);
+    // Not the name's own hash, which is another in each worker: they share the rate.
+    const apex = <u64>hashLabel(key.suffixAt(labels), key.suffixLength(labels));
+    if (!this.buckets.takeOf(meter, apex, 0, amount, now)) return true;
+    names.add();
     return false;
   }
 

@@ -60,11 +60,11 @@ export function fill(bucket: Bucket, meter: Meter, equal: f64, now: u64): void {
   else reshare(bucket, equal, 0);
 }
 
-/** What is taken at half a token is given back by waiting longer for the next. */
-export function takeFrom(bucket: Bucket, meter: Meter): bool {
+/** What is taken at half a token less is given back by waiting longer for the next. */
+export function takeFrom(bucket: Bucket, meter: Meter, amount: f64): bool {
   const burst = <f64>meter.burst;
-  if (bucket.level * burst < 0.5) return false;
-  bucket.level -= 1 / burst;
+  if (bucket.level * burst < amount - 0.5) return false;
+  bucket.level -= amount / burst;
   return true;
 }
 

@@ -31,12 +31,15 @@ export class Buckets extends S3Fifo {
 
   /** Takes one where there is one; whether there was. */
   take(meter: Meter, peer: Peer, now: u64): bool {
-    const high = meter.byClient ? peer.high : 0;
-    const low = meter.byClient && peer.isIPv4 ? peer.low : 0;
+    return this.takeOf(meter, meter.byClient ? peer.high : 0, meter.byClient && peer.isIPv4 ? peer.low : 0, 1, now);
+  }
+
+  /** Takes so many of what is counted by these numbers, where they are there; whether they were. */
+  takeOf(meter: Meter, high: u64, low: u64, amount: f64, now: u64): bool {
     const bucket = this.find(meter.id, high, low) || this.add(meter.id, high, low, now);
     fill(bucket, meter, this.equal, now);
-    this.uses.count(bucket);
-    return takeFrom(bucket, meter);
+    this.uses.count(bucket, <u32>amount);
+    return takeFrom(bucket, meter, amount);
   }
 
   find(id: u64, high: u64, low: u64): Bucket | null {

@@ -6,8 +6,9 @@ export const enum Kind {
   UniqueNames = 1,
   /** Never in a chain: it goes with the client. */
   Pending = 2,
+  Information = 3,
 }
-export const LAST_KIND: u64 = Kind.Pending;
+export const LAST_KIND: u64 = Kind.Information;
 
 @unmanaged
 export class Meter {

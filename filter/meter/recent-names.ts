@@ -7,8 +7,6 @@ const ROWS: u64 = 16_384;
 const WAYS: i32 = 4;
 /** A slot has the hash, and in its last bits the second in which the name was seen. */
 const SECONDS: u64 = 0xffff;
-/** A name is known in the second in which it was seen, and in the next. */
-const RECENT: u64 = 1;
 const SECOND: u64 = 1_000_000;
 
 @final
@@ -18,6 +16,9 @@ export class RecentNames {
   private row: i32 = 0;
   private hash: u64 = 0;
   private second: u64 = 0;
+
+  /** `recent`: for so many seconds after the one in which it was seen, a name is known. */
+  constructor(private readonly recent: u64) {}
 
   /** Whether the name was seen of late by the meter of this number. A name that was is seen now. */
   has(meter: u64, name: u64, now: u64): bool {
@@ -32,7 +33,7 @@ export class RecentNames {
     this.second = (now / SECOND) & SECONDS;
     for (let i = this.row; i < this.row + WAYS; i++) {
       const slot = unchecked(slots[i]);
-      if ((slot & ~SECONDS) != this.hash || this.ageOf(slot) > RECENT) continue;
+      if ((slot & ~SECONDS) != this.hash || this.ageOf(slot) > this.recent) continue;
       unchecked((slots[i] = this.hash | this.second));
       return true;
     }

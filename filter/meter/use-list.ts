@@ -24,8 +24,8 @@ export class UseList {
   /** Whether a share is wanted soon. */
   private pressing: bool = false;
 
-  count(bucket: Bucket): void {
-    bucket.used++;
+  count(bucket: Bucket, amount: u32): void {
+    bucket.used += amount;
     if (bucket.toldAt == 0 && bucket.level * 2 < bucket.share) this.pressing = true;
     if (bucket.place != 0 || this.length == MAX_USED) return;
     unchecked((this.buckets[this.length++] = changetype<usize>(bucket)));

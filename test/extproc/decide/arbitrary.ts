@@ -279,7 +279,13 @@ const tenantSpec = fc
         .map((zones) => zones.map((zone, index) => ({ zones: [zone], upstream: UPSTREAMS[index % 2] }))),
       cache: fc.constantFrom("Own", "Shared"),
       isolation: fc.constantFrom({}, { discover: "All" }, { discover: "None" }),
-      guards: fc.constantFrom({ rebinding: "Deny" }, { rebinding: { mode: "Audit", except: ["*.com"] } }, {}),
+      guards: fc.constantFrom(
+        { rebinding: "Deny" },
+        { rebinding: { mode: "Audit", except: ["*.com"] } },
+        { exfiltration: "Limit" },
+        { exfiltration: { mode: "Audit", octets: 600 } },
+        {},
+      ),
       limits: fc.record(
         {
           queries: fc.record({ rate: fc.nat(9).map((rate) => rate + 1), per: fc.constant("5s") }),

@@ -78,15 +78,19 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     .map(({ fault, match }) => `${fault?.delay}ms ${match.percent ?? 0}`);
   const ownDelay = (rule: Rule | undefined) => (rule?.fault?.delay === undefined ? [] : [`${rule.fault.delay}ms 0`]);
   const upstream = upstreamOf(tenant, request.labels);
-  const audits = audited
-    .slice(0, MAX_AUDITS)
-    .map((one) => `${nameOf(one)} ${one.rule.action} ${one.rule.match.percent ?? 0}${rateOf(one.rule)}`);
+  const watched = watchedBy(tenant);
+  const audits = [
+    ...watched,
+    ...audited
+      .slice(0, MAX_AUDITS)
+      .map((one) => `${nameOf(one)} ${one.rule.action} ${one.rule.match.percent ?? 0}${rateOf(one.rule)}`),
+  ];
   return {
     client,
     policy: decisive?.policy.metadata.name ?? "",
     rule: decisive?.rule.name ?? "",
     action: actionOf(decisive?.rule, upstream, tenant),
-    audits,
+    audits: audits.slice(0, MAX_AUDITS),
     delays: [...delays, ...ownDelay(decisive?.rule)],
     ttl: clamps(delaying),
     alternatives: [
@@ -94,7 +98,7 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
       ...draws.map((draw) => {
         const before = [...delays.slice(0, putsOff(delaying.slice(0, draw.delays)).length), ...ownDelay(draw.rule)];
         const action = actionOf(draw.rule, upstream, tenant);
-        return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, draw.audits)}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
+        return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, Math.min(MAX_AUDITS, watched.length + draw.audits))}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
       }),
     ],
     responses: [
@@ -134,14 +138,24 @@ function inOrder(policies: readonly Policy[]): Policy[] {
   );
 }
 
+/** Guards on trial come before the rules that are. */
+function watchedBy({ spec: { guards } }: Tenant): string[] {
+  const { mode, octets, per } = guards?.exfiltration ?? {};
+  return mode === "Audit"
+    ? [`guards/exfiltration RateLimit 0 above ${octets} in ${per}ms by Tenant after ${octets}`]
+    : [];
+}
+
 /** What is above a tenant's own limits is refused, whatever rules say. */
-function limitsOf({ spec: { limits } }: Tenant): string[] {
+function limitsOf({ spec: { limits, guards } }: Tenant): string[] {
   const above = (limit: string, rate: number, per: number, burst: number) =>
-    `0% above ${rate} in ${per}ms by Tenant after ${burst} limits/${limit} deny 5 [] [] 0-0`;
+    `0% above ${rate} in ${per}ms by Tenant after ${burst} ${limit} deny 5 [] [] 0-0`;
+  const { mode, octets = 0, per = 0 } = guards?.exfiltration ?? {};
   const { queries, uniqueNames } = limits ?? {};
   return [
-    ...(queries ? [above("queries", queries.rate, queries.per, queries.burst)] : []),
-    ...(uniqueNames ? [above("uniqueNames", uniqueNames, 1000, uniqueNames)] : []),
+    ...(queries ? [above("limits/queries", queries.rate, queries.per, queries.burst)] : []),
+    ...(uniqueNames ? [above("limits/uniqueNames", uniqueNames, 1000, uniqueNames)] : []),
+    ...(mode === "Limit" ? [above("guards/exfiltration", octets, per, octets)] : []),
   ];
 }
 

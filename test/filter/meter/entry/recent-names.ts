@@ -2,7 +2,7 @@
 /** Names that are seen, by a clock of the test's own. */
 import { RecentNames } from "../../../../filter/meter/recent-names";
 
-const names = new RecentNames();
+const names = new RecentNames(1);
 
 /** Whether the name was seen of late; it is now. */
 export function see(meter: u64, name: u64, now: u64): u32 {

@@ -7,6 +7,7 @@ export const _dns_mesh_v1_Meter_Kind = {
   QUERIES: 0,
   UNIQUE_NAMES: 1,
   PENDING: 2,
+  INFORMATION: 3,
 } as const;
 
 export type _dns_mesh_v1_Meter_Kind =
@@ -16,6 +17,8 @@ export type _dns_mesh_v1_Meter_Kind =
   | 1
   | 'PENDING'
   | 2
+  | 'INFORMATION'
+  | 3
 
 export type _dns_mesh_v1_Meter_Kind__Output = typeof _dns_mesh_v1_Meter_Kind[keyof typeof _dns_mesh_v1_Meter_Kind]
 
