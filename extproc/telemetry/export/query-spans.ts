@@ -40,10 +40,10 @@ export function traceQuery(tracer: Tracer, parent: Context, event: QueryEvent__O
   return query.spanContext().traceId;
 }
 
-/** What OpenTelemetry has names for, and in the query log's words what it has none for. */
+/** What OpenTelemetry has names for, and in the query log's words what it has none for; times are the spans' own. */
 function attributesOf(event: QueryEvent__Output): Attributes {
-  const { client, transport, qname, qtype, rcode, ede, answers, audit, time, latency_us, upstream_us, ...ours } =
-    toQueryRecord(event);
+  const { time, latency_us, decision_us, upstream_us, ...rest } = toQueryRecord(event);
+  const { client, transport, qname, qtype, rcode, ede, answers, audit, ...ours } = rest;
   const known: Attributes = {
     "client.address": client,
     "dns.question.name": qname,
