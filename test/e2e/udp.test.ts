@@ -38,4 +38,31 @@ describe("UDP", function () {
     await Promise.all(asked);
     assert.equal(await stack.reloads(), 0);
   });
+
+  // The filter makes room by its own limit; where that does not hold, the breaker of the tunnel is what is left.
+  it("tells by Envoy's own metric, which an alert asks for, when sessions are refused", async () => {
+    const crowded = await Stack.start({
+      policy,
+      upstreams: { public: { zone: TELLTALE_ZONE } },
+      limits: { udpSessions: 4 },
+      settings: { udp_sessions: 1000 },
+    });
+    try {
+      const refused = async () => {
+        const stats = await (await fetch(`${crowded.target.admin}/stats/prometheus`)).text();
+        const [, count] =
+          /^envoy_cluster_udp_sess_tunnel_failure\{envoy_cluster_name="dns_udp"\} (\d+)$/m.exec(stats) ?? [];
+        return Number(count);
+      };
+      assert.equal(await refused(), 0);
+      crowded.upstream().script = () => ({ messages: [] });
+      const asked = Array.from({ length: 20 }, (_, index) =>
+        crowded.ask.udp(encodeQuestion(`x${index}.org`), "frontend").catch(() => {}),
+      );
+      await eventually(10_000, "sessions are refused", async () => (await refused()) > 0);
+      await Promise.all(asked);
+    } finally {
+      await crowded.stop();
+    }
+  });
 });
