@@ -97,8 +97,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { source, clock, logger, queryLog, connectionLog = noQueryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
   const mesh = options.mesh ?? (await openMesh(clock, logger));
   let clientsDue = false;
+  const knowsPods = () => rollout.inForce !== undefined && asksForPods(rollout.inForce.tables.pods);
   const pods = podsOf(mesh.clients, () => {
-    if (clientsDue || rollout.inForce === undefined || !asksForPods(rollout.inForce.tables.pods)) return;
+    if (clientsDue || !knowsPods()) return;
     clientsDue = true;
     clock.after(CLIENTS_MS, () => {
       clientsDue = false;
@@ -131,6 +132,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logger,
     registry,
     revision: () => rollout.inForce?.revision,
+    clientsChange: knowsPods,
     mesh,
     telemetry: () => rollout.inForce?.tables.telemetry ?? USUAL_SETTINGS,
     onReport: (report, node, done) => reports.push(report, node, done),

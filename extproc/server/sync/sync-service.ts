@@ -46,6 +46,8 @@ export interface SyncDependencies {
   readonly registry: WorkerRegistry;
   /** The revision in force; undefined while there is none. */
   readonly revision: () => RevisionMessage | undefined;
+  /** Whether clients may be others than before by one and the same revision. */
+  readonly clientsChange: () => boolean;
   readonly telemetry: () => TelemetrySettings;
   readonly mesh: MeshRoom;
   /** A report of a worker of `node`. Calls `done` when it is counted. */
@@ -82,6 +84,8 @@ export class SyncService implements StreamOwner {
     const telemetry = this.#dependencies.telemetry();
     for (const stream of [...this.#members.keys()]) {
       stream.sendTelemetry(telemetry);
+      // The revision may be one that this worker has of a run of ours before this one.
+      if (this.#dependencies.clientsChange()) stream.sendClientsChanged();
       stream.sendRevision(revision);
     }
   }
@@ -133,7 +137,7 @@ export class SyncService implements StreamOwner {
     logger.info(identity, "a worker has connected");
     stream.sendTelemetry(this.#dependencies.telemetry());
     // What has changed while it was not connected, it has not heard.
-    stream.sendClientsChanged();
+    if (this.#dependencies.clientsChange()) stream.sendClientsChanged();
     const current = revision();
     if (current !== undefined) stream.sendRevision(current);
     if (this.#draining.get(identity.node) === identity.process) stream.sendDrain();
