@@ -3,17 +3,14 @@
  */
 import { execFile } from "node:child_process";
 import { request } from "node:http";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { PROGRAM } from "../extproc/cli/run-command.ts";
 import { eventually } from "./clients/deadline.ts";
 import { Program } from "./process.ts";
 
 const run = promisify(execFile);
-/** The service from its sources, or the built one that `DNSPOLICY` names. */
-const main = process.env.DNSPOLICY ?? fileURLToPath(new URL("../../extproc/main.ts", import.meta.url));
 /** A machine that is busy with something else takes many seconds to start it. */
 const READY_MS = 60_000;
-const COMMAND = ["--import", "tsx", main];
 
 export class PolicyService {
   readonly #directory: string;
@@ -60,7 +57,7 @@ export class PolicyService {
 
   /** Makes the text the whole policy set; resolved when every worker has acknowledged it. */
   async apply(text: string): Promise<string> {
-    const child = run("node", [...COMMAND, "apply", "--server", `unix:${this.#admin}`, "--prune", "-f", "-"]);
+    const child = run("node", [...PROGRAM, "apply", "--server", `unix:${this.#admin}`, "--prune", "-f", "-"]);
     child.child.stdin?.end(text);
     const { stdout } = await child;
     return stdout;
@@ -68,7 +65,7 @@ export class PolicyService {
 
   /** `dnspolicy COMMAND`, with this service: what it prints. */
   async command(command: string, ...args: string[]): Promise<string> {
-    const { stdout } = await run("node", [...COMMAND, command, "--server", `unix:${this.#admin}`, ...args]);
+    const { stdout } = await run("node", [...PROGRAM, command, "--server", `unix:${this.#admin}`, ...args]);
     return stdout;
   }
 
@@ -125,7 +122,7 @@ export class PolicyService {
     ];
     const token = this.#token === undefined ? [] : ["--token", this.#token];
     const values = ["serve", ...places, ...token, "--query-log", this.queryLog, ...this.#flags];
-    return new Program("dnspolicy serve", "node", [...COMMAND, ...values]);
+    return new Program("dnspolicy serve", "node", [...PROGRAM, ...values]);
   }
 
   async #ready(): Promise<void> {

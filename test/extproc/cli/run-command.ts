@@ -9,6 +9,10 @@ import { run } from "../../../extproc/cli/program.ts";
 import { FakeClock } from "../server/fake-clock.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
+const main = process.env.DNSPOLICY ?? join(ROOT, "extproc/main.ts");
+
+/** `dnspolicy` as Node runs it: from its sources, or the built one that `DNSPOLICY` names, which starts sooner. */
+export const PROGRAM = main.endsWith(".ts") ? ["--import", "tsx", main] : [main];
 
 export interface Outcome {
   readonly code: number | null;
@@ -49,8 +53,7 @@ export class Program {
   #stderr = "";
 
   constructor(args: readonly string[]) {
-    const program = join(ROOT, "extproc/main.ts");
-    this.#child = spawn(process.execPath, ["--import", "tsx", program, ...args], { cwd: ROOT, stdio: "pipe" });
+    this.#child = spawn(process.execPath, [...PROGRAM, ...args], { cwd: ROOT, stdio: "pipe" });
     this.#child.stdout?.on("data", (data) => {
       this.#stdout += data;
     });
