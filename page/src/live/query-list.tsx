@@ -86,7 +86,9 @@ export function QueryList({ live, chosen, onChoose, onStep }: QueryListProps) {
         aria-label="Queries, newest first"
         tabIndex={0}
         aria-activedescendant={active}
-        onClick={({ target }) => {
+        // Not on a click, which is none where the row has moved on between down and up.
+        onMouseDown={({ target, button }) => {
+          if (button !== 0) return;
           const place = target instanceof Element ? target.closest("[data-place]")?.getAttribute("data-place") : null;
           if (place) onChoose(Number(place));
         }}

@@ -5,7 +5,7 @@ import "../style/telemetry.css";
 import type { Overview, Series } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
 import { looksOf } from "../parts/series.ts";
-import { paceOf, SpanChoice, telemetryPath, useSpan } from "../parts/span.tsx";
+import { paceOf, SpanHead, telemetryPath, useSpan } from "../parts/span.tsx";
 import { plural } from "../text/words.ts";
 import { Charts } from "./charts.tsx";
 import { Figures } from "./figures.tsx";
@@ -27,15 +27,7 @@ export function OverviewView() {
   const looks = looksOf(drawn?.tenants.map(({ tenant }) => tenant) ?? []);
   return (
     <div class="stack overview">
-      <div class="row spread">
-        <h1>Overview</h1>
-        <SpanChoice span={span} />
-      </div>
-      {trouble !== "" && (
-        <p class="bad" role="status">
-          {trouble}
-        </p>
-      )}
+      <SpanHead title="Overview" span={span} trouble={trouble} />
       {told !== undefined && (
         <>
           <Figures summary={told.all} />

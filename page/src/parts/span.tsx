@@ -42,7 +42,24 @@ export function tenantParameter(tenant: string): string {
   return tenant === "" ? "-" : tenant;
 }
 
-export function SpanChoice({ span }: { readonly span: Span }) {
+/** What stands above such a view; `trouble` is why it is not what it is now, or empty. */
+export function SpanHead(props: { readonly title: string; readonly span: Span; readonly trouble: string }) {
+  return (
+    <>
+      <div class="row spread">
+        <h1>{props.title}</h1>
+        <SpanChoice span={props.span} />
+      </div>
+      {props.trouble !== "" && (
+        <p class="bad" role="status">
+          {props.trouble}
+        </p>
+      )}
+    </>
+  );
+}
+
+function SpanChoice({ span }: { readonly span: Span }) {
   const choose = (change: Partial<Span>) => {
     const { window, tenant } = { ...span, ...change };
     go(route.value.segments, { ...(window === USUAL ? {} : { window }), ...(tenant === "" ? {} : { tenant }) });

@@ -4,7 +4,7 @@
 import "../style/tenants.css";
 import type { TenantMap } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
-import { paceOf, SpanChoice, telemetryPath, useSpan } from "../parts/span.tsx";
+import { paceOf, SpanHead, telemetryPath, useSpan } from "../parts/span.tsx";
 import { route } from "../shell/route.ts";
 import { NamesMap } from "./map.tsx";
 import { OnTrial } from "./on-trial.tsx";
@@ -24,15 +24,7 @@ export function TenantsView() {
   const map = value.value;
   return (
     <div class="stack tenants">
-      <div class="row spread">
-        <h1>Tenants</h1>
-        <SpanChoice span={span} />
-      </div>
-      {trouble.value !== "" && (
-        <p class="bad" role="status">
-          {trouble.value}
-        </p>
-      )}
+      <SpanHead title="Tenants" span={span} trouble={trouble.value} />
       {map !== undefined && map.tenants.length === 0 && <p class="empty">Nobody has asked anything in this time.</p>}
       {map !== undefined && map.tenants.length > 0 && (
         <NamesMap map={map} chosen={span.tenant} query={Object.fromEntries(route.value.query)} />

@@ -6,7 +6,7 @@ import { parseDocument } from "yaml";
 import type { UpstreamSummary, Upstreams } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
 import { resources } from "../api/service.ts";
-import { paceOf, SpanChoice, telemetryPath, useSpan } from "../parts/span.tsx";
+import { paceOf, SpanHead, telemetryPath, useSpan } from "../parts/span.tsx";
 import { linkTo } from "../shell/route.ts";
 import { formatCount, formatDay, formatLatency, formatShare } from "../text/words.ts";
 import { expiriesIn } from "./certificate-expiry.ts";
@@ -36,15 +36,7 @@ export function UpstreamsView() {
   const gone = told.filter(({ upstream }) => !written.some(({ name }) => name === upstream));
   return (
     <div class="stack">
-      <div class="row spread">
-        <h1>Upstreams</h1>
-        <SpanChoice span={span} />
-      </div>
-      {trouble.value !== "" && (
-        <p class="bad" role="status">
-          {trouble.value}
-        </p>
-      )}
+      <SpanHead title="Upstreams" span={span} trouble={trouble.value} />
       <section class="wide" aria-label="Upstreams" tabIndex={0}>
         <table class="upstreams">
           <caption class="unseen">How upstreams answer, in the order of their names</caption>
