@@ -9,7 +9,8 @@ const NAMESERVER = /^\s*nameserver\s/;
 /** The file with these name servers and no other; search and options stay. Done twice, it is as done once. */
 export function withNameservers(text: string, addresses: readonly string[]): string {
   const lines = linesOf(withoutNameservers(text)).map((line) => (NAMESERVER.test(line) ? `${KEPT}${line}` : line));
-  return `${[`${KEPT}what was there follows, and is put back by: dnspolicy capture remove`, ...addresses.map((address) => `nameserver ${address}`), ...lines].join("\n")}\n`;
+  const ours = addresses.map((address) => `nameserver ${address}`);
+  return `${[`${KEPT}what was there follows, and is put back by: dnspolicy capture remove`, ...ours, ...lines].join("\n")}\n`;
 }
 
 /** The file as it was. */
