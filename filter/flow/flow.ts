@@ -9,10 +9,10 @@
 // A query that has to wait is parked, and goes on at the step that it waited in. Whatever waited is judged again if the
 // policy has changed meanwhile. `failsafe` is the one place that says what happens while the policy service is away.
 
-import { Answer, release, retain, targetsAt } from "../answer/answer";
+import { Answer, release, retain } from "../answer/answer";
 import { AnswerJudge } from "../answer/judge";
 import { ResponseReader, TtlLimits } from "../answer/read";
-import { AnswerWriter, Reason } from "../answer/write";
+import { Reason } from "../answer/write";
 import { selector } from "../cache/answer-cache";
 import { AnswerStores } from "../cache/answer-stores";
 import { WaitList } from "../cache/wait-list";
@@ -23,7 +23,7 @@ import { Buckets } from "../meter/buckets";
 import { Standing, Sync, SyncListener } from "../sync/sync";
 import { Upstreams } from "../sync/upstreams";
 import { Events } from "../telemetry/events";
-import { Audited, CacheResult, countDecision, countQuery, Outcome } from "../telemetry/telemetry";
+import { CacheResult, countDecision, Outcome } from "../telemetry/telemetry";
 import { Channel, Receiver } from "../transport/channel";
 import { Peer } from "../transport/peer";
 import { Exchange } from "../upstream/exchange";
@@ -34,7 +34,6 @@ import { Decisions } from "../verdict/decisions";
 import {
   Action,
   aliasAt,
-  Form,
   ResponseRules,
   releaseVerdict,
   responseRule,
@@ -48,12 +47,14 @@ import { mix, NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
 import { keepApart } from "./cache-shares";
-import { comesUp, Draws, drawForTarget } from "./chance";
+import { Draws } from "./chance";
 import { Client, Clients } from "./clients";
 import { Delays } from "./delays";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
+import { Replies } from "./replies";
 import { Settings } from "./settings";
+import { Judged, TargetJudge } from "./targets";
 
 const MALFORMED = new Reason(Ede.Other, "malformed query");
 const BAD_VERSION = new Reason(Ede.None, "");
@@ -89,19 +90,17 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   readonly exchanges!: Exchanges;
   private readonly answers: AnswerStores;
   private readonly verdicts: VerdictCache;
+  private readonly targets!: TargetJudge;
   private readonly subjects: ClientTable;
   private readonly decisions: Decisions;
   private readonly upstreams: Upstreams = new Upstreams();
   private readonly judging: AnswerJudge = new AnswerJudge();
-  private readonly writer!: AnswerWriter;
-  private readonly events: Events = new Events();
+  private readonly replies!: Replies;
   private readonly parking!: Parking;
   private readonly slots!: DecisionSlots;
   private readonly verdictReader: VerdictReader = new VerdictReader();
   private readonly draws: Draws;
   private readonly delays: Delays = new Delays();
-  private readonly targetKey: NameKey = new NameKey();
-  private readonly pool: Array<Query> = new Array<Query>();
   /** Queries that wait for a revision. */
   private readonly held: WaitList = new WaitList();
   private readonly unheld: WaitList = new WaitList();
@@ -131,12 +130,13 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       settings.upstreamTries,
       <u64>settings.upstreamMilliseconds * 1000,
     );
-    this.writer = new AnswerWriter(settings.udpSize, settings.streamIdleMilliseconds);
+    this.targets = new TargetJudge(this.verdicts);
     this.parking = new Parking(this.clients, settings);
     this.slots = new DecisionSlots(this.clients, settings);
+    const events = new Events();
     this.sync = new Sync(
       this,
-      this.events,
+      events,
       buckets,
       String.UTF8.encode(settings.node),
       String.UTF8.encode(settings.token),
@@ -144,6 +144,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       <u64>settings.silenceMilliseconds * 1000,
       <u64>settings.lastGoodSeconds * 1_000_000,
     );
+    this.replies = new Replies(settings, this.parking, this.draws, events, this.sync);
   }
 
   // ---- receive -----------------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       channel.drop(ticket);
       return;
     }
-    const query = this.pool.length > 0 ? this.pool.pop() : new Query();
+    const query = this.replies.take();
     query.channel = channel;
     query.ticket = ticket;
     query.peer = peer;
@@ -172,7 +173,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       case Parse.Ignore:
         channel.drop(ticket);
-        this.recycle(query);
+        this.replies.recycle(query);
         return;
       case Parse.BadVersion:
         this.reject(query, Rcode.BADVERS, BAD_VERSION);
@@ -234,7 +235,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if (drawn.action == Action.Forward) this.forward(query, drawn);
     else if (drawn.action == Action.Deny) this.deny(query, drawn, drawn.soaLabels);
     else if (drawn.action == Action.Answer) this.answer(query, drawn);
-    else this.disturb(query, drawn);
+    else this.replies.disturb(query, drawn, this.now);
   }
 
   /** A query whose answer was put off, or whose alias was in question, goes on, by the verdict that was drawn for it. */
@@ -397,8 +398,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     query.target = 0;
     query.view = 0;
     if (query.question.type == Type.ANY && answer !== null && answer.rcode == Rcode.NOERROR) {
-      this.writer.any(query.question, query.transport);
-      this.send(query, Outcome.Answered, query.verdict);
+      this.replies.any(query, Outcome.Answered, this.now);
     } else this.judgeTargets(query);
   }
 
@@ -412,7 +412,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** A name of the mesh that is an alias of one outside: that is judged, and asked for, as if the client had asked. */
   private followOut(query: Query): void {
     const names = this.meshAnswers;
-    this.targetKey.copy(names.alias);
+    this.targets.key.copy(names.alias);
     const judged = this.judgeAlias(query);
     if (judged === null) return;
     if (judged.action == Action.Forward) this.exchangeAlias(query, judged);
@@ -461,8 +461,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private forward(query: Query, verdict: Verdict): void {
     const question = query.question;
     if (question.type == Type.ANY) {
-      this.writer.any(question, query.transport);
-      this.send(query, Outcome.Forwarded, verdict);
+      this.replies.any(query, Outcome.Forwarded, this.now);
       return;
     }
     // An answer in hand, from before the policy changed, was asked for in the same view or is of no use.
@@ -618,7 +617,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.judgeTargets(query);
   }
 
-  /** One denied target denies the answer; the answer remembers who may see all of them. */
+  /** The answer goes out if the client may have what it says and every name that it points to. */
   private judgeTargets(query: Query): void {
     const answer = query.answer;
     if (answer === null || !this.stands(query)) {
@@ -626,58 +625,25 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       return;
     }
     if ((answer.denial | answer.audit) != 0 && this.denyByResponse(query, answer)) return;
-    const subject = query.peer.subject;
-    const cleared = (subject << 3) | query.transport;
-    const count = <u32>answer.targetCount;
-    if (count != 0 && (answer.clearedEpoch != query.epoch || answer.clearedSubject != cleared)) {
-      // The first target of an alias is the one that was judged before it was asked for.
-      const own = query.verdict;
-      if (query.target == 0 && own !== null && own.aliasLength != 0) query.target = 1;
-      let at = targetsAt(answer);
-      let lasting = query.target == 0;
-      for (let i: u32 = 0; i < count; i++) {
-        let length: u32 = 0;
-        while (load<u8>(at + length) != 0) length += <u32>load<u8>(at + length) + 1;
-        length++;
-        if (i >= query.target) {
-          const key = this.targetKey;
-          key.set(at, length);
-          let verdict = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
-          if (verdict === null) {
-            query.target = i;
-            this.ask(query, this.sync.standing(this.now), subject, key);
-            return;
-          }
-          if (verdict.action == Action.Chance) {
-            if (verdict.byChance) lasting = false;
-            verdict = drawForTarget(verdict);
-          }
-          if (verdict.auditCount != 0) {
-            lasting = false;
-            if (query.auditedTarget === null) query.setAuditedTarget(retainVerdict(verdict));
-          }
-          if (verdict.action == Action.Deny) {
-            this.denyAnswer(query, verdict);
-            return;
-          }
-          lasting = lasting && this.verdicts.foundLasting;
-        }
-        at += length;
-      }
-      if (lasting) {
-        answer.clearedSubject = cleared;
-        answer.clearedEpoch = query.epoch;
-      }
+    const judged = this.targets.judge(query, answer, this.now);
+    if (judged == Judged.Unknown) {
+      this.ask(query, this.sync.standing(this.now), query.peer.subject, this.targets.key);
+      return;
+    }
+    const denial = this.targets.denial;
+    if (judged == Judged.Denied && denial !== null) {
+      this.denyAnswer(query, denial);
+      return;
     }
     const by = query.verdict;
     if (query.own) {
-      this.writer.answer(query.question, query.transport, answer, this.now, false, null);
+      this.replies.writer.answer(query.question, query.transport, answer, this.now, false, null);
       this.send(query, Outcome.Answered, by);
       return;
     }
     if (by !== null && by.strip && by.action == Action.Forward && isPositive(answer)) {
-      this.writer.stripped(query.question, query.transport, answer, this.now, by.edeCode != Ede.None);
-    } else this.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
+      this.replies.writer.stripped(query.question, query.transport, answer, this.now, by.edeCode != Ede.None);
+    } else this.replies.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
     this.send(query, by !== null && by.action == Action.Answer ? Outcome.Answered : Outcome.Forwarded, by);
   }
 
@@ -705,12 +671,6 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     else this.deny(query, verdict, max(query.question.key.labels, 1) - 1);
   }
 
-  private deny(query: Query, verdict: Verdict, soaLabels: u32): void {
-    if (verdict.form == Form.Drop) this.writer.nothing();
-    else this.writer.denial(query.question, query.transport, verdict, soaLabels);
-    this.send(query, verdict.metered ? Outcome.Limited : Outcome.Denied, verdict);
-  }
-
   /** Answers with the rule's records; what an alias has, and is not asked for itself, is asked for upstream. */
   private answer(query: Query, verdict: Verdict): void {
     const type = query.question.type;
@@ -719,105 +679,45 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     } else if (type == Type.ANY) {
       this.forward(query, verdict);
     } else {
-      this.writer.denial(query.question, query.transport, verdict, verdict.soaLabels);
+      this.replies.writer.denial(query.question, query.transport, verdict, verdict.soaLabels);
       this.send(query, Outcome.Answered, verdict);
     }
   }
 
   /** Nothing is asked upstream that the client may not ask for: an alias is judged before it goes out. */
   private follow(query: Query, verdict: Verdict): void {
-    this.targetKey.set(aliasAt(verdict), verdict.aliasLength);
+    this.targets.key.set(aliasAt(verdict), verdict.aliasLength);
     const judged = this.judgeAlias(query);
     if (judged === null) return;
     if (judged.action == Action.Deny) this.deny(query, judged, max(query.question.key.labels, 1) - 1);
     else this.forward(query, verdict);
   }
 
-  /** What the client may have of the alias in `targetKey`; null where the query waits for that, or has failed. */
+  /** What the client may have of the alias in `targets.key`; null where the query waits for that, or has failed. */
   private judgeAlias(query: Query): Verdict | null {
-    const key = this.targetKey;
-    const subject = query.peer.subject;
-    let judged = this.verdicts.find(subject, key, query.question.type, query.transport, this.now);
+    const judged = this.targets.judgeAlias(query, this.now);
     if (judged === null) {
       query.aliasing = true;
-      this.ask(query, this.sync.standing(this.now), subject, key);
-      return null;
+      this.ask(query, this.sync.standing(this.now), query.peer.subject, this.targets.key);
     }
-    if (judged.action == Action.Chance) judged = drawForTarget(judged);
-    if (judged.auditCount != 0 && query.auditedTarget === null) query.setAuditedTarget(retainVerdict(judged));
     return judged;
-  }
-
-  private disturb(query: Query, verdict: Verdict): void {
-    if (verdict.form == Form.Drop) this.writer.nothing();
-    else this.writer.fault(query.question, query.transport, verdict);
-    this.send(query, Outcome.Faulted, verdict);
   }
 
   private reject(query: Query, rcode: u32, reason: Reason): void {
     this.subjects.find(query.peer);
-    this.writer.error(query.question, query.transport, rcode, reason);
-    this.send(query, Outcome.Rejected, null);
+    this.replies.reject(query, rcode, reason, this.now);
   }
 
   private fail(query: Query, reason: Reason): void {
-    this.writer.error(query.question, query.transport, Rcode.SERVFAIL, reason);
-    this.send(query, Outcome.Failed, query.verdict);
+    this.replies.fail(query, reason, this.now);
   }
 
-  /** Sends what the writer holds, if anything, counts it, and is done with the query. */
+  private deny(query: Query, verdict: Verdict, soaLabels: u32): void {
+    this.replies.deny(query, verdict, soaLabels, this.now);
+  }
+
   private send(query: Query, outcome: Outcome, verdict: Verdict | null): void {
-    const channel = query.channel;
-    const writer = this.writer;
-    const waited = this.now - query.receivedAt;
-    if (channel !== null && channel.open) {
-      const late = waited > <u64>this.settings.patienceMilliseconds * 1000;
-      if (late || writer.length == 0) channel.drop(query.ticket);
-      else channel.send(query.ticket, writer.at, writer.length, writer.ttl);
-    }
-    const question = query.question;
-    const peer = query.peer;
-    const type = question.hasQuestion ? question.type : 0;
-    const draws = this.draws;
-    const audited = draws.drawAudits(query, this.now);
-    countQuery(peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
-    const logged = verdict !== null && (isOfNote(outcome) || audited != Audited.Untouched || isLogged(verdict));
-    if (logged || this.events.all) {
-      const upstream = query.upstream;
-      this.events.add(
-        question,
-        peer,
-        query.transport,
-        outcome,
-        verdict,
-        query.verdict,
-        draws.own,
-        query.auditedTarget,
-        draws.target,
-        writer.rcode,
-        writer.ede,
-        query.receivedAt,
-        waited,
-        query.cache,
-        this.sync.sequence,
-        upstream === null ? 0 : upstream.name.at,
-        upstream === null ? 0 : upstream.name.length,
-        query.upstreamMicroseconds,
-        query.upstreamAfterMicroseconds,
-        query.decisionMicroseconds,
-        outcome == Outcome.Forwarded || outcome == Outcome.Answered ? query.answer : null,
-        writer.ttl,
-        logged,
-      );
-      if (this.events.hasFull || this.events.prompt) this.sync.sendEvents(this.now);
-    }
-    this.recycle(query);
-  }
-
-  private recycle(query: Query): void {
-    this.parking.unpark(query);
-    query.clear();
-    this.pool.push(query);
+    this.replies.send(query, outcome, verdict, this.now);
   }
 
   /** Parks the query and returns its client; the query has failed where that is null. */
@@ -899,16 +799,6 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 /** Whether there is something in it. */
 function isPositive(answer: Answer): bool {
   return answer.rcode == Rcode.NOERROR && answer.answerCount != 0;
-}
-
-/** Whether a rule has kept the upstream's answer from the client. */
-function isOfNote(outcome: Outcome): bool {
-  return outcome == Outcome.Denied || outcome == Outcome.Faulted || outcome == Outcome.Limited;
-}
-
-/** Whether the query log has a query of which there is nothing to note. */
-function isLogged(verdict: Verdict): bool {
-  return verdict.logAll && (verdict.sample == 0 || comesUp(verdict.sample));
 }
 
 /** Types that only queries have, or that no question can have (RFC 6895, section 3.1), but ANY. */

@@ -1,31 +1,37 @@
 // @ts-nocheck AssemblyScript.
 // Events as the flow writes them, one after the other: what one costs.
 import { Answer, bodyAt, newAnswer, ttlPlacesAt } from "../../../../filter/answer/answer";
+import { Query } from "../../../../filter/flow/query";
+import { QueryEvent } from "../../../../filter/flow/query-event";
+import { Text } from "../../../../filter/host/host";
 import { Events } from "../../../../filter/telemetry/events";
+import { CacheResult, Outcome } from "../../../../filter/telemetry/telemetry";
 import { internTenant } from "../../../../filter/telemetry/tenants";
-import { Peer } from "../../../../filter/transport/peer";
+import { Protocol, Upstream } from "../../../../filter/upstream/server";
+import { retainVerdict } from "../../../../filter/verdict/verdict";
 import { VerdictReader } from "../../../../filter/verdict/verdict-reader";
-import { Question } from "../../../../filter/wire/question";
 
 const input: usize = heap.alloc(1 << 16);
 const events = new Events();
-const question = new Question();
-const peer = new Peer();
+const event = new QueryEvent();
+const query = new Query();
 const reader = new VerdictReader();
 let answer: Answer | null = null;
-const upstream = String.UTF8.encode("public");
-let revision: u64 = 0;
+const name = new Text("public");
 
 export function inputAt(): usize {
   return input;
 }
 
 export function putQuestion(length: u32): u32 {
-  peer.setIPv4(0x7f000101);
-  peer.tenant = internTenant(changetype<usize>(upstream), upstream.byteLength);
-  revision = 1764000000000;
-  events.wallOffset = 1764000000000000;
-  return question.parse(input, length);
+  query.peer.setIPv4(0x7f000101);
+  query.peer.tenant = internTenant(name.at, name.length);
+  query.upstream = new Upstream(1, name, Protocol.DoT, false);
+  query.cache = CacheResult.Miss;
+  query.upstreamMicroseconds = 412;
+  query.upstreamAfterMicroseconds = 250;
+  query.decisionMicroseconds = 290;
+  return query.question.parse(input, length);
 }
 
 export function putVerdict(length: u32): u32 {
@@ -45,33 +51,17 @@ export function putAnswer(length: u32, first: u32, second: u32): void {
 /** Octets of all events. */
 export function run(count: u32): u64 {
   let octets: u64 = 0;
-  const verdict = reader.verdict;
+  query.setVerdict(retainVerdict(reader.verdict!));
+  query.setAnswer(answer);
+  event.query = query;
+  event.outcome = Outcome.Forwarded;
+  event.verdict = reader.verdict;
+  event.microseconds = 137;
+  event.revision = 1764000000000;
+  event.ttl = 300;
   for (let i: u32 = 0; i < count; i++) {
-    events.add(
-      question,
-      peer,
-      0,
-      0,
-      verdict,
-      verdict,
-      0,
-      null,
-      0,
-      0,
-      -1,
-      <u64>i,
-      137,
-      1,
-      revision,
-      changetype<usize>(upstream),
-      6,
-      412,
-      290,
-      250,
-      answer,
-      300,
-      false,
-    );
+    event.time = 1764000000000000 + <u64>i;
+    events.add(event);
     if (events.hasFull) {
       octets += events.batch.length;
       events.sent();
