@@ -10,7 +10,13 @@ import asc from "assemblyscript/asc";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const cache = join(root, ".cache", "filter-tests");
-const options = ["--runtime", "minimal", "--use", "abort=filter/host/abort/abort", "--exportStart", "_initialize"];
+const abort = "filter/host/abort.ts";
+/** Those of asconfig.json, which itself would have every test compile the whole filter, and optimize it for seconds. */
+const options = [
+  ...["--config", "none", "--runtime", "minimal", "--maximumMemory", "16384"],
+  ...["--use", "abort=filter/host/abort/abort", "--exportStart", "_initialize"],
+];
+const release = ["-O3", "--noAssert"];
 
 /** What an entry exports besides its memory: functions of numbers. */
 export type Entry = Record<string, (...values: (number | bigint)[]) => number>;
@@ -25,19 +31,20 @@ export interface Instance {
   readonly closed: Set<number>;
 }
 
-/** Compiles the entry, a path from the repository's root. */
-export async function compile(entry: string): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(readFileSync(await compileToFile(entry)));
+/** Compiles the entry, a path from the repository's root; `optimized`: as for release. */
+export async function compile(entry: string, { optimized = false } = {}): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(readFileSync(await compileToFile(entry, { optimized })));
 }
 
 /** The same for those who are to load it themselves: the module's path. */
-export async function compileToFile(entry: string): Promise<string> {
-  const key = createHash("sha256").update(options.join(" "));
+export async function compileToFile(entry: string, { optimized = false } = {}): Promise<string> {
+  const asked = optimized ? [...options, ...release] : options;
+  const key = createHash("sha256").update(asked.join(" "));
   for (const file of [...sourcesIn("filter"), ...sourcesIn(dirname(entry)), "package-lock.json"].sort())
     key.update(file).update(readFileSync(join(root, file)));
   const path = join(cache, `${key.update(entry).digest("hex")}.wasm`);
   if (!existsSync(path)) {
-    const bytes = await build(entry);
+    const bytes = await build(entry, asked);
     mkdirSync(cache, { recursive: true });
     writeFileSync(`${path}.${process.pid}`, bytes);
     renameSync(`${path}.${process.pid}`, path);
@@ -45,9 +52,9 @@ export async function compileToFile(entry: string): Promise<string> {
   return path;
 }
 
-async function build(entry: string): Promise<Uint8Array> {
+async function build(entry: string, asked: string[]): Promise<Uint8Array> {
   let bytes: Uint8Array | undefined;
-  const { error, stderr } = await asc.main([entry, "-o", "out.wasm", "-O2", ...options, "--baseDir", root], {
+  const { error, stderr } = await asc.main([abort, entry, "-o", "out.wasm", ...asked, "--baseDir", root], {
     writeFile: (name, contents) => {
       if (name === "out.wasm" && typeof contents !== "string") bytes = contents;
     },

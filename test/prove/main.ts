@@ -1,6 +1,6 @@
 /**
- * `npm run prove -- NAME… [--scale 0.02]`: shows one row of what the product must show, or all of them, and says pass
- * or fail.
+ * `npm run prove -- NAME… [--scale 0.02]`: shows rows of what the product must show, and says pass or fail; `all` of them
+ * take hours. Without a name it lists them.
  */
 import { parseArgs } from "node:util";
 import { Report } from "./proof.ts";
@@ -13,10 +13,15 @@ async function main(): Promise<void> {
   });
   const scale = Number(values.scale);
   if (!(scale > 0 && scale <= 1)) throw new Error(`--scale: expected more than 0 and at most 1, got ${values.scale}`);
-  const unknown = positionals.filter((name) => !proofs.some((proof) => proof.name === name));
+  if (positionals.length === 0) {
+    for (const { name, what } of proofs) console.log(`${name}: ${what}`);
+    return;
+  }
+  const all = positionals.includes("all");
+  const unknown = positionals.filter((name) => name !== "all" && !proofs.some((proof) => proof.name === name));
   if (unknown.length > 0)
     throw new Error(`no proof ${unknown.join(", ")}; there are ${proofs.map(({ name }) => name).join(", ")}`);
-  for (const proof of proofs.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+  for (const proof of proofs.filter(({ name }) => all || positionals.includes(name))) {
     console.log(`${proof.name}: ${proof.what}`);
     const report = new Report();
     const started = Date.now();
