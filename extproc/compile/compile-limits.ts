@@ -6,7 +6,14 @@
  * resolvers to try again at once, and so make more of what there is too much of already.
  */
 import { numberOf } from "../compiled/hash.ts";
-import { type Alternative, DenyForm, MeterKind, type MeterMessage, RuleAction } from "../compiled/messages.ts";
+import {
+  type Alternative,
+  type AuditMessage,
+  DenyForm,
+  MeterKind,
+  type MeterMessage,
+  RuleAction,
+} from "../compiled/messages.ts";
 import type { LimitTables } from "../compiled/snapshot.ts";
 import type { Guards } from "../resources/guards-schema.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
@@ -35,30 +42,51 @@ export function compileLimits(tenant: Tenant, settings: Settings | undefined): L
   }
   const held =
     pending && above(tenant, LIMITS, "pending", MeterKind.PENDING, { count: pending, per_ms: 1, burst: pending });
-  const message = { ...(held ? { pending: held } : {}), connections, cache_share: cacheShare };
   const information = watchInformation(tenant, guards);
-  const limited = information === undefined || guards.exfiltration?.mode === "Audit" ? [] : [information];
-  const audited = limited.length > 0 ? undefined : information;
+  const storm = watchStorms(tenant, guards);
+  const limitsStorms = storm?.onTrial === false;
+  const message = {
+    ...(held ? { pending: held } : {}),
+    connections,
+    cache_share: cacheShare,
+    ...(limitsStorms ? { storm: storm.above } : {}),
+  };
   return {
-    message: held || connections || cacheShare ? message : undefined,
-    alternatives: [...alternatives, ...limited],
-    audits: audited === undefined ? [] : [{ ...onTrial(audited), action: RuleAction.RATE_LIMIT, chance: 0 }],
+    message: held || connections || cacheShare || limitsStorms ? message : undefined,
+    alternatives: [...alternatives, ...(information?.onTrial === false ? [information.above] : [])],
+    audits: [information, storm].flatMap((guard) => (guard?.onTrial ? [auditOf(guard.above)] : [])),
   };
 }
 
+function auditOf({ policy, rule, meter }: Alternative): AuditMessage {
+  return { policy, rule, action: RuleAction.RATE_LIMIT, chance: 0, ...(meter === undefined ? {} : { meter }) };
+}
+
+interface Guard {
+  readonly above: Alternative;
+  readonly onTrial: boolean;
+}
+
 /** What carries too much out of the tenant, by the names that it asks for. */
-function watchInformation(tenant: Tenant, { exfiltration }: Guards): Alternative | undefined {
+function watchInformation(tenant: Tenant, { exfiltration }: Guards): Guard | undefined {
   if (exfiltration === undefined || exfiltration.mode === "Off") return undefined;
-  const { octets, per } = exfiltration;
+  const { mode, octets, per } = exfiltration;
   const rate = { count: octets, per_ms: per, burst: octets };
-  return above(tenant, GUARDS_POLICY, "exfiltration", MeterKind.INFORMATION, rate);
+  return {
+    above: above(tenant, GUARDS_POLICY, "exfiltration", MeterKind.INFORMATION, rate),
+    onTrial: mode === "Audit",
+  };
 }
 
-function onTrial({ policy, rule, meter }: Alternative) {
-  return { policy, rule, ...(meter === undefined ? {} : { meter }) };
+/** Too many names that are not there: it is known only once an upstream has answered, so this is in front of no rules. */
+function watchStorms(tenant: Tenant, { nxdomain }: Guards): Guard | undefined {
+  if (nxdomain === undefined || nxdomain.mode === "Off") return undefined;
+  const { mode, answers, per, by } = nxdomain;
+  const rate = { count: answers, per_ms: per, burst: answers, by_client: by === "Client" };
+  return { above: above(tenant, GUARDS_POLICY, "nxdomain", MeterKind.NXDOMAIN, rate), onTrial: mode === "Audit" };
 }
 
-type Rate = Pick<MeterMessage, "count" | "per_ms" | "burst">;
+type Rate = Pick<MeterMessage, "count" | "per_ms" | "burst"> & { readonly by_client?: boolean };
 
 function above(tenant: Tenant, policy: string, limit: string, kind: MeterKind, rate: Rate): Alternative {
   const { name } = tenant.metadata;

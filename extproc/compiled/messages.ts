@@ -37,6 +37,7 @@ export interface TenantLimitsMessage {
   readonly pending?: Alternative;
   readonly connections: number;
   readonly cache_share: number;
+  readonly storm?: Alternative;
 }
 
 export interface VerdictScope {
@@ -98,7 +99,7 @@ export interface AuditMessage {
 }
 
 /** Meter.Kind of verdict.proto. */
-export const MeterKind = { QUERIES: 0, UNIQUE_NAMES: 1, PENDING: 2, INFORMATION: 3 } as const;
+export const MeterKind = { QUERIES: 0, UNIQUE_NAMES: 1, PENDING: 2, INFORMATION: 3, NXDOMAIN: 4 } as const;
 export type MeterKind = (typeof MeterKind)[keyof typeof MeterKind];
 
 export interface MeterMessage {

@@ -9,9 +9,10 @@ export function describeLimits({ client, alternatives }: Verdict): string[] {
   const counted = alternatives.flatMap(({ policy, meter }) =>
     meter !== undefined && (policy === LIMITS || policy === GUARDS_POLICY) ? [describeRate(meter)] : [],
   );
-  const { pending, connections = 0, cache_share: share = 0 } = client.limits ?? {};
+  const { pending, storm, connections = 0, cache_share: share = 0 } = client.limits ?? {};
   return [
     ...counted,
+    ...(storm?.meter === undefined ? [] : [describeRate(storm.meter)]),
     ...(pending?.meter === undefined ? [] : [`${pending.meter.count} waiting queries`]),
     ...(connections === 0 ? [] : [`${connections} connections`]),
     ...(share === 0 ? [] : [`${share} % of the cache`]),
@@ -23,9 +24,10 @@ const WHAT = {
   [MeterKind.UNIQUE_NAMES]: "new names",
   [MeterKind.PENDING]: "waiting queries",
   [MeterKind.INFORMATION]: "octets of information in new names below one",
+  [MeterKind.NXDOMAIN]: "answers of NXDOMAIN below one name",
 } as const;
 
-function describeRate({ kind, count, per_ms, burst }: MeterMessage): string {
-  const what = WHAT[kind];
+function describeRate({ kind, by_client, count, per_ms, burst }: MeterMessage): string {
+  const what = `${WHAT[kind]}${by_client ? ", for each client," : ""}`;
   return `${count} ${what} in ${per_ms / 1000} s${burst === count ? "" : `, ${burst} at once`}`;
 }

@@ -831,7 +831,8 @@ export const descriptors: object = {
             "QUERIES": 0,
             "UNIQUE_NAMES": 1,
             "PENDING": 2,
-            "INFORMATION": 3
+            "INFORMATION": 3,
+            "NXDOMAIN": 4
            }
           }
          }
@@ -1036,6 +1037,10 @@ export const descriptors: object = {
           "cache_share": {
            "type": "uint32",
            "id": 3
+          },
+          "storm": {
+           "type": "Alternative",
+           "id": 4
           }
          }
         },

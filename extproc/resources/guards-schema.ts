@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { pattern, window } from "./field.ts";
-import { MAX_COUNT } from "./rule-schema.ts";
+import { COUNTED_BY, MAX_COUNT } from "./rule-schema.ts";
 import { list } from "./schema-parts.ts";
 
 /** What a verdict has room for beside a tenant's response rules. */
@@ -36,10 +36,26 @@ const exfiltration = z
   ])
   .transform((guard) => (typeof guard === "string" ? { mode: guard, octets: 8192, per: 60_000 } : guard));
 
+/** Names that are not there, which a client (or all of the tenant's) may have upstreams asked for below one registered name. */
+const nxdomain = z
+  .union([
+    limitMode,
+    z.strictObject({
+      mode: limitMode.default("Limit"),
+      answers: z.int().min(1).max(MAX_COUNT).default(300),
+      per: window.default(60_000),
+      by: COUNTED_BY.default("Client"),
+    }),
+  ])
+  .transform((guard) =>
+    typeof guard === "string" ? { mode: guard, answers: 300, per: 60_000, by: "Client" as const } : guard,
+  );
+
 export const guards = z.strictObject({
   rebinding: guard.optional(),
   bypass: names,
   exfiltration: exfiltration.optional(),
+  nxdomain: nxdomain.optional(),
 });
 
 export type Guards = z.output<typeof guards>;

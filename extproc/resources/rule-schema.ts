@@ -89,7 +89,7 @@ const fault = z
   });
 
 /** Who is counted by itself: each client, an IPv4 address or an IPv6 /64; or all clients of a tenant together. */
-const COUNTED_BY = z.enum(["Client", "Tenant"]);
+export const COUNTED_BY = z.enum(["Client", "Tenant"]);
 
 /** What a token bucket holds in the filter's numbers. */
 export const MAX_COUNT = 1_000_000;

@@ -20,6 +20,7 @@ import {
 } from "../verdict/verdict";
 import { hashLabel } from "../wire/name";
 import { Query } from "./query";
+import { Storms } from "./storms";
 
 /** Whether something comes up that does so `chance` times of 10,000. */
 export function comesUp(chance: u32): bool {
@@ -46,7 +47,10 @@ export class Draws {
   private readonly names: RecentNames = new RecentNames(1);
   private readonly namesOfMinute: RecentNames = new RecentNames(60);
 
-  constructor(private readonly buckets: Buckets) {}
+  constructor(
+    private readonly buckets: Buckets,
+    private readonly storms: Storms,
+  ) {}
 
   /** The block of the chain that counts for the query, which meters on the way count. */
   draw(head: Verdict, query: Query, now: u64): Verdict {
@@ -64,6 +68,7 @@ export class Draws {
 
   private runsOver(meter: Meter, query: Query, now: u64): bool {
     if (meter.kind == Kind.Information) return this.carriesTooMuch(meter, query, now);
+    if (meter.kind == Kind.Nxdomain) return this.storms.isOneTooMany(meter, query, now);
     if (meter.kind != Kind.UniqueNames) return !this.buckets.take(meter, query.peer, now);
     if (this.names.has(meter.id, query.question.key.hash, now)) return false;
     if (!this.buckets.take(meter, query.peer, now)) return true;

@@ -54,6 +54,7 @@ import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
 import { Replies } from "./replies";
 import { Settings } from "./settings";
+import { Storms } from "./storms";
 import { Judged, TargetJudge } from "./targets";
 
 const MALFORMED = new Reason(Ede.Other, "malformed query");
@@ -99,6 +100,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly parking!: Parking;
   private readonly slots!: DecisionSlots;
   private readonly verdictReader: VerdictReader = new VerdictReader();
+  private readonly storms: Storms;
   private readonly draws: Draws;
   private readonly delays: Delays = new Delays();
   /** Queries that wait for a revision. */
@@ -121,7 +123,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.mesh = new Mesh(settings.share(settings.meshTableBytes));
     this.subjects = new ClientTable(settings.share(CLIENT_TABLE_OCTETS));
     const buckets = new Buckets(settings.share(settings.meterBytes), random64(), settings.concurrency);
-    this.draws = new Draws(buckets);
+    const storms = new Storms(buckets);
+    this.storms = storms;
+    this.draws = new Draws(buckets, storms);
     this.decisions = new Decisions(settings.decisionMilliseconds);
     this.exchanges = new Exchanges(
       this,
@@ -473,13 +477,19 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     query.setAnswer(null);
     const selected = selector(question.type, question.dnssec, question.checkingDisabled);
     const own = question.ecsLength != 0 && this.passesEcs(verdict);
-    if (!own) {
-      const answer = this.answers.find(verdict.view, question.key, selected);
-      if (answer !== null && this.now < answer.expiresAt) {
-        query.cache = CacheResult.Hit;
-        query.setAnswer(retain(answer));
-        this.prefetch(query, verdict, answer, selected);
-        this.judgeTargets(query);
+    const answer = own ? changetype<Answer | null>(0) : this.answers.find(verdict.view, question.key, selected);
+    if (answer !== null && this.now < answer.expiresAt) {
+      query.cache = CacheResult.Hit;
+      query.setAnswer(retain(answer));
+      this.prefetch(query, verdict, answer, selected);
+      this.judgeTargets(query);
+      return;
+    }
+    // A name that was there when it was asked for last may be asked for again.
+    if (answer === null || answer.rcode != Rcode.NOERROR) {
+      const storm = this.storms.denialOf(query, this.now);
+      if (storm !== null) {
+        this.deny(query, storm, 0);
         return;
       }
     }
@@ -593,6 +603,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         query.upstreamAfterMicroseconds = exchange.sentAt - min(exchange.sentAt, query.receivedAt);
       }
       query.target = 0;
+      this.storms.count(query, this.now);
       if (!this.stands(query)) this.rejudge(query);
       else this.deliver(query);
     }

@@ -62,10 +62,18 @@ export function fill(bucket: Bucket, meter: Meter, equal: f64, now: u64): void {
 
 /** What is taken at half a token less is given back by waiting longer for the next. */
 export function takeFrom(bucket: Bucket, meter: Meter, amount: f64): bool {
-  const burst = <f64>meter.burst;
-  if (bucket.level * burst < amount - 0.5) return false;
-  bucket.level -= amount / burst;
+  if (!holds(bucket, meter, amount)) return false;
+  bucket.level -= amount / <f64>meter.burst;
   return true;
+}
+
+export function holds(bucket: Bucket, meter: Meter, amount: f64): bool {
+  return bucket.level * <f64>meter.burst >= amount - 0.5;
+}
+
+/** Takes what has come about already, also where it is not there: that is waited for, a whole burst at most. */
+export function owe(bucket: Bucket, meter: Meter, amount: f64): void {
+  bucket.level = max(bucket.level - amount / <f64>meter.burst, -1);
 }
 
 /** `millionths`: as it was told. */

@@ -5,7 +5,7 @@
 import { Node, S3Fifo } from "../cache/s3-fifo";
 import { Peer } from "../transport/peer";
 import { mix } from "../wire/name";
-import { BUCKET_SIZE, Bucket, begin, fill, takeFrom } from "./bucket";
+import { BUCKET_SIZE, Bucket, begin, fill, holds, owe, takeFrom } from "./bucket";
 import { Meter } from "./meter";
 import { UseList } from "./use-list";
 
@@ -36,10 +36,27 @@ export class Buckets extends S3Fifo {
 
   /** Takes so many of what is counted by these numbers, where they are there; whether they were. */
   takeOf(meter: Meter, high: u64, low: u64, amount: f64, now: u64): bool {
+    return takeFrom(this.use(meter, high, low, amount, now), meter, amount);
+  }
+
+  /** Takes one of what is counted by these numbers, which has come about already, whether it is there or not. */
+  owe(meter: Meter, high: u64, low: u64, now: u64): void {
+    owe(this.use(meter, high, low, 1, now), meter, 1);
+  }
+
+  /** Whether one is there, of what is counted by these numbers. */
+  has(meter: Meter, high: u64, low: u64, now: u64): bool {
+    const bucket = this.find(meter.id, high, low);
+    if (bucket === null) return true;
+    fill(bucket, meter, this.equal, now);
+    return holds(bucket, meter, 1);
+  }
+
+  private use(meter: Meter, high: u64, low: u64, amount: f64, now: u64): Bucket {
     const bucket = this.find(meter.id, high, low) || this.add(meter.id, high, low, now);
     fill(bucket, meter, this.equal, now);
     this.uses.count(bucket, <u32>amount);
-    return takeFrom(bucket, meter, amount);
+    return bucket;
   }
 
   find(id: u64, high: u64, low: u64): Bucket | null {

@@ -7,8 +7,10 @@ export const enum Kind {
   /** Never in a chain: it goes with the client. */
   Pending = 2,
   Information = 3,
+  /** In no chain either: it is asked where a name would go to an upstream. */
+  Nxdomain = 4,
 }
-export const LAST_KIND: u64 = Kind.Information;
+export const LAST_KIND: u64 = Kind.Nxdomain;
 
 @unmanaged
 export class Meter {

@@ -11,6 +11,13 @@ export class TenantLimits {
   cacheShare: u32 = 0;
   /** What a query gets that would be one more to wait, with a reference. */
   denial: Verdict | null = null;
+  /** What a query gets, instead of an upstream's answer, where its meter has run over; with a reference. */
+  storm: Verdict | null = null;
+
+  release(): void {
+    releaseVerdict(this.denial);
+    releaseVerdict(this.storm);
+  }
 }
 
 const rows = new StaticArray<TenantLimits | null>(MAX_TENANTS + 2);
@@ -23,6 +30,6 @@ export function limitsOf(tenant: u32): TenantLimits | null {
 export function setLimits(tenant: u32, limits: TenantLimits | null): void {
   // Tenants that are counted together have no limits together.
   const known = tenant <= OTHER ? limits : unchecked(rows[tenant]);
-  if (known !== null) releaseVerdict(known.denial);
+  if (known !== null) known.release();
   if (tenant > OTHER) unchecked((rows[tenant] = limits));
 }

@@ -96,7 +96,7 @@ export class VerdictReader {
       releaseVerdict(this.first);
       this.first = null;
       const limits = this.limits;
-      if (limits !== null) releaseVerdict(limits.denial);
+      if (limits !== null) limits.release();
       releaseRules(this.responses);
       this.responses = null;
       return false;
@@ -228,39 +228,48 @@ export class VerdictReader {
     while (reader.next()) {
       if (reader.field == 1) {
         reader.bytes();
-        this.readPending(limits, reader.bytesAt, reader.bytesLength);
+        const denial = this.readDenial(reader.bytesAt, reader.bytesLength);
+        releaseVerdict(limits.denial);
+        limits.denial = denial;
+        limits.pending = denial === null ? 0 : meterOf(denial).count;
       } else if (reader.field == 2) limits.connections = <u32>reader.number();
       else if (reader.field == 3) limits.cacheShare = <u32>reader.number();
-      else reader.skip();
+      else if (reader.field == 4) {
+        reader.bytes();
+        releaseVerdict(limits.storm);
+        limits.storm = this.readDenial(reader.bytesAt, reader.bytesLength);
+      } else reader.skip();
     }
     if (reader.failed) this.broken = true;
   }
 
-  private readPending(limits: TenantLimits, at: usize, length: u32): void {
+  /** A denial with a meter, with a reference; null where it is none, and the verdict is broken. */
+  private readDenial(at: usize, length: u32): Verdict | null {
     const outcome = this.alternative;
     outcome.begin();
     const reader = this.list.begin(at, length);
     while (reader.next()) outcome.field(reader);
-    if (reader.failed || outcome.broken || outcome.action != <u32>Action.Deny || !outcome.metered) {
-      this.broken = true;
-      return;
+    if (!reader.failed && !outcome.broken && outcome.action == <u32>Action.Deny && outcome.metered) {
+      return outcome.build();
     }
-    const denial = outcome.build();
-    releaseVerdict(limits.denial);
-    limits.denial = denial;
-    limits.pending = meterOf(denial).count;
+    this.broken = true;
+    return null;
   }
 
   private keepLimits(): void {
     const limits = this.limits;
     if (limits !== null) {
-      const denial = limits.denial;
-      if (denial !== null) {
-        denial.logAll = this.logAll;
-        if (this.unexplained) denial.edeCode = Ede.None;
-      }
+      this.speakAs(limits.denial);
+      this.speakAs(limits.storm);
     }
     setLimits(this.tenant, limits);
+  }
+
+  /** What a denial of the tenant's own says, and to whom. */
+  private speakAs(denial: Verdict | null): void {
+    if (denial === null) return;
+    denial.logAll = this.logAll;
+    if (this.unexplained) denial.edeCode = Ede.None;
   }
 
   private readScope(at: usize, length: u32): void {

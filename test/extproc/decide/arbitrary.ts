@@ -284,6 +284,9 @@ const tenantSpec = fc
         { rebinding: { mode: "Audit", except: ["*.com"] } },
         { exfiltration: "Limit" },
         { exfiltration: { mode: "Audit", octets: 600 } },
+        { nxdomain: "Limit" },
+        { nxdomain: { mode: "Limit", answers: 5, per: "1s", by: "Tenant" }, exfiltration: "Audit" },
+        { nxdomain: "Audit", exfiltration: "Audit" },
         {},
       ),
       limits: fc.record(

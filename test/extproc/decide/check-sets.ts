@@ -8,6 +8,7 @@ import { CompileJobs } from "../../../extproc/compile/job.ts";
 import { fnv1a } from "../../../extproc/compiled/hash.ts";
 import {
   type Action,
+  type Alternative,
   type AuditMessage,
   type DelayMessage,
   type Deny,
@@ -244,6 +245,9 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
     `${ttl_min}-${ttl_max}${strip ? " stripped" : ""}`;
   const tell = (audits: readonly AuditMessage[]) =>
     audits.map((one) => `${one.policy}/${one.rule} ${ACTIONS[one.action]} ${one.chance / 100}${rate(one)}`);
+  const alternative = (one: Alternative) =>
+    `${one.chance / 100}%${rate(one)} ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${bounds(one)}`;
+  const { storm } = verdict.client.limits ?? {};
   return {
     client,
     policy: verdict.policy,
@@ -252,10 +256,8 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
     audits: tell(verdict.audits),
     delays: wait(verdict.delays),
     ttl: bounds(verdict),
-    alternatives: verdict.alternatives.map(
-      (one) =>
-        `${one.chance / 100}%${rate(one)} ${one.policy}/${one.rule} ${actionOf(one)} [${tell(one.audits)}] [${wait(one.delays)}] ${bounds(one)}`,
-    ),
+    alternatives: verdict.alternatives.map(alternative),
+    storm: storm === undefined ? "" : alternative(storm),
     responses: (verdict.responses?.rules ?? []).map(({ tier, action, outcome }) => {
       const trial = outcome.audits.length > 0 ? "?" : "";
       return `${TIERS[tier]} ${outcome.policy}/${outcome.rule} ${ACTIONS[action]}${trial}`;

@@ -41,11 +41,13 @@ export interface PlainVerdict {
   readonly ttl: string;
   /** What comes about by chance instead, with the percentage in front of it. */
   readonly alternatives: readonly string[];
+  /** What is not asked upstream where too many names were not there; empty for nothing. */
+  readonly storm: string;
   /** Response rules in order, each with its tier, and `?` in mode Audit. */
   readonly responses: readonly string[];
 }
 
-const NOTHING_MORE = { alternatives: [], responses: [] };
+const NOTHING_MORE = { alternatives: [], storm: "", responses: [] };
 
 /** A verdict names no more. */
 const MAX_AUDITS = 8;
@@ -101,6 +103,7 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
         return `${draw.rule.match.percent ?? 0}%${rateOf(draw.rule)} ${nameOf(draw)} ${action} [${audits.slice(0, Math.min(MAX_AUDITS, watched.length + draw.audits))}] [${before}] ${clamps(delaying.slice(0, draw.delays))}`;
       }),
     ],
+    storm: stormOf(tenant),
     responses: [
       ...responsesOf(policies.filter((policy) => tierOf(policy) === "Admin")),
       ...guardsOf(tenant),
@@ -140,10 +143,26 @@ function inOrder(policies: readonly Policy[]): Policy[] {
 
 /** Guards on trial come before the rules that are. */
 function watchedBy({ spec: { guards } }: Tenant): string[] {
-  const { mode, octets, per } = guards?.exfiltration ?? {};
-  return mode === "Audit"
-    ? [`guards/exfiltration RateLimit 0 above ${octets} in ${per}ms by Tenant after ${octets}`]
-    : [];
+  const { exfiltration, nxdomain } = guards ?? {};
+  return [
+    ...(exfiltration?.mode === "Audit"
+      ? [
+          `guards/exfiltration RateLimit 0 above ${exfiltration.octets} in ${exfiltration.per}ms by Tenant after ${exfiltration.octets}`,
+        ]
+      : []),
+    ...(nxdomain?.mode === "Audit" ? [`guards/nxdomain RateLimit 0 ${aboveOf(nxdomain)}`] : []),
+  ];
+}
+
+type Storm = NonNullable<NonNullable<Tenant["spec"]["guards"]>["nxdomain"]>;
+
+function aboveOf({ answers, per, by }: Storm): string {
+  return `above ${answers} in ${per}ms by ${by} after ${answers}`;
+}
+
+function stormOf({ spec: { guards } }: Tenant): string {
+  const guard = guards?.nxdomain;
+  return guard?.mode === "Limit" ? `0% ${aboveOf(guard)} guards/nxdomain deny 5 [] [] 0-0` : "";
 }
 
 /** What is above a tenant's own limits is refused, whatever rules say. */

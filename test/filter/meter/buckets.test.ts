@@ -58,6 +58,21 @@ describe("token buckets", () => {
     assert.deepEqual([take(9 * SECOND), take(9 * SECOND)], [true, false]);
   });
 
+  it("owes what came about though it was not there, a whole burst at most", () => {
+    meter(10, 1000, 10);
+    const has = (now: number) => entry.has?.(BigInt(now)) === 1;
+    assert.ok(has(SECOND), "nobody has taken any");
+    assert.equal(entry.count?.(), 0, "to ask costs no bucket");
+    for (let i = 0; i < 9; i++) entry.owe?.(BigInt(SECOND));
+    assert.ok(has(SECOND));
+    for (let i = 0; i < 6; i++) entry.owe?.(BigInt(SECOND));
+    assert.equal(has(SECOND + 500_000), false, "five are owed");
+    assert.ok(has(SECOND + 600_000));
+    for (let i = 0; i < 1000; i++) entry.owe?.(BigInt(SECOND));
+    assert.equal(has(2 * SECOND), false);
+    assert.ok(has(2.1 * SECOND), "a burst is owed, and no more");
+  });
+
   it("counts an IPv4 address, an IPv6 /64, or all together", () => {
     meter(1, 3_600_000, 1);
     assert.ok(take(SECOND));

@@ -32,6 +32,12 @@ export function setIPv6(high: u64, low: u64): void {
 export function take(now: u64): u32 {
   return buckets.take(meter, peer, now) ? 1 : 0;
 }
+export function owe(now: u64): void {
+  buckets.owe(meter, peer.high, peer.low, now);
+}
+export function has(now: u64): u32 {
+  return buckets.has(meter, peer.high, peer.low, now) ? 1 : 0;
+}
 export function count(): u32 {
   return buckets.count;
 }

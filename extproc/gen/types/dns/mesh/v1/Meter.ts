@@ -8,6 +8,7 @@ export const _dns_mesh_v1_Meter_Kind = {
   UNIQUE_NAMES: 1,
   PENDING: 2,
   INFORMATION: 3,
+  NXDOMAIN: 4,
 } as const;
 
 export type _dns_mesh_v1_Meter_Kind =
@@ -19,6 +20,8 @@ export type _dns_mesh_v1_Meter_Kind =
   | 2
   | 'INFORMATION'
   | 3
+  | 'NXDOMAIN'
+  | 4
 
 export type _dns_mesh_v1_Meter_Kind__Output = typeof _dns_mesh_v1_Meter_Kind[keyof typeof _dns_mesh_v1_Meter_Kind]
 

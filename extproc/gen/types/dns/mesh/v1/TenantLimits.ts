@@ -6,10 +6,12 @@ export interface TenantLimits {
   'pending'?: (_dns_mesh_v1_Alternative | null);
   'connections'?: (number);
   'cache_share'?: (number);
+  'storm'?: (_dns_mesh_v1_Alternative | null);
 }
 
 export interface TenantLimits__Output {
   'pending': (_dns_mesh_v1_Alternative__Output | null);
   'connections': (number);
   'cache_share': (number);
+  'storm': (_dns_mesh_v1_Alternative__Output | null);
 }
