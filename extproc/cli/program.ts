@@ -137,6 +137,7 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
       "tell a syslog server (RFC 5424) of denials: udp:host:port, tcp:host:port or tls:host:port",
     )
     .option("--syslog-ca <file>", "trust these authorities (PEM) for tls:, instead of the public ones")
+    .option("--webhooks <file>", "tell these webhooks (a YAML list) of denials, and of what guards found")
     .option("--dnstap <endpoint>", "tell a dnstap reader at unix:/path or host:port of every query")
     .option(
       "--last-good <seconds>",

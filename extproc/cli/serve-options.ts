@@ -12,6 +12,9 @@ import { type Endpoint, isLoopback, parseEndpoint } from "../server/endpoint.ts"
 import type { ServerTls } from "../server/grpc-server.ts";
 import type { ExportOptions } from "../telemetry/export/event-exporter.ts";
 import type { SyslogTarget } from "../telemetry/export/syslog.ts";
+import type { WebhookTarget } from "../telemetry/export/webhook.ts";
+import { readSecrets } from "../telemetry/export/webhook-signature.ts";
+import { parseWebhooks } from "../telemetry/export/webhooks-file.ts";
 import type { StoreOptions } from "../telemetry/query-store.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 import { readExportInterval, readOtlpSignals } from "./otlp-signals.ts";
@@ -52,6 +55,7 @@ export interface ServeFlags {
   readonly dnstap?: string;
   readonly syslog?: string;
   readonly syslogCa?: string;
+  readonly webhooks?: string;
   readonly lastGood: string;
   readonly logLevel: string;
 }
@@ -129,6 +133,7 @@ export async function readServeOptions(
     exports: {
       dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap),
       syslog: await readSyslog(flags),
+      webhooks: await readWebhooks(flags.webhooks),
       traces,
     },
     metricsIntervalMs: metrics ? readExportInterval(environment) : undefined,
@@ -260,6 +265,23 @@ async function readSyslog({ syslog, syslogCa }: ServeFlags): Promise<SyslogTarge
   const { host, port } = endpoint;
   const ca = syslogCa === undefined ? undefined : (await readFlagFile("--syslog-ca", syslogCa)).toString();
   return { transport: transport as SyslogTarget["transport"], host, port, ca };
+}
+
+async function readWebhooks(path: string | undefined): Promise<WebhookTarget[]> {
+  if (path === undefined) return [];
+  const { problems, value = [] } = {
+    value: undefined,
+    ...parseWebhooks((await readFlagFile("--webhooks", path)).toString(), path),
+  };
+  if (problems !== undefined) throw usage(problems.map(formatProblem).join("\n"));
+  return Promise.all(
+    value.map(async (webhook) => {
+      const { secretFile, caFile } = webhook;
+      const keys = readSecrets((await readFlagFile("--webhooks", secretFile)).toString());
+      if (typeof keys === "string") throw usage(`expected ${keys} in ${secretFile}`);
+      return { ...webhook, ca: caFile && (await readFlagFile("--webhooks", caFile)).toString() };
+    }),
+  );
 }
 
 function readSeconds(text: string): number {

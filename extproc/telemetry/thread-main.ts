@@ -20,6 +20,7 @@ function tell(message: FromThread): void {
 }
 
 const surroundings: ExportContext = {
+  now: Date.now,
   after: (milliseconds, task) => {
     const timer = setTimeout(task, milliseconds);
     return () => clearTimeout(timer);

@@ -2,9 +2,12 @@
  * What others are told of queries that a real Envoy has answered.
  */
 import { strict as assert } from "node:assert";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DnstapCollector } from "../extproc/telemetry/export/dnstap-collector.ts";
 import { OtlpReceiver, valuesOf } from "../extproc/telemetry/export/otlp-receiver.ts";
 import { SyslogServer } from "../extproc/telemetry/export/syslog-server.ts";
+import { WebhookReceiver } from "../extproc/telemetry/export/webhook-receiver.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
@@ -29,15 +32,27 @@ spec:
   rules: [{name: com, match: {names: ["*.com"]}, action: Deny}]
 `;
 
+const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/** Flags of a service that tells this receiver of what frontend was denied. */
+function webhookFlags(directory: string, url: string): string[] {
+  const [file, secretFile] = [join(directory, "webhooks.yaml"), join(directory, "webhook-secret")];
+  writeFileSync(secretFile, SECRET);
+  writeFileSync(file, JSON.stringify([{ name: "security", url, secretFile, tenants: ["frontend"], window: "1s" }]));
+  return ["--webhooks", file];
+}
+
 describe("queries told to others", function () {
   this.timeout(60_000);
   let stack: Stack;
   let dnstap: DnstapCollector;
   let otlp: OtlpReceiver;
   let syslog: SyslogServer;
+  let webhook: WebhookReceiver;
   before(async () => {
     otlp = await OtlpReceiver.start();
     syslog = await SyslogServer.start();
+    webhook = await WebhookReceiver.start(SECRET);
     process.env.OTEL_EXPORTER_OTLP_ENDPOINT = otlp.url;
     process.env.OTEL_METRIC_EXPORT_INTERVAL = "300";
     dnstap = await DnstapCollector.open();
@@ -45,7 +60,10 @@ describe("queries told to others", function () {
     stack = await Stack.start({
       policy: POLICY,
       upstreams: { public: { zone: "www.example.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9" } },
-      serve: () => ["--dnstap", `unix:${dnstap.path}`, "--syslog", `tcp:127.0.0.1:${syslog.ports.tcp}`],
+      serve: (directory) => [
+        ...["--dnstap", `unix:${dnstap.path}`, "--syslog", `tcp:127.0.0.1:${syslog.ports.tcp}`],
+        ...webhookFlags(directory, webhook.url),
+      ],
     });
   });
   after(async () => {
@@ -54,6 +72,7 @@ describe("queries told to others", function () {
     await stack.stop();
     await otlp.stop();
     await syslog.stop();
+    await webhook.stop();
     await dnstap.close();
   });
 
@@ -134,6 +153,20 @@ describe("queries told to others", function () {
       [message?.host, message?.message],
       ["e2e", "frontend was denied www.example.com. A by no-com/com"],
     );
+  });
+
+  it("are told to a webhook where they were denied, a storm by one message with a count", async () => {
+    const names = Array.from({ length: 50 }, () => encodeQuestion("storm.example.com"));
+    await Promise.all(names.map((question) => stack.ask.udp(question)));
+    const told = () =>
+      webhook.received.filter(({ type, data }) => type === "dns.denied" && data.qname === "storm.example.com.");
+    const count = () => told().reduce((sum, { data }) => sum + Number(data.count), 0);
+    await eventually(10_000, "50 denials", () => count() === 50);
+    // The storm may have been on when one second ended.
+    assert.ok(told().length <= 2, JSON.stringify(told()));
+    const { tenant, client, policy, rule, node } = told()[0]?.data ?? {};
+    assert.deepEqual([tenant, client, policy, rule, node], ["frontend", "127.0.1.1", "no-com", "com", "e2e"]);
+    assert.match(await stack.service.metrics(), /^dns_exported_events_total\{exporter="webhook_security"\} \d\d+$/m);
   });
 
   it("are counted in metrics that are pushed, as in those that are asked for", async () => {

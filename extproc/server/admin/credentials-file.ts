@@ -1,12 +1,9 @@
 /**
  * The file of --admin-tokens: a YAML list of who may do what, each by a token or by a client certificate.
  */
-import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { explainIssue } from "../../resources/explain-issue.ts";
 import { resourceName } from "../../resources/field.ts";
-import { fieldNames } from "../../resources/field-names.ts";
-import { Origin } from "../../resources/origin.ts";
+import { parseFile } from "../../resources/parse-file.ts";
 import type { Problem } from "../../resources/problem.ts";
 import { ROLES } from "./caller.ts";
 import type { Credential } from "./credentials.ts";
@@ -39,22 +36,11 @@ export type ReadCredentials =
   | { readonly problems: readonly Problem[] };
 
 export function parseCredentials(text: string, source: string): ReadCredentials {
-  const origin = new Origin(source, 0, text, 1);
-  const lines = new LineCounter();
-  const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = yaml.errors;
-  if (error !== undefined) {
-    const { line } = lines.linePos(error.pos[0]);
-    return { problems: [{ source, document: 0, line, path: "", message: `expected YAML: ${error.message}` }] };
-  }
-  const value: unknown = yaml.toJS();
-  const result = file.safeParse(value);
-  if (!result.success) {
-    const explained = result.error.issues.flatMap((issue) => explainIssue(issue, value, (at) => fieldNames(file, at)));
-    return { problems: explained.map(({ path, message }) => origin.problem(path, message)) };
-  }
-  const problems = result.data.flatMap((one, index) => {
-    const first = result.data.findIndex(
+  const read = parseFile(text, source, file);
+  if (read.problems !== undefined) return read;
+  const { value, origin } = read;
+  const problems = value.flatMap((one, index) => {
+    const first = value.findIndex(
       (other) =>
         other.name === one.name ||
         (one.sha256 !== undefined && other.sha256?.toLowerCase() === one.sha256.toLowerCase()) ||
@@ -65,7 +51,7 @@ export function parseCredentials(text: string, source: string): ReadCredentials 
   });
   if (problems.length > 0) return { problems };
   return {
-    credentials: result.data.map(({ sha256, ...credential }) => ({
+    credentials: value.map(({ sha256, ...credential }) => ({
       ...credential,
       digest: sha256 === undefined ? undefined : Buffer.from(sha256, "hex"),
     })),

@@ -8,6 +8,7 @@ import type { Exemplar } from "../exemplars.ts";
 import type { TelemetrySettings } from "../settings.ts";
 import { exportDnstap } from "./dnstap.ts";
 import { exportSyslog, type SyslogTarget } from "./syslog.ts";
+import { exportWebhook, type WebhookTarget } from "./webhook.ts";
 
 export interface EventExporter {
   /** For metrics: one of few words. */
@@ -28,12 +29,15 @@ export interface EventExporter {
 export interface ExportOptions {
   readonly dnstap?: Endpoint | undefined;
   readonly syslog?: SyslogTarget | undefined;
+  readonly webhooks?: readonly WebhookTarget[];
   /** By OTLP, as variables of the environment say. */
   readonly traces?: boolean;
 }
 
 /** What an exporter needs of its surroundings. */
 export interface ExportContext {
+  /** Milliseconds of the wall clock. */
+  readonly now: () => number;
   /** Runs a task later; returns how to cancel it. */
   readonly after: (milliseconds: number, task: () => void) => () => void;
   readonly onTrouble: (message: string) => void;
@@ -42,10 +46,11 @@ export interface ExportContext {
 }
 
 export async function openExporters(options: ExportOptions, context: ExportContext): Promise<EventExporter[]> {
-  const { dnstap, syslog, traces = false } = options;
+  const { dnstap, syslog, webhooks = [], traces = false } = options;
   const exporters: EventExporter[] = [];
   if (dnstap !== undefined) exporters.push(exportDnstap(dnstap, context));
   if (syslog !== undefined) exporters.push(exportSyslog(syslog, context));
+  for (const webhook of webhooks) exporters.push(exportWebhook(webhook, context));
   // OpenTelemetry's packages are large, and loaded only where they are needed.
   if (traces) exporters.push((await import("./otlp-traces.ts")).exportTraces(context));
   return exporters;

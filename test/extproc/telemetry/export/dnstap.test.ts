@@ -18,6 +18,7 @@ describe("dnstap", () => {
     },
     onTrouble: (message) => troubles.push(message),
     random: Math.random,
+    now: Date.now,
   };
   beforeEach(async () => {
     troubles = [];

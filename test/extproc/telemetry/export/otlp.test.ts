@@ -30,6 +30,7 @@ describe("OpenTelemetry", function () {
   describe("traces", () => {
     const open = (random = () => 0) => {
       const traces = exportTraces({
+        now: Date.now,
         random,
         onTrouble: (message) => troubles.push(message),
         after: () => () => {},

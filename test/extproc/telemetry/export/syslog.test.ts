@@ -28,6 +28,7 @@ describe("syslog", function () {
         },
         onTrouble: (message) => troubles.push(message),
         random: Math.random,
+        now: Date.now,
       },
     );
   const EVENTS: QueryEvent[] = [
