@@ -1,6 +1,6 @@
 /**
  * Whose names those at or below a zone are, as far as the mesh tells: a namespace is its tenant's, and with it its
- * Services and the hosts of its ServiceEntries. A zone with names of several tenants, or of nobody too, has no owner.
+ * Services, the hosts of its ServiceEntries and the names of its DNSEndpoints. A zone with names of several tenants, or of nobody too, has no owner.
  */
 import type { MeshTables } from "../compiled/snapshot.ts";
 import { presentLabels } from "../telemetry/names.ts";
@@ -20,9 +20,14 @@ export function findOwners(objects: MeshObjects, tables: MeshTables): ReadonlyMa
   const add = (zone: string, namespace: string) => {
     for (const tenant of tenants.get(namespace) ?? [NOBODY]) addTo(zones, zone, tenant);
   };
+  const addHost = (host: string, namespace: string) =>
+    add(presentLabels(zoneOf(wireOf(host.replace(/^\*\./, "")))), namespace);
   for (const namespace of tenants.keys()) add(`${namespace}.svc.${tables.clusterDomain}.`, namespace);
   for (const { namespace, value } of objects.list("ServiceEntry")) {
-    for (const host of value.spec.hosts) add(presentLabels(zoneOf(wireOf(host.replace(/^\*\./, "")))), namespace);
+    for (const host of value.spec.hosts) addHost(host, namespace);
+  }
+  for (const { namespace, value } of objects.list("DNSEndpoint")) {
+    for (const { dnsName } of value.spec.endpoints) addHost(dnsName, namespace);
   }
   const owners = new Map<string, string>();
   for (const [zone, [owner = NOBODY, ...others]] of zones) {

@@ -9,7 +9,7 @@ const UNITS = [
 ] as const;
 
 /** RFC 2308 section 5 asks for a limit; a day is also the longest that the filter keeps an answer. */
-const MAX_TTL = 86_400;
+export const MAX_TTL = 86_400;
 
 /** Often enough to matter, seldom enough to be no load. */
 const MIN_INTERVAL = 1;

@@ -13,6 +13,7 @@ export interface ForeignKind {
 const ISTIO = ["networking.istio.io/v1", "networking.istio.io/v1beta1", "networking.istio.io/v1alpha3"];
 
 const GATEWAY_API = ["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"];
+const EXTERNAL_DNS = ["externaldns.k8s.io/v1alpha1"];
 const MULTICLUSTER = ["multicluster.x-k8s.io/v1alpha1", "multicluster.x-k8s.io/v1beta1"];
 
 export const FOREIGN_KINDS = {
@@ -28,9 +29,10 @@ export const FOREIGN_KINDS = {
   Gateway: { apiVersions: GATEWAY_API, namespaced: true },
   HTTPRoute: { apiVersions: GATEWAY_API, namespaced: true },
   ServiceImport: { apiVersions: MULTICLUSTER, namespaced: true },
+  DNSEndpoint: { apiVersions: EXTERNAL_DNS, namespaced: true },
 } as const satisfies Record<string, ForeignKind>;
 
-const GROUPS = String.raw`(discovery\.k8s|networking\.istio|gateway\.networking\.k8s|multicluster\.x-k8s)\.io\/`;
+const GROUPS = String.raw`(discovery\.k8s|networking\.istio|gateway\.networking\.k8s|multicluster\.x-k8s|externaldns\.k8s)\.io\/`;
 const FOREIGN_GROUP = new RegExp(`^(v1$|${GROUPS})`);
 const FOREIGN_HEAD = new RegExp(String.raw`apiVersion["']?\s*:\s*["']?(v1|${GROUPS})`);
 

@@ -12,6 +12,7 @@ import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
 import type { ObjectKind } from "../sources/schema.ts";
 import { mergeService } from "./clusters.ts";
 import { type Contribution, type Group, groupKey } from "./contribution.ts";
+import { dnsEndpointNames } from "./dns-endpoint-names.ts";
 import { gatewayNames, isEntrance, isEntranceOf, istioGatewayNames, parentsOf, routeNames } from "./gateway-names.ts";
 import {
   namespaceNames,
@@ -72,6 +73,7 @@ const NAMED = [
   "IstioGateway",
   "Gateway",
   "HTTPRoute",
+  "DNSEndpoint",
 ] as const;
 
 export class NameTable {
@@ -243,6 +245,10 @@ export class NameTable {
         const object = this.#objects.get("HTTPRoute", namespace, name);
         const gatewayAt = (at: string, gateway: string) => this.#objects.get("Gateway", at, gateway);
         return object === undefined ? [] : routeNames(object, gatewayAt, zone.ttl);
+      }
+      case "DNSEndpoint": {
+        const object = this.#objects.get("DNSEndpoint", namespace, name);
+        return object === undefined ? [] : dnsEndpointNames(object, zone.ttl, (host) => this.sidecars.facetsOf(host));
       }
       default: {
         const object = this.#objects.get("ServiceEntry", namespace, name);

@@ -63,6 +63,7 @@ const PLURALS: Readonly<Record<ObjectKind, string>> = {
   Gateway: "gateways",
   HTTPRoute: "httproutes",
   ServiceImport: "serviceimports",
+  DNSEndpoint: "dnsendpoints",
 };
 
 export const RESOURCES: readonly Resource[] = Object.entries(FOREIGN_KINDS).map(([kind, { apiVersions }]) => {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { NameSyntaxError, parsePattern } from "../../resources/name-pattern.ts";
 import { parseAddress } from "../../resources/network.ts";
 import { describe } from "../../resources/problem.ts";
+import { readTarget } from "./record-target.ts";
 import {
   address,
   checked,
@@ -273,6 +274,31 @@ export const serviceImportSchema = z.object({
   }),
 });
 
+/** externaldns.k8s.io: records as external-dns has them. Those of types that the name table does not have are left out. */
+export const dnsEndpointSchema = z.object({
+  ...head,
+  metadata: namespacedMeta,
+  spec: z.object({
+    endpoints: list(
+      z
+        .object({
+          dnsName: host,
+          recordType: z.string(),
+          recordTTL: optional(z.int().min(0)),
+          targets: list(z.string()),
+        })
+        .superRefine(({ recordType, targets }, context) => {
+          for (const [index, target] of targets.entries()) {
+            const record = readTarget(recordType, target);
+            if (typeof record !== "string") continue;
+            const message = `expected ${record}, got ${describe(target)}`;
+            context.addIssue({ code: "custom", path: ["targets", index], message });
+          }
+        }),
+    ),
+  }),
+});
+
 export const OBJECT_SCHEMAS = {
   EndpointSlice: endpointSliceSchema,
   Namespace: namespaceSchema,
@@ -286,6 +312,7 @@ export const OBJECT_SCHEMAS = {
   Gateway: gatewaySchema,
   HTTPRoute: httpRouteSchema,
   ServiceImport: serviceImportSchema,
+  DNSEndpoint: dnsEndpointSchema,
 } as const;
 
 export type ObjectKind = keyof typeof OBJECT_SCHEMAS;

@@ -255,6 +255,75 @@ ${entrance("192.0.2.7")}`,
     assert.equal(world.at("shop.example"), undefined);
   });
 
+  it("gives names of DNSEndpoints the records that are written there", () => {
+    const endpoints = (items: string, annotations = "{}") =>
+      `apiVersion: externaldns.k8s.io/v1alpha1
+kind: DNSEndpoint
+metadata: { name: records, namespace: prod, annotations: ${annotations} }
+spec: { endpoints: [${items}] }
+---
+`;
+    const world = new World(
+      endpoints(`
+        { dnsName: a.example, recordType: A, recordTTL: 60, targets: [192.0.2.1, 192.0.2.2], labels: { owner: me } },
+        { dnsName: A.example., recordType: AAAA, recordTTL: 30, targets: ["2001:db8::1"], setIdentifier: west },
+        { dnsName: a.example, recordType: TXT, targets: ['"heritage=external-dns,owner=me"', two words] },
+        { dnsName: b.example, recordType: CNAME, targets: [a.example., c.example] },
+        { dnsName: _sip._udp.example, recordType: SRV, recordTTL: 200000, targets: [10 20 5060 sip.example.] },
+        { dnsName: "*.wild.example", recordType: A, recordTTL: 0, targets: [192.0.2.3] },
+        { dnsName: mail.example, recordType: MX, targets: ["10 mx.example"] }`),
+    );
+    assert.deepEqual(world.at("a.example"), [
+      "A 192.0.2.1",
+      "A 192.0.2.2",
+      "AAAA 2001:db8::1",
+      "TXT heritage=external-dns,owner=me",
+      "TXT two words",
+    ]);
+    // A name has one alias.
+    assert.deepEqual(world.at("b.example"), ["CNAME a.example"]);
+    assert.deepEqual(world.at("_sip._udp.example"), ["SRV 10 20 5060 sip.example"]);
+    assert.deepEqual(world.at("wild.example", true), ["A 192.0.2.3"]);
+    assert.equal(world.at("mail.example"), undefined);
+    const ttls = () =>
+      ["a.example", "_sip._udp.example", "b.example"].map((name) =>
+        [...world.table.entriesAt(wireOf(name), false)].map((entry) => contentOf(entry).ttl),
+      );
+    assert.deepEqual(ttls(), [[30], [86_400], [5]]);
+    assert.deepEqual(
+      world.change(
+        endpoints(
+          `{ dnsName: a.example, recordType: A, recordTTL: 60, targets: [192.0.2.1] },
+           { dnsName: b.example, recordType: A, targets: [192.0.2.4] }, { dnsName: b.example, recordType: CNAME, targets: [a.example] }`,
+          '{ networking.istio.io/exportTo: "., web", dns.mesh/ttl: 2m }',
+        ),
+      ),
+      // In the group that they have left, and in the one that they have now.
+      ["_sip._udp.example", "a.example", "a.example", "b.example", "b.example", "wild.example"],
+    );
+    const [entry] = world.table.entriesAt(wireOf("a.example"), false);
+    assert.deepEqual(entry?.group.exportTo, ["prod", "web"]);
+    assert.deepEqual(world.at("b.example"), ["A 192.0.2.4"]);
+    assert.deepEqual(ttls(), [[60], [], [120]]);
+  });
+
+  it("cuts a long text of a DNSEndpoint into character-strings", () => {
+    const world = new World(
+      `apiVersion: externaldns.k8s.io/v1alpha1
+kind: DNSEndpoint
+metadata: { name: records, namespace: prod }
+spec: { endpoints: [{ dnsName: a.example, recordType: TXT, targets: ["${"é".repeat(200)}", ""] }] }
+`,
+    );
+    const [entry] = world.table.entriesAt(wireOf("a.example"), false);
+    assert.ok(entry);
+    const [long, none] = contentOf(entry).records.map(({ data }) => Buffer.from(data, "latin1"));
+    assert.deepEqual([long?.[0], long?.[256], long?.length], [255, 145, 402]);
+    const text = long && Buffer.concat([long.subarray(1, 256), long.subarray(257)]);
+    assert.equal(text?.toString(), "é".repeat(200));
+    assert.deepEqual([...(none ?? [])], [0]);
+  });
+
   it("gives hosts of the Gateway API's gateways and routes the gateway's addresses", () => {
     const gateway = (address: string) =>
       `apiVersion: gateway.networking.k8s.io/v1

@@ -29,6 +29,12 @@ describe("whose names those below a zone are", () => {
       [
         entry("db", "*.warehouse.example"),
         entry("web", "www.shop.co.uk"),
+        `apiVersion: externaldns.k8s.io/v1alpha1
+kind: DNSEndpoint
+metadata: { name: records, namespace: web }
+spec: { endpoints: [{ dnsName: "*.records.example", recordType: A, targets: [192.0.2.1] }] }
+---
+`,
         entry("db", "a.common.example"),
         entry("nobodys", "b.common.example"),
       ].join(""),
@@ -39,11 +45,12 @@ describe("whose names those below a zone are", () => {
   const { policy } = compileText(`${tenants.join("")}apiVersion: dns.mesh/v1alpha1\n${upstream}`);
   const owners = findOwners(objects, policy.tables.mesh);
 
-  it("is said by the tenant of the namespace, for its Services and for hosts of its ServiceEntries", () => {
+  it("is said by the tenant of the namespace, for its Services, hosts of its ServiceEntries, and names of its DNSEndpoints", () => {
     assert.equal(owners.get("web.svc.cluster.local."), "shop");
     assert.equal(owners.get("db.svc.cluster.local."), "data");
     assert.equal(owners.get("warehouse.example."), "data");
     assert.equal(owners.get("shop.co.uk."), "shop");
+    assert.equal(owners.get("records.example."), "shop");
   });
 
   it("is not known where several have names, or nobody", () => {

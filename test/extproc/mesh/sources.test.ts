@@ -76,6 +76,10 @@ spec:
         "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: a }\naddressType: IPv4\nendpoints: [{ addresses: ['fd00::1'] }]",
         /endpoints\[0\]\.addresses\[0\]: expected an IPv4 address, got "fd00::1"/,
       ],
+      [
+        "apiVersion: externaldns.k8s.io/v1alpha1\nkind: DNSEndpoint\nmetadata: { name: a }\nspec: { endpoints: [{ dnsName: a.example, recordType: SRV, targets: [5060 sip] }] }",
+        /endpoints\[0\]\.targets\[0\]: expected 4 fields of data, in a record as SRV 10 5 443 host.example, got "5060 sip"/,
+      ],
       [`${NAMESPACE}---\n${NAMESPACE}`, /document 2.*expected each object once, got Namespace\/prod again/],
     ];
     for (const [text, expected] of cases) assert.match(problemsOf(text).join("\n"), expected);

@@ -23,7 +23,7 @@ export interface ApiList {
   at(index: number): ApiObject | undefined;
 }
 
-const GROUPS = new Set(["/api/v1", "/apis/discovery.k8s.io/v1"]);
+const GROUPS = new Set(["/api/v1", "/apis/discovery.k8s.io/v1", "/apis/externaldns.k8s.io/v1alpha1"]);
 
 export class StandInApi {
   readonly #lists: Readonly<Record<string, () => ApiList>>;
@@ -39,7 +39,7 @@ export class StandInApi {
   failures: number[] = [];
   readonly folder: string;
 
-  /** What there is, by path; of all other kinds of Kubernetes there are none, and those of others are not known. */
+  /** What there is, by path; of all other kinds of Kubernetes and external-dns there are none, and those of others are not known. */
   static async start(lists: Readonly<Record<string, () => ApiList>>): Promise<StandInApi> {
     const standIn = new StandInApi(await mkdtemp(join(tmpdir(), "dnspolicy-kube-")), lists);
     await new Promise<void>((resolve) => standIn.#server.listen(0, "127.0.0.1", resolve));
