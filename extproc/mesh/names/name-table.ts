@@ -6,10 +6,12 @@
  * tenant gets is for its view to say.
  */
 import { presentLabels } from "../../telemetry/names.ts";
+import type { Catalog } from "../catalogs/catalog.ts";
 import { inCluster, nameIn } from "../sources/cluster-objects.ts";
 import type { MeshObject, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
 import type { ObjectKind } from "../sources/schema.ts";
+import { catalogName } from "./catalog-names.ts";
 import { mergeService } from "./clusters.ts";
 import { type Contribution, type Group, groupKey } from "./contribution.ts";
 import { dnsEndpointNames } from "./dns-endpoint-names.ts";
@@ -58,6 +60,8 @@ export interface NameTableOptions {
   readonly ttl: number;
   /** Addresses for a host of a ServiceEntry (`NAMESPACE/NAME`) that has none. */
   readonly addressesOf: (entry: string, host: string) => readonly string[];
+  /** Whose names are there beside those of objects. */
+  readonly catalogs?: Iterable<Catalog>;
 }
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
@@ -114,6 +118,9 @@ export class NameTable {
         this.#derive(`${kind}/${namespace}/${inCluster(name).name}`, changed);
       }
     }
+    for (const catalog of options.catalogs ?? []) {
+      for (const key of catalog.names.keys()) this.#sayCatalog(catalog.reference.name, catalog, key, changed);
+    }
   }
 
   /** Takes over what Sidecars say now; false where that tells hosts apart that names here are not kept apart by. */
@@ -163,6 +170,20 @@ export class NameTable {
     const changed = new Set<Entry>();
     for (const owner of owners) this.#derive(owner, changed);
     return changed;
+  }
+
+  /** As change(), of names of the catalog with these keys; without the catalog, they are gone. */
+  changeCatalog(name: string, catalog: Catalog | undefined, keys: Iterable<string>): ReadonlySet<Entry> {
+    const changed = new Set<Entry>();
+    for (const key of keys) this.#sayCatalog(name, catalog, key, changed);
+    return changed;
+  }
+
+  #sayCatalog(name: string, catalog: Catalog | undefined, key: string, changed: Set<Entry>): void {
+    const found = catalog?.names.get(key);
+    const said =
+      catalog === undefined || found === undefined ? [] : [catalogName(catalog.reference, found, this.sidecars)];
+    this.#say(`Catalog/${name}/${key}`, said, changed);
   }
 
   #addOwners(object: MeshObject, owners: Set<string>): void {
