@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { contentOf, type Entry, NameTable } from "../../../extproc/mesh/names/name-table.ts";
+import { contentOf, type Entry } from "../../../extproc/mesh/names/entry.ts";
+import { NameTable } from "../../../extproc/mesh/names/name-table.ts";
 import { nearestFirst, placeOfEnvoy } from "../../../extproc/mesh/names/places.ts";
 import { type Octets, wireOf } from "../../../extproc/mesh/names/wire.ts";
 import { type ObjectChange, ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
