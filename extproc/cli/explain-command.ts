@@ -1,7 +1,7 @@
 /**
  * `dnspolicy explain`: what becomes of a question, and why: by a running service, or by files.
  */
-import type { ExplainedResponseRule, Explanation } from "../explain/explanation.ts";
+import type { End, ExplainedResponseRule, Explanation, RewrittenEnd } from "../explain/explanation.ts";
 import type { ExplainRequest } from "../explain/request.ts";
 import type { ConsideredRule } from "../explain/rules.ts";
 import { ask, type ClientOptions, parseReply } from "./ask.ts";
@@ -60,16 +60,32 @@ export function describeOutcome({
   meshNamespaces,
   responseRules,
   limits,
+  rewritten,
   ...explanation
 }: Explanation): string[] {
   const by = rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`;
   return [
-    describeAction(explanation),
+    rewritten === undefined ? describeAction(explanation) : describeRewritten(rewritten),
     by,
+    ...(rewritten?.end === undefined ? [] : describeOther(rewritten.end)),
     ...(meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)]),
     ...(responseRules === undefined || explanation.outcome === "deny" ? [] : [describeResponses(responseRules)]),
     ...(limits === undefined ? [] : [`the tenant has at most ${limits.join("; ")}`]),
   ];
+}
+
+function describeRewritten({ name, failure }: RewrittenEnd): string {
+  if (failure === "too long") return "made to fail: YXDOMAIN, the rewritten name is too long";
+  return failure === undefined
+    ? `rewritten to ${name}`
+    : `made to fail: SERVFAIL, ${name} would be rewritten in its turn`;
+}
+
+/** What becomes of the other name. */
+function describeOther({ policy, rule, meshNamespaces, ...end }: End): string[] {
+  const by = rule === "" ? "by no rule" : `by rule ${policy}/${rule}`;
+  const mesh = meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)];
+  return [`which is ${describeAction(end)}, ${by}`, ...mesh];
 }
 
 function describeResponses(rules: readonly ExplainedResponseRule[]): string {
@@ -89,7 +105,7 @@ function describeAction({
   denial,
   fault,
   records = [],
-}: Pick<Explanation, "outcome" | "upstream" | "denial" | "fault" | "records">): string {
+}: Omit<End, "policy" | "rule" | "meshNamespaces">): string {
   const own = records.length === 0 ? "" : `: ${records.join(", ")}`;
   switch (outcome) {
     case "deny": {
@@ -103,6 +119,8 @@ function describeAction({
       return `made to fail: ${fault?.code}`;
     case "answer":
       return `answered with the rule's own records${own}`;
+    case "rewrite":
+      return "rewritten";
   }
 }
 

@@ -8,6 +8,7 @@ import {
   ACTION_FAULT,
   ACTION_PASS,
   ACTION_RATE_LIMIT,
+  ACTION_REWRITE,
   ACTION_ROUTE,
   ACTION_STRIP,
   ACTION_TTL,
@@ -36,11 +37,15 @@ const ACTIONS = {
   Ttl: ACTION_TTL,
   Strip: ACTION_STRIP,
   RateLimit: ACTION_RATE_LIMIT,
+  Rewrite: ACTION_REWRITE,
 } as const;
 
 const DEFAULT_ANSWER_TTL = 60;
 
 const FAULT_RCODES = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
+
+/** No name has more. */
+const MAX_LABELS = 127;
 
 const EVERY_NAME = [new NamePattern([], "every")];
 
@@ -112,6 +117,8 @@ export function compilePolicies(
         rule.match.lists?.length ?? 0,
         lists.append(regexes.map((regex) => strings.intern(regex))),
         regexes.length,
+        rule.rewrite === undefined ? 0 : strings.intern(Buffer.from(rule.rewrite.to.wire).toString("base64")) + 1,
+        rule.rewrite?.from?.labels.length ?? MAX_LABELS,
       );
       ruleCount++;
     }

@@ -84,6 +84,7 @@ export const RuleAction = {
   FAULT: 4,
   ANSWER: 5,
   TTL: 6,
+  REWRITE: 7,
   RATE_LIMIT: 8,
   STRIP: 9,
 } as const;
@@ -154,6 +155,14 @@ export interface AnswerMessage {
   readonly forward?: Forward;
 }
 
+/** Rewrite of verdict.proto. */
+export interface RewriteMessage {
+  readonly labels: number;
+  /** In base64. */
+  readonly to: string;
+  readonly forward?: Forward;
+}
+
 export interface DelayMessage {
   /** Of 10,000; 0 is always. */
   readonly chance: number;
@@ -164,7 +173,8 @@ export type Action =
   | { readonly forward: Forward }
   | { readonly deny: Deny }
   | { readonly fault: Fault }
-  | { readonly answer: AnswerMessage };
+  | { readonly answer: AnswerMessage }
+  | { readonly rewrite: RewriteMessage };
 
 /** What is done, and by which rule. */
 export type Outcome = Action & {

@@ -27,6 +27,8 @@ import {
   RULE_RCODE,
   RULE_RECORD_COUNT,
   RULE_RECORDS,
+  RULE_REWRITE_LABELS,
+  RULE_REWRITE_TO,
   RULE_ROUTE,
   RULE_TTL,
   RULE_TTL_MAX,
@@ -173,7 +175,7 @@ function outcomeOf(
   snapshot: Snapshot,
   match: Match | undefined,
   places: Places,
-): Action & Pick<Verdict, "mesh_view" | "policy" | "rule"> {
+): Action & MeshFirst & Pick<Verdict, "policy" | "rule"> {
   if (match === undefined) return { ...actUsually(places), ...BY_NOBODY };
   const { sections } = snapshot;
   const named = nameRule(snapshot, match.rule);
@@ -186,6 +188,8 @@ function outcomeOf(
     }
     case RuleAction.ANSWER:
       return { ...answerByRule(snapshot, match, places), ...named };
+    case RuleAction.REWRITE:
+      return { ...rewriteByRule(snapshot, match, places), ...named };
     case RuleAction.FAULT:
       return { fault: faultByRule(snapshot, match, places.tenant), ...named };
     default:
@@ -194,11 +198,20 @@ function outcomeOf(
 }
 
 /** A name of the mesh is answered by the filter; every other goes to the tenant's upstream. */
-function actUsually(places: Places): Action & Pick<Verdict, "mesh_view"> {
-  const { usual, meshView } = places;
-  const place = usual();
-  const action = place === undefined ? { deny: NO_UPSTREAM } : { forward: seenBy(places, place) };
-  return meshView === "" ? action : { ...action, mesh_view: meshView };
+function actUsually(places: Places): Action & MeshFirst {
+  const place = places.usual();
+  return { ...forwardOf(place && seenBy(places, place)), ...meshFirst(places) };
+}
+
+/** What goes nowhere is refused. */
+export function forwardOf(place: Forward | undefined): Action {
+  return place === undefined ? { deny: NO_UPSTREAM } : { forward: place };
+}
+
+type MeshFirst = Pick<Verdict, "mesh_view">;
+
+function meshFirst({ meshView }: Places): MeshFirst {
+  return meshView === "" ? {} : { mesh_view: meshView };
 }
 
 /** Answers that others' rules have judged are not for this client. */
@@ -354,6 +367,17 @@ function answerByRule(snapshot: Snapshot, match: Match, places: Places): Action 
 /** Answers behind an alias are no answers to the alias's own name. */
 function aliasView(view: string, alias: string, ttl: number): string {
   return numberOf(`${view} ${alias} ${ttl}`);
+}
+
+/** Where the other name goes, its own verdict says; this one says where the name itself goes that is rewritten to itself. */
+function rewriteByRule({ sections, strings }: Snapshot, match: Match, places: Places): Action & MeshFirst {
+  const { rules } = sections;
+  const rule = match.rule * RULE_WORDS;
+  const to = strings.get((rules[rule + RULE_REWRITE_TO] ?? 0) - 1);
+  const rewrite = { labels: rules[rule + RULE_REWRITE_LABELS] ?? 0, to };
+  const place = places.usual();
+  const usual = place === undefined ? {} : { forward: seenBy(places, place) };
+  return { rewrite: { ...rewrite, ...usual }, ...meshFirst(places) };
 }
 
 function faultByRule(snapshot: Snapshot, match: Match, tenant: number): Fault {

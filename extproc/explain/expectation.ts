@@ -2,15 +2,16 @@
  * What somebody expects of a question, and where it differs from what came.
  */
 import { z } from "zod";
+import { FAILURE_RCODES } from "../decide/rewritten.ts";
 import { address, ttl } from "../resources/field.ts";
 import { presentAddress } from "../telemetry/names.ts";
-import type { Explanation } from "./explanation.ts";
+import type { End, Explanation } from "./explanation.ts";
 import { FATES } from "./rules.ts";
 
 /** For a tenant, a rule, an EDE or an upstream: that there is none. */
 const NONE = "none";
 
-const OUTCOMES = ["forward", "deny", "fault", "answer"] as const;
+const OUTCOMES = ["forward", "deny", "fault", "answer", "rewrite"] as const;
 
 /** What is not there may come as it likes. */
 export const expectation = z
@@ -28,11 +29,13 @@ export const expectation = z
     addresses: z.array(address).optional(),
     records: z.array(z.string()).optional(),
     upstream: z.string().optional(),
+    /** The name that is answered instead; of what comes back, the fields above are what becomes of that. */
+    rewritten: z.string().optional(),
     /** Of any rules of the tenant, policy/rule: what each has to do with the question. */
     rules: z.record(z.string(), z.enum(FATES)).optional(),
   })
   .refine((value) => Object.values(value).some((field) => field !== undefined), {
-    message: `expected outcome, tenant, rule, rcode, ede, text, ttl, addresses, records, upstream or rules, got none of them`,
+    message: `expected outcome, tenant, rule, rcode, ede, text, ttl, addresses, records, upstream, rewritten or rules, got none of them`,
   });
 
 export type Expectation = z.output<typeof expectation>;
@@ -44,7 +47,9 @@ export interface Mismatch {
 }
 
 export function compare(expected: Expectation, explanation: Explanation): Mismatch[] {
-  const { policy, rule, client, outcome, denial, upstream, records = [] } = explanation;
+  const { policy, rule, client, outcome, rewritten } = explanation;
+  const end = rewritten?.end ?? explanation;
+  const { denial, upstream, records = [] } = end;
   const found: Mismatch[] = [];
   const look = (field: string, wanted: string | undefined, got: string, same = wanted === got) => {
     if (wanted !== undefined && !same) found.push({ field, expected: wanted, got });
@@ -52,13 +57,14 @@ export function compare(expected: Expectation, explanation: Explanation): Mismat
   look("outcome", expected.outcome, outcome);
   look("tenant", expected.tenant, client.tenant || NONE);
   look("rule", expected.rule, rule === "" ? NONE : `${policy}/${rule}`);
-  look("rcode", expected.rcode, rcodeOf(explanation));
+  look("rcode", expected.rcode, rewritten?.failure === undefined ? rcodeOf(end) : FAILURE_RCODES[rewritten.failure]);
   const ede = expected.ede === undefined ? undefined : String(expected.ede);
   look("ede", ede, denial?.ede ?? NONE, ede !== undefined && sameEde(ede, denial?.ede ?? NONE));
   look("text", expected.text, denial?.text ?? "");
-  look("ttl", expected.ttl === undefined ? undefined : String(expected.ttl), String(explanation.denial?.ttl ?? NONE));
+  look("ttl", expected.ttl === undefined ? undefined : String(expected.ttl), String(denial?.ttl ?? NONE));
   look("addresses", expected.addresses && list(expected.addresses.map(presentAddress)), list(addressesIn(records)));
   look("records", expected.records && list(expected.records), list(records));
+  look("rewritten", expected.rewritten && canonicalName(expected.rewritten), rewritten?.name ?? NONE);
   look("upstream", expected.upstream, upstream?.name ?? NONE);
   for (const [name, fate] of Object.entries(expected.rules ?? {})) {
     const considered = explanation.rules.find((one) => `${one.policy}/${one.rule}` === name);
@@ -67,8 +73,13 @@ export function compare(expected: Expectation, explanation: Explanation): Mismat
   return found;
 }
 
+/** With its final dot, as explanations have names. */
+function canonicalName(name: string): string {
+  return name === NONE || name.endsWith(".") ? name : `${name}.`;
+}
+
 /** Of what is answered here; what an upstream will say is not known. */
-function rcodeOf({ outcome, denial, fault }: Explanation): string {
+function rcodeOf({ outcome, denial, fault }: End): string {
   if (outcome === "forward") return "that of the upstream";
   if (outcome === "answer") return "NOERROR";
   if (outcome === "fault") return fault?.code ?? NONE;

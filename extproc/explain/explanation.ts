@@ -5,15 +5,18 @@ import {
   DenyForm,
   Extent,
   type Fault,
+  type Outcome,
   Protocol,
   type RecordMessage,
   type ResponseRulesMessage,
   RuleAction,
   type Verdict,
+  type VerdictClient,
   type VerdictScope,
 } from "../compiled/messages.ts";
 import type { CompiledTables, Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
+import { followRewrite, type RewriteFailure } from "../decide/rewritten.ts";
 import { TIERS } from "../resources/policy-schema.ts";
 import { TYPE_CNAME } from "../resources/record.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
@@ -32,8 +35,8 @@ export interface Explanation {
     readonly block: string;
   };
   readonly revision: number;
-  /** `fault`: a rule makes it fail; `answer`: with the rule's own records. */
-  readonly outcome: "forward" | "deny" | "fault" | "answer";
+  /** `fault`: a rule makes it fail; `answer`: with the rule's own records; `rewrite`: as another name. */
+  readonly outcome: "forward" | "deny" | "fault" | "answer" | "rewrite";
   /** Empty where no rule has decided. */
   readonly policy: string;
   readonly rule: string;
@@ -54,6 +57,8 @@ export interface Explanation {
   readonly fault?: { readonly code: string };
   /** The rule's own, for this question: `A 192.0.2.1`. */
   readonly records?: readonly string[];
+  /** The name that is answered instead, and what becomes of it. */
+  readonly rewritten?: RewrittenEnd;
   readonly scope: {
     readonly names: string;
     readonly types: string;
@@ -64,6 +69,20 @@ export interface Explanation {
   /** What an upstream's answer is judged by, in order; absent where there is nothing. */
   readonly responseRules?: readonly ExplainedResponseRule[];
   readonly rules: readonly ConsideredRule[];
+}
+
+/** What becomes of a question, or of a name instead of it. */
+export type End = Pick<
+  Explanation,
+  "outcome" | "policy" | "rule" | "upstream" | "meshNamespaces" | "denial" | "fault" | "records"
+>;
+
+export interface RewrittenEnd {
+  /** Empty where it would be too long to be one. */
+  readonly name: string;
+  /** Absent where it fails. */
+  readonly end?: End;
+  readonly failure?: RewriteFailure;
 }
 
 export interface ExplainedResponseRule {
@@ -83,15 +102,15 @@ const PROTOCOLS = {
 } as const;
 
 export function describeVerdict(
-  { revision, tables }: Snapshot,
+  snapshot: Snapshot,
   request: DecisionRequest,
   verdict: Verdict,
   rules: readonly ConsideredRule[],
 ): Explanation {
-  const { client, scope, policy, rule } = verdict;
+  const { client, scope } = verdict;
   const address = presentAddress(request.address);
   const limits = describeLimits(verdict);
-  const about = {
+  return {
     question: {
       name: presentName(request.qname),
       type: typeName(request.qtype),
@@ -103,29 +122,52 @@ export function describeVerdict(
       block: `${maskAddress(request.address, client.prefix)}/${client.prefix}`,
     },
     revision: verdict.revision,
-    policy,
-    rule,
+    ...describeEnd(snapshot, request, verdict, client),
+    ...describeRewritten(snapshot, request, verdict),
     scope: { names: describeNames(scope, request.qname), types: describeTypes(scope), ...describeWhen(scope) },
     rules,
-    ...describeMesh(tables, verdict.mesh_view),
     ...describeResponses(verdict.responses),
     ...(limits.length === 0 ? {} : { limits }),
   };
-  if ("deny" in verdict) {
-    const { rcode, form, ede_code, ede_text, ttl, records } = verdict.deny;
+}
+
+function describeEnd(
+  { revision, tables }: Snapshot,
+  { qtype }: DecisionRequest,
+  outcome: Outcome,
+  { unexplained }: VerdictClient,
+): End {
+  const { policy, rule } = outcome;
+  if ("rewrite" in outcome) return { policy, rule, outcome: "rewrite" };
+  const about = { policy, rule, ...describeMesh(tables, outcome.mesh_view) };
+  if ("deny" in outcome) {
+    const { rcode, form, ede_code, ede_text, ttl, records } = outcome.deny;
     const shape = form === DenyForm.DROP || form === DenyForm.TRUNCATE ? { form: FORMS[form] } : {};
-    const ede = client.unexplained ? "none" : edeName(ede_code);
+    const ede = unexplained ? "none" : edeName(ede_code);
     const denial = { rcode: rcodeName(rcode), ...shape, ede, text: ede_text, ttl };
-    const own = form === DenyForm.RECORDS ? { records: recordsFor(records, request.qtype) } : {};
+    const own = form === DenyForm.RECORDS ? { records: recordsFor(records, qtype) } : {};
     return { ...about, outcome: "deny", denial, ...own };
   }
-  if ("fault" in verdict) return { ...about, outcome: "fault", fault: { code: faultCode(verdict.fault) } };
-  if ("answer" in verdict) {
-    return { ...about, outcome: "answer", records: recordsFor(verdict.answer.records, request.qtype) };
+  if ("fault" in outcome) return { ...about, outcome: "fault", fault: { code: faultCode(outcome.fault) } };
+  if ("answer" in outcome) {
+    return { ...about, outcome: "answer", records: recordsFor(outcome.answer.records, qtype) };
   }
-  const upstream = revision.upstreams.find(({ id }) => id === verdict.forward.upstream);
+  const upstream = revision.upstreams.find(({ id }) => id === outcome.forward.upstream);
   const { name = "", protocol = Protocol.DOT } = upstream ?? {};
   return { ...about, outcome: "forward", upstream: { name, protocol: PROTOCOLS[protocol] } };
+}
+
+function describeRewritten(
+  snapshot: Snapshot,
+  request: DecisionRequest,
+  verdict: Verdict,
+): Pick<Explanation, "rewritten"> {
+  const rewritten = followRewrite(snapshot, request, verdict);
+  if (rewritten === undefined) return {};
+  const { qname } = rewritten;
+  const name = qname === undefined ? "" : presentName(qname);
+  if ("failure" in rewritten) return { rewritten: { name, failure: rewritten.failure } };
+  return { rewritten: { name, end: describeEnd(snapshot, request, rewritten.outcome, verdict.client) } };
 }
 
 function describeMesh({ mesh }: CompiledTables, id: string | undefined): Pick<Explanation, "meshNamespaces"> {

@@ -20,6 +20,7 @@ const record = z.object({
   rule: z.string().default(""),
   rcode: z.string(),
   upstream: z.string().default(""),
+  rewritten: z.string().default(""),
 });
 
 export interface RecordedQuery {
@@ -39,6 +40,8 @@ export interface RecordedQuery {
   readonly rcode: string;
   /** Empty where none was asked, or it is not known. */
   readonly upstream: string;
+  /** Empty where the name was not. */
+  readonly rewritten: string;
 }
 
 /** The query; a text says what was expected of the line instead. Undefined for a query that no policy judges. */

@@ -4,15 +4,17 @@
  * A log does not have all that a client showed: of principal, server name and path, it has the tenant that came of them.
  * So a query is that tenant's as long as the candidate could still take it for that.
  */
-import { type Action, DenyForm, type Verdict } from "../compiled/messages.ts";
+import { type Action, DenyForm, type Outcome, type Verdict } from "../compiled/messages.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import { decide } from "../decide/decide.ts";
+import type { DecisionRequest } from "../decide/request.ts";
+import { FAILURE_RCODES, followRewrite } from "../decide/rewritten.ts";
 import type { NamePattern } from "../resources/name-pattern.ts";
 import { parseNetwork } from "../resources/network.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import type { Policy } from "../resources/policy-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
-import { rcodeName } from "../telemetry/names.ts";
+import { presentName, rcodeName } from "../telemetry/names.ts";
 import type { RecordedQuery } from "./recorded-query.ts";
 import { TRANSPORTS } from "./request.ts";
 
@@ -31,6 +33,8 @@ export interface Ending {
   readonly upstream: string;
   /** policy/rule; empty where none decides. */
   readonly rule: string;
+  /** The name that is answered instead; empty without one. */
+  readonly rewritten: string;
 }
 
 export interface Replayed {
@@ -79,6 +83,7 @@ export class Replay {
 /** Whoever does not know is of one mind with everybody. */
 function sameEnding(a: Ending, b: Ending): boolean {
   const agree = (one: string, other: string) => one === "" || other === "" || one === other;
+  if (a.rewritten !== b.rewritten) return false;
   return a.tenant === b.tenant && a.outcome === b.outcome && agree(a.rcode, b.rcode) && agree(a.upstream, b.upstream);
 }
 
@@ -89,10 +94,10 @@ function isOfTheMesh({ outcome, rule }: Ending): boolean {
 
 const OUTCOMES: Readonly<Record<string, Ending["outcome"]>> = { denied: "deny", faulted: "fault", answered: "answer" };
 
-function recordedEnding({ tenant, outcome, rcode, upstream, policy, rule }: RecordedQuery): Ending {
-  const ended = OUTCOMES[outcome] ?? "forward";
+function recordedEnding({ tenant, outcome, rcode, upstream, policy, rule, rewritten }: RecordedQuery): Ending {
+  const ended = OUTCOMES[outcome] ?? (outcome === "failed" && rewritten !== "" ? "fault" : "forward");
   const own = ended === "deny" || ended === "fault";
-  return { tenant, outcome: ended, rcode: own ? rcode : "", upstream, rule: nameRule(policy, rule) };
+  return { tenant, outcome: ended, rcode: own ? rcode : "", upstream, rule: nameRule(policy, rule), rewritten };
 }
 
 function nameRule(policy: string, rule: string): string {
@@ -118,11 +123,22 @@ class Evaluated {
 
   /** What comes of it usually, and then what chance may make of it. */
   endings(query: RecordedQuery): readonly [Ending, ...Ending[]] {
-    const verdict = this.#decide(query);
+    const [request, verdict] = this.#decide(query);
     const { tenant } = verdict.client;
-    const describe = (outcome: Action & { readonly policy: string; readonly rule: string }): Ending => {
-      const { policy, rule } = outcome;
-      return { tenant, ...this.#describe(outcome, query), rule: nameRule(policy, rule) };
+    const describe = (outcome: Outcome): Ending => {
+      const by = { tenant, rule: nameRule(outcome.policy, outcome.rule), rewritten: "" };
+      const followed = followRewrite(this.#snapshot, request, outcome);
+      if (followed === undefined) return { ...by, ...this.#describe(outcome, query) };
+      const { qname } = followed;
+      const rewritten = qname === undefined ? "" : presentName(qname);
+      if ("failure" in followed) {
+        return { ...by, outcome: "fault", rcode: FAILURE_RCODES[followed.failure], upstream: "", rewritten };
+      }
+      const other = followed.outcome;
+      const end = this.#describe(other, query);
+      // What keeps the other name's answer from the client is that name's own rule.
+      const rule = end.outcome === "forward" ? by.rule : nameRule(other.policy, other.rule);
+      return { ...by, ...end, rule, rewritten };
     };
     return [describe(verdict), ...verdict.alternatives.map(describe)];
   }
@@ -133,16 +149,18 @@ class Evaluated {
     return this.#denials.has(key) && this.#denials.get(key)?.some((pattern) => covers(pattern, name)) === false;
   }
 
-  #decide(query: RecordedQuery): Verdict {
+  #decide(query: RecordedQuery): readonly [DecisionRequest, Verdict] {
     const { address, qname, qtype, time, transport } = query;
     const request = { address, listener: "replay", transport: TRANSPORTS[transport], qname, qtype, time };
     const byAddress = decide(this.#snapshot, request);
-    if (byAddress.client.tenant === query.tenant || query.tenant === "") return byAddress;
+    if (byAddress.client.tenant === query.tenant || query.tenant === "") return [request, byAddress];
     const tenant = this.#tenants.get(query.tenant);
-    if (tenant === undefined || !mayHaveShown(tenant, query.client)) return byAddress;
-    return decide(this.#snapshot, { ...request, tenant: query.tenant });
+    if (tenant === undefined || !mayHaveShown(tenant, query.client)) return [request, byAddress];
+    const shown = { ...request, tenant: query.tenant };
+    return [shown, decide(this.#snapshot, shown)];
   }
 
+  /** `action` rewrites nothing. */
   #describe(action: Action, { transport }: RecordedQuery): Pick<Ending, "outcome" | "rcode" | "upstream"> {
     if ("forward" in action) {
       const { upstreams } = this.#snapshot.revision;
@@ -150,6 +168,7 @@ class Evaluated {
       return { outcome: "forward", rcode: "", upstream };
     }
     if ("answer" in action) return { outcome: "answer", rcode: "", upstream: "" };
+    if ("rewrite" in action) return { outcome: "forward", rcode: "", upstream: "" };
     const { rcode, form } = "deny" in action ? action.deny : action.fault;
     const outcome = "deny" in action ? "deny" : "fault";
     if (form === DenyForm.DROP) return { outcome, rcode: "NONE", upstream: "" };
@@ -197,7 +216,7 @@ function covers({ extent, text }: NamePattern, name: string): boolean {
 }
 
 /** For people. */
-export function describeEnding({ outcome, rcode, upstream, rule, tenant }: Ending): string {
+export function describeEnding({ outcome, rcode, upstream, rule, tenant, rewritten }: Ending): string {
   const words = {
     forward: `forwarded ${upstream && `to ${upstream}`}`,
     deny: `denied ${rcode}`,
@@ -205,5 +224,6 @@ export function describeEnding({ outcome, rcode, upstream, rule, tenant }: Endin
     answer: "answered",
   };
   const whose = tenant === "" ? ", nobody's" : "";
-  return `${words[outcome].trim()}${rule && ` by ${rule}`}${whose}`;
+  const other = rewritten && ` as ${rewritten}`;
+  return `${words[outcome].trim()}${other}${rule && ` by ${rule}`}${whose}`;
 }

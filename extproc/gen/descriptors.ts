@@ -567,6 +567,10 @@ export const descriptors: object = {
            "type": "uint32",
            "id": 29
           },
+          "rewritten": {
+           "type": "bytes",
+           "id": 30
+          },
           "decision_us": {
            "type": "uint32",
            "id": 35
@@ -648,7 +652,8 @@ export const descriptors: object = {
             "forward",
             "deny",
             "fault",
-            "answer"
+            "answer",
+            "rewrite"
            ]
           }
          },
@@ -680,6 +685,10 @@ export const descriptors: object = {
           "answer": {
            "type": "Answer",
            "id": 7
+          },
+          "rewrite": {
+           "type": "Rewrite",
+           "id": 17
           },
           "policy": {
            "type": "string",
@@ -733,7 +742,8 @@ export const descriptors: object = {
             "forward",
             "deny",
             "fault",
-            "answer"
+            "answer",
+            "rewrite"
            ]
           }
          },
@@ -757,6 +767,10 @@ export const descriptors: object = {
           "answer": {
            "type": "Answer",
            "id": 7
+          },
+          "rewrite": {
+           "type": "Rewrite",
+           "id": 17
           },
           "policy": {
            "type": "string",
@@ -935,6 +949,22 @@ export const descriptors: object = {
           }
          }
         },
+        "Rewrite": {
+         "fields": {
+          "labels": {
+           "type": "uint32",
+           "id": 1
+          },
+          "to": {
+           "type": "bytes",
+           "id": 2
+          },
+          "forward": {
+           "type": "Forward",
+           "id": 3
+          }
+         }
+        },
         "Fault": {
          "fields": {
           "rcode": {
@@ -984,6 +1014,7 @@ export const descriptors: object = {
           "FAULT": 4,
           "ANSWER": 5,
           "TTL": 6,
+          "REWRITE": 7,
           "RATE_LIMIT": 8,
           "STRIP": 9
          }

@@ -3,10 +3,9 @@
  */
 import { workerData } from "node:worker_threads";
 import { doJobs } from "../threads/do-jobs.ts";
-import { type ZoneRequest, ZoneStore } from "../transfer/zone-store.ts";
 import { doListJob } from "./list-job.ts";
 import type { ListJob } from "./list-reader.ts";
-import { RPZ_FORM } from "./rpz-zone.ts";
+import { type ZoneRequest, ZoneStore } from "./zone-store.ts";
 
 export interface ListThreadData {
   /** Where zones are written down. */
@@ -18,11 +17,7 @@ export type ZoneJob =
   | { readonly restore: ZoneRequest }
   | { readonly keep: readonly Omit<ZoneRequest, "serial">[] };
 
-/** A large list takes seconds to write, and what is missing in a copy is asked for again. */
-const COPY_MS = 60_000;
-
-const { directory } = workerData as ListThreadData;
-const zones = new ZoneStore({ directory, form: RPZ_FORM, copyMs: COPY_MS, now: Date.now });
+const zones = new ZoneStore((workerData as ListThreadData).directory);
 
 doJobs((job: ListJob | ZoneJob) => {
   if ("refresh" in job) return zones.refresh(job.refresh);

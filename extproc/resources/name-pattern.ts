@@ -33,6 +33,11 @@ export class NamePattern {
     return Uint8Array.from([...this.labels.flatMap((label) => [label.length, ...label]), 0]);
   }
 
+  /** Whether every name that it matches is this one or below it. */
+  isWithin(base: NamePattern): boolean {
+    return base.labels.length === 0 || `.${this.text.replace(/^\*\.?/, "")}`.endsWith(`.${base.text}`);
+  }
+
   toJSON(): string {
     return this.text;
   }

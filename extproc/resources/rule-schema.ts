@@ -3,6 +3,7 @@
 import { z } from "zod";
 import {
   delay,
+  name,
   nameRegex,
   pattern,
   percent,
@@ -14,6 +15,7 @@ import {
   ttl,
   window,
 } from "./field.ts";
+import { NamePattern } from "./name-pattern.ts";
 import { TYPE_CNAME } from "./record.ts";
 import { response } from "./response-schema.ts";
 import { fail, list, mode, TRANSPORTS } from "./schema-parts.ts";
@@ -106,6 +108,9 @@ const rateLimit = z
   })
   .transform(({ burst, ...rate }) => ({ ...rate, burst: burst ?? rate.queries }));
 
+/** What of a name is replaced, and by what: a suffix, at or above every name that the rule matches; without one the whole name. */
+const rewrite = z.strictObject({ from: name.optional(), to: name });
+
 /** Fields that say more of some actions. */
 const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   response: ["Deny", "RateLimit"],
@@ -114,21 +119,23 @@ const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   ttl: ["Ttl"],
   fault: ["Fault"],
   rateLimit: ["RateLimit"],
+  rewrite: ["Rewrite"],
 };
-const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit"] as const;
+const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit", "rewrite"] as const;
 
 export const rule = z
   .strictObject({
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Strip", "Fault", "RateLimit"]),
+    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Strip", "Fault", "RateLimit", "Rewrite"]),
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
     answer: answer.optional(),
     ttl: ttlBounds.optional(),
     fault: fault.optional(),
     rateLimit: rateLimit.optional(),
+    rewrite: rewrite.optional(),
   })
   .superRefine((rule, context) => {
     const { match, action, response } = rule;
@@ -153,6 +160,9 @@ export const rule = z
     }
     if (action === "Answer" && !rule.answer)
       fail(context, ["answer"], "expected records with action Answer, got nothing");
+    if (action === "Rewrite" && !rule.rewrite)
+      fail(context, ["rewrite"], "expected a name with action Rewrite, got nothing");
+    checkRewrite(rule, context);
     if (action === "Route" && !rule.route)
       fail(context, ["route"], "expected an upstream with action Route, got nothing");
     if (match.percent !== undefined && action === "Pass") {
@@ -166,5 +176,22 @@ export const rule = z
       );
     }
   });
+
+type WrittenRewrite = Pick<z.output<typeof rule>, "match" | "rewrite">;
+
+/** What is replaced has to be there, and what comes of it is not rewritten again. */
+function checkRewrite({ match, rewrite }: WrittenRewrite, context: z.RefinementCtx): void {
+  const { from, to } = rewrite ?? {};
+  if (from === undefined || to === undefined) return;
+  if (!match.names) fail(context, ["match", "names"], `expected names at or below ${from.text}, got none`);
+  for (const [index, pattern] of (match.names ?? []).entries()) {
+    if (!pattern.isWithin(from)) {
+      fail(context, ["match", "names", index], `expected names at or below ${from.text}, got ${pattern.text}`);
+    } else if (pattern.extent !== "exact" && to.isWithin(new NamePattern(pattern.labels, "exact"))) {
+      const message = `expected a name that is not below ${pattern.text}, got ${to.text}: no name is rewritten twice`;
+      fail(context, ["rewrite", "to"], message);
+    }
+  }
+}
 
 export type Rule = z.output<typeof rule>;

@@ -48,6 +48,7 @@ export const RULE_ACTIONS: readonly string[] = [
   "ttl",
   "rewrite",
   "rate_limit",
+  "strip",
 ];
 
 export function rcodeName(rcode: number): string {

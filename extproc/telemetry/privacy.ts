@@ -18,6 +18,7 @@ export function conceal(
   if (clients !== "Full") event.client = maskClient(event.client, clients === "None") as Buffer;
   if (names === "Hashed" && event.qname.length > 0) {
     event.qname = hashName(event.qname, key);
+    if (event.rewritten.length > 0) event.rewritten = hashName(event.rewritten, key);
     // Addresses would say as much as the name.
     event.answers = Buffer.alloc(0);
   }

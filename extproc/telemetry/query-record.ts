@@ -43,6 +43,7 @@ export function toQueryRecord(event: QueryEvent__Output): Loose<QueryRecord> {
     cache: event.cache === 0 ? undefined : nameOf(CACHE_RESULTS, event.cache),
     revision: toNumber(event.revision),
     upstream: event.upstream === "" ? undefined : event.upstream,
+    rewritten: event.rewritten.length === 0 ? undefined : presentName(event.rewritten),
     decision_us: event.decision_us === 0 ? undefined : event.decision_us,
     upstream_us: event.upstream_us === 0 ? undefined : event.upstream_us,
     answers: event.answers.length === 0 ? undefined : presentAddresses(event.answers),

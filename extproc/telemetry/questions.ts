@@ -222,6 +222,8 @@ export interface QueryRecord {
   readonly revision: number;
   readonly upstream?: string;
   readonly upstream_us?: number;
+  /** The name that a rule has had answered instead; past queries are kept without. */
+  readonly rewritten?: string;
   /** Of its latency, waiting for decisions of the policy service; past queries are kept without. */
   readonly decision_us?: number;
   /** Addresses of the answer: the first few. */

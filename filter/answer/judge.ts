@@ -18,14 +18,17 @@ const targetKey = new NameKey();
 export class AnswerJudge {
   private readonly records: Records = new Records();
 
-  /** `key` is what the client asked for; `aliased`: the first record is our own CNAME from there. */
-  judge(answer: Answer, rules: ResponseRules, key: NameKey, aliased: bool): void {
+  /**
+   * `key` is what the client asked for, and `about` the name that rules have to speak of; `aliased`: the first record is our own
+   * CNAME from there.
+   */
+  judge(answer: Answer, rules: ResponseRules, key: NameKey, about: NameKey, aliased: bool): void {
     const records = this.records;
     records.open(answer, key, aliased ? 1 : 0);
     let passed: u32 = u32.MAX_VALUE;
     for (let i: u32 = 0; i < rules.count; i++) {
       const rule = responseRule(rules, i);
-      if (rule.tier == passed || !isAbout(rule, key) || !this.isMet(rule)) continue;
+      if (rule.tier == passed || !isAbout(rule, about) || !this.isMet(rule)) continue;
       if (rule.outcome.auditCount != 0) {
         if (answer.audit == 0) answer.audit = <u8>(i + 1);
       } else if (rule.action == ACTION_PASS) {

@@ -15,10 +15,30 @@ export class Asked {
   type: u32 = 0;
   dnssec: bool = false;
   checkingDisabled: bool = false;
-  /** Whether `key` is what the client's name has for an alias: that name, and the TTL of the CNAME. */
-  aliased: bool = false;
+  instead: Instead = Instead.Nothing;
+  /** The client's name, where another is asked for instead of it, and the TTL of the CNAME between them. */
   readonly owner: NameKey = new NameKey();
   aliasTtl: u32 = 0;
+
+  /** But for the id. */
+  copy(other: Asked): void {
+    this.key.copy(other.key);
+    this.type = other.type;
+    this.dnssec = other.dnssec;
+    this.checkingDisabled = other.checkingDisabled;
+    this.instead = other.instead;
+    if (other.instead != Instead.Nothing) this.owner.copy(other.owner);
+    this.aliasTtl = other.aliasTtl;
+  }
+}
+
+/** What is asked for instead of the client's name. */
+export const enum Instead {
+  Nothing,
+  /** What the name has for an alias: the answer gives it as that. */
+  Alias,
+  /** What it is rewritten to: the answer is given under the client's name. */
+  Rewritten,
 }
 
 export const enum Reading {
@@ -116,13 +136,13 @@ export class ResponseReader {
     if (!this.readChain(start, answers, asked)) return Reading.Unusable;
     const answerCount = this.writeAnswers(start, answers, asked);
     const positive = answerCount != 0 && rcode == Rcode.NOERROR && this.endsWith(asked.type, start, answers);
-    const authorityCount = this.writeAuthority(authorityAt, authorities, positive, asked.dnssec);
+    const authorityCount = this.writeAuthority(authorityAt, authorities, positive, asked);
     if (writer.overflowed || this.broken) return Reading.Unusable;
     // RFC 2308, section 5: no SOA, no negative caching.
     if (!positive) this.ttl = this.soaFound ? min(this.ttl, this.soaTtl) : 0;
-    // Nobody has signed the CNAME that we put in front.
-    const own: u32 = asked.aliased ? 1 : 0;
-    const authentic = asked.aliased ? 0 : flags & Flag.AD;
+    // Nobody has signed the CNAME that we put in front, nor records under another name.
+    const own: u32 = asked.instead == Instead.Alias ? 1 : 0;
+    const authentic = asked.instead == Instead.Nothing ? flags & Flag.AD : 0;
     this.keep(answerCount + own, authorityCount, rcode, authentic, min(this.ttl, this.limits.max), now);
     return Reading.Answered;
   }
@@ -141,11 +161,11 @@ export class ResponseReader {
     this.broken = false;
     writer.clear();
     writer.zeros(HEADER_SIZE);
-    const question = asked.aliased ? asked.owner : asked.key;
+    const question = asked.instead == Instead.Nothing ? asked.key : asked.owner;
     writer.plainName(question.at, question.length);
     writer.zeros(4);
     this.written = writer.length;
-    if (asked.aliased) this.writeAlias(asked);
+    if (asked.instead == Instead.Alias) this.writeAlias(asked);
     this.chain = 1;
     memory.copy(chainNames, asked.key.at, asked.key.length);
     unchecked((chainLengths[0] = asked.key.length));
@@ -282,6 +302,11 @@ export class ResponseReader {
       const dname =
         (this.type == Type.DNAME || (signature && asked.dnssec)) && this.aboveChain(folded, this.ownerLength);
       if (!(member && (alias || (signature && asked.dnssec))) && !dname) continue;
+      if (asked.instead == Instead.Rewritten) {
+        // It is not above the client's name.
+        if (dname) continue;
+        this.renameOwner(asked);
+      }
       this.writeRecord();
       written++;
     }
@@ -289,10 +314,20 @@ export class ResponseReader {
     return written;
   }
 
+  /** Puts the client's name in the place of the one that was asked for, which `folded` may be. */
+  private renameOwner(asked: Asked): void {
+    if (asked.key.equals(folded, this.ownerLength)) this.setOwner(asked.owner.at, asked.owner.length);
+  }
+
+  private setOwner(name: usize, length: u32): void {
+    memory.copy(owner, name, length);
+    this.ownerLength = length;
+  }
+
   // ---- authority and additional ------------------------------------------------------------------------------------
 
   /** Writes the SOA of a negative answer and, for a client that validates, its proof. */
-  private writeAuthority(start: u32, count: u32, positive: bool, dnssec: bool): u32 {
+  private writeAuthority(start: u32, count: u32, positive: bool, asked: Asked): u32 {
     let at = start;
     let written: u32 = 0;
     for (let i: u32 = 0; i < count; i++) {
@@ -302,7 +337,7 @@ export class ResponseReader {
         return 0;
       }
       const proof = this.type == Type.NSEC || this.type == Type.NSEC3 || this.type == Type.RRSIG;
-      if (!(this.type == Type.SOA && !positive) && !(dnssec && proof)) continue;
+      if (!(this.type == Type.SOA && !positive) && !(asked.dnssec && proof)) continue;
       copyLower(folded, owner, this.ownerLength);
       if (this.type == Type.SOA) {
         if (this.soaFound || !this.soaCovers(folded, this.ownerLength) || this.dataLength < 22) continue;
@@ -311,6 +346,11 @@ export class ResponseReader {
         this.soaTtl = min(min(this.recordTtl, minimum), this.limits.maxNegative);
         this.recordTtl = this.soaTtl;
         this.soaFound = true;
+        // Clients keep a negative answer by an SOA above their own name (RFC 2308, section 5): one of its parent.
+        if (asked.instead == Instead.Rewritten && this.chain == 1) {
+          const labels = max(asked.owner.labels, 1) - 1;
+          this.setOwner(asked.owner.suffixAt(labels), asked.owner.suffixLength(labels));
+        }
       }
       this.writeRecord();
       written++;

@@ -110,7 +110,7 @@ export class AnswerWriter {
 
   // ---- kinds of answers --------------------------------------------------------------------------------------------
 
-  /** An answer of an upstream; `stale` says that its TTL is over, `verdict` may have bounds for TTLs. */
+  /** An answer of an upstream; `stale` says that its TTL is over, the verdicts may have bounds for TTLs. */
   answer(
     question: Question,
     transport: Transport,
@@ -118,6 +118,7 @@ export class AnswerWriter {
     now: u64,
     stale: bool,
     verdict: Verdict | null,
+    rewritten: Verdict | null,
   ): void {
     // RFC 6840, section 5.8: AD is for who asks for it, by AD or DO.
     const wantsAd = question.dnssec || (question.flags & Flag.AD) != 0;
@@ -135,7 +136,10 @@ export class AnswerWriter {
         write32(at, stale ? STALE_TTL : ttl > age ? ttl - age : 0);
       }
       this.ttl = stale ? STALE_TTL : answer.ttl > age ? answer.ttl - age : 0;
-      if (verdict !== null && (verdict.ttlMin | verdict.ttlMax) != 0 && !stale) this.clampTtls(answer, body, verdict);
+      if (!stale) {
+        this.clampTtls(answer, body, verdict);
+        this.clampTtls(answer, body, rewritten);
+      }
       if (answer.rcode != Rcode.NOERROR && answer.rcode != Rcode.NXDOMAIN) this.ttl = 0;
     }
     if (stale) this.setEde(answer.rcode == Rcode.NXDOMAIN ? Ede.StaleNxdomain : Ede.StaleAnswer, 0, 0);
@@ -161,7 +165,8 @@ export class AnswerWriter {
     this.finish();
   }
 
-  private clampTtls(answer: Answer, body: usize, verdict: Verdict): void {
+  private clampTtls(answer: Answer, body: usize, verdict: Verdict | null): void {
+    if (verdict === null || (verdict.ttlMin | verdict.ttlMax) == 0) return;
     const places = ttlPlacesAt(answer);
     for (let i: u32 = 0; i < <u32>answer.ttlCount; i++) {
       const at = body + bswap<u16>(load<u16>(places + (i << 1)));

@@ -11,7 +11,7 @@
 
 import { Answer, release, retain } from "../answer/answer";
 import { AnswerJudge } from "../answer/judge";
-import { ResponseReader, TtlLimits } from "../answer/read";
+import { Instead, ResponseReader, TtlLimits } from "../answer/read";
 import { Reason } from "../answer/write";
 import { selector } from "../cache/answer-cache";
 import { AnswerStores } from "../cache/answer-stores";
@@ -53,6 +53,7 @@ import { Delays } from "./delays";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
 import { Replies } from "./replies";
+import { rewrite } from "./rewriting";
 import { Settings } from "./settings";
 import { Storms } from "./storms";
 import { Judged, TargetJudge } from "./targets";
@@ -68,6 +69,8 @@ const NOT_READY = new Reason(Ede.NotReady, "policy service is away");
 const TOO_MANY = new Reason(Ede.Other, "too many queries wait");
 const CHANGING = new Reason(Ede.NotReady, "policy changes too fast");
 const NO_NAMES = new Reason(Ede.NotReady, "not all names of the mesh are known here");
+const TOO_LONG = new Reason(Ede.Other, "the name is too long as it is rewritten");
+const REWRITTEN_TWICE = new Reason(Ede.Other, "the name that it is rewritten to is rewritten too");
 const NO_UPSTREAM = new Reason(Ede.NoReachableAuthority, "no upstream server answered");
 
 /** A query is judged again this often at most. */
@@ -80,6 +83,8 @@ const HOLD: u64 = 1_000_000;
 const PREFETCH_TTL: u32 = 10;
 const PREFETCH_HITS: u32 = 3;
 const PREFETCH_SHARE: u64 = 10;
+/** Tells the view of a rewritten name from that of an alias, whose TTL is less. */
+const REWRITTEN_VIEW: u64 = 1 << 32;
 const CLIENT_TABLE_OCTETS: u32 = 4 << 20;
 
 export class Flow extends Receiver implements ExchangeListener, SyncListener {
@@ -106,6 +111,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   /** Queries that wait for a revision. */
   private readonly held: WaitList = new WaitList();
   private readonly unheld: WaitList = new WaitList();
+  /** What the query under way is rewritten to, and what that would be. */
+  private readonly other: NameKey = new NameKey();
+  private readonly another: NameKey = new NameKey();
   readonly mesh!: Mesh;
   private readonly meshAnswers: MeshAnswers = new MeshAnswers();
   /** Queries that wait for the names of their view. */
@@ -214,7 +222,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   private act(query: Query, verdict: Verdict): void {
-    if (verdict.meshView != 0 && this.answerByMesh(query, verdict)) return;
+    if (this.comesFromMesh(query, verdict)) return;
     if (verdict.action == Action.Forward) this.forward(query, verdict);
     else if (verdict.action == Action.Deny) this.deny(query, verdict, verdict.soaLabels);
     else this.actBy(query, verdict);
@@ -235,10 +243,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    if (drawn.meshView != 0 && this.answerByMesh(query, drawn)) return;
+    if (this.comesFromMesh(query, drawn)) return;
     if (drawn.action == Action.Forward) this.forward(query, drawn);
     else if (drawn.action == Action.Deny) this.deny(query, drawn, drawn.soaLabels);
     else if (drawn.action == Action.Answer) this.answer(query, drawn);
+    else if (drawn.action == Action.Rewrite) this.rewrite(query, drawn);
     else this.replies.disturb(query, drawn, this.now);
   }
 
@@ -259,10 +268,6 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     }
     const client = this.park(query);
     if (client === null) return;
-    if (!this.parking.hold(query)) {
-      this.fail(query, TOO_MANY);
-      return;
-    }
     const type = query.question.type;
     query.askedAt = this.now;
     const underWay = this.decisions.underWay(query.peer, subject, query.transport, key, type);
@@ -372,14 +377,22 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     query.own = false;
     query.searched = false;
     query.setAuditedTarget(null);
+    query.setRewritten(null);
     if (++query.rejudged > MAX_REJUDGED) this.fail(query, CHANGING);
     else this.judge(query);
   }
 
   // ---- names of the mesh -------------------------------------------------------------------------------------------
 
-  /** Answers by the names of the mesh that the verdict says are the client's; false where they have no word. */
-  private answerByMesh(query: Query, verdict: Verdict): bool {
+  @inline
+  private comesFromMesh(query: Query, verdict: Verdict): bool {
+    return (
+      verdict.meshView != 0 && verdict.action != Action.Rewrite && this.answerByMesh(query, verdict, query.question.key)
+    );
+  }
+
+  /** Answers by what names of the mesh, which the verdict says are the client's, have of `name`; false where they have no word. */
+  private answerByMesh(query: Query, verdict: Verdict, name: NameKey): bool {
     const names = this.meshAnswers;
     const view = this.mesh.view(verdict.meshView);
     if (view === null) {
@@ -388,7 +401,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       else if (this.park(query) !== null) this.unnamed.push(query);
       return true;
     }
-    const found = names.find(this.mesh.table, view, query.question, this.now);
+    const found = names.find(this.mesh.table, view, query.question, name, this.now);
     if (found == Found.Nothing) return false;
     if (found == Found.Answer) this.deliverOwn(query);
     else if (found == Found.Alias) this.followOut(query);
@@ -433,20 +446,25 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const names = this.meshAnswers;
     const question = query.question;
     const alias = names.alias;
-    // An answer behind an alias is none to the alias's own name.
-    const view = mix(mix(judged.view, alias.hash), names.aliasTtl);
     const selected = selector(question.type, question.dnssec, question.checkingDisabled);
+    // An answer behind an alias is none to the alias's own name.
+    if (this.answerFromCache(query, mix(mix(judged.view, alias.hash), names.aliasTtl), selected)) return;
+    this.exchange(query, judged, selected, false, Instead.Alias, alias.at, alias.length, names.aliasTtl);
+  }
+
+  /** In a view of this query's detour; false where nothing is kept there. */
+  private answerFromCache(query: Query, view: u64, selected: u32): bool {
     query.view = view;
     query.own = false;
-    const known = this.answers.find(view, question.key, selected);
-    if (known !== null && this.now < known.expiresAt) {
-      query.cache = CacheResult.Hit;
-      query.setAnswer(retain(known));
-      this.judgeTargets(query);
-      return;
+    const known = this.answers.find(view, query.question.key, selected);
+    if (known === null || this.now >= known.expiresAt) {
+      query.setAnswer(null);
+      return false;
     }
-    query.setAnswer(null);
-    this.exchange(query, judged, selected, false, alias.at, alias.length, names.aliasTtl);
+    query.cache = CacheResult.Hit;
+    query.setAnswer(retain(known));
+    this.judgeTargets(query);
+    return true;
   }
 
   meshBegins(): Array<u64> {
@@ -497,7 +515,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    this.exchange(query, verdict, selected, own, aliasAt(verdict), verdict.aliasLength, verdict.ttl);
+    this.exchange(query, verdict, selected, own, aliasOf(verdict), aliasAt(verdict), verdict.aliasLength, verdict.ttl);
   }
 
   private passesEcs(verdict: Verdict): bool {
@@ -507,15 +525,16 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   /**
    * The query waits for an exchange in its view with the upstream of a verdict. `own`: with its client's subnet, for
-   * nobody else. Of an alias that has a length, the records are asked for instead of the name's own.
+   * nobody else. `name` is what is asked for instead of the client's name, if anything is.
    */
   private exchange(
     query: Query,
     verdict: Verdict,
     selected: u32,
     own: bool,
-    alias: usize,
-    aliasLength: u32,
+    instead: Instead,
+    name: usize,
+    nameLength: u32,
     aliasTtl: u32,
   ): void {
     query.cache = CacheResult.Miss;
@@ -534,7 +553,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    const exchange = this.prepare(query, upstream, verdict.responses, selected, alias, aliasLength, aliasTtl);
+    const rules = verdict.responses;
+    const exchange = this.prepare(query, upstream, rules, selected, instead, name, nameLength, aliasTtl);
     if (own) {
       memory.copy(exchange.ecs, question.ecs, question.ecsLength);
       exchange.ecsLength = question.ecsLength;
@@ -548,8 +568,9 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     upstream: Upstream,
     rules: ResponseRules | null,
     selected: u32,
-    alias: usize,
-    aliasLength: u32,
+    instead: Instead,
+    name: usize,
+    nameLength: u32,
     aliasTtl: u32,
   ): Exchange {
     const question = query.question;
@@ -563,7 +584,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       question.checkingDisabled,
     );
     exchange.rules = retainRules(rules);
-    if (aliasLength != 0) this.exchanges.alias(exchange, alias, aliasLength, aliasTtl);
+    if (instead != Instead.Nothing) this.exchanges.askInstead(exchange, instead, name, nameLength, aliasTtl);
     return exchange;
   }
 
@@ -579,6 +600,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       upstream,
       verdict.responses,
       selected,
+      aliasOf(verdict),
       aliasAt(verdict),
       verdict.aliasLength,
       verdict.ttl,
@@ -589,7 +611,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   exchanged(exchange: Exchange, answer: Answer | null): void {
     let result = answer;
     const rules = exchange.rules;
-    if (rules !== null && answer !== null) this.judging.judge(answer, rules, exchange.key, exchange.asked.aliased);
+    if (rules !== null && answer !== null) this.judgeByRules(exchange, answer, rules);
     if (exchange.ecsLength == 0) {
       const known = this.answers.find(exchange.view, exchange.key, exchange.selector);
       const useful = known !== null && known.rcode != Rcode.SERVFAIL && this.now < known.staleUntil;
@@ -612,6 +634,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       else this.deliver(query);
     }
     release(answer);
+  }
+
+  /** What a rewritten name is answered has to pass for either name. */
+  private judgeByRules(exchange: Exchange, answer: Answer, rules: ResponseRules): void {
+    const key = exchange.key;
+    const asked = exchange.asked;
+    this.judging.judge(answer, rules, key, key, asked.instead == Instead.Alias);
+    if (asked.instead != Instead.Rewritten || answer.denial != 0) return;
+    this.judging.judge(answer, rules, key, asked.key, false);
   }
 
   // ---- deliver -----------------------------------------------------------------------------------------------------
@@ -652,13 +683,20 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     }
     const by = query.verdict;
     if (query.own) {
-      this.replies.writer.answer(query.question, query.transport, answer, this.now, false, null);
+      this.replies.writer.answer(query.question, query.transport, answer, this.now, false, null, null);
       this.send(query, Outcome.Answered, by);
       return;
     }
-    if (by !== null && by.strip && by.action == Action.Forward && isPositive(answer)) {
-      this.replies.writer.stripped(query.question, query.transport, answer, this.now, by.edeCode != Ede.None);
-    } else this.replies.writer.answer(query.question, query.transport, answer, this.now, query.stale, by);
+    const rewritten = query.rewritten;
+    if (isPositive(answer) && (strips(by) || strips(rewritten))) {
+      this.replies.writer.stripped(
+        query.question,
+        query.transport,
+        answer,
+        this.now,
+        by === null || by.edeCode != Ede.None,
+      );
+    } else this.replies.writer.answer(query.question, query.transport, answer, this.now, query.stale, by, rewritten);
     this.send(query, by !== null && by.action == Action.Answer ? Outcome.Answered : Outcome.Forwarded, by);
   }
 
@@ -712,10 +750,56 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private judgeAlias(query: Query): Verdict | null {
     const judged = this.targets.judgeAlias(query, this.now);
     if (judged === null) {
+      query.setAnswer(null);
       query.aliasing = true;
       this.ask(query, this.sync.standing(this.now), query.peer.subject, this.targets.key);
     }
     return judged;
+  }
+
+  /** A rewritten name is judged and answered as if the client had asked for it, but under the client's own name. */
+  private rewrite(query: Query, verdict: Verdict): void {
+    const key = query.question.key;
+    const name = this.other;
+    if (!rewrite(name, key, verdict)) {
+      // RFC 6672, section 2.2, of what a DNAME makes too long.
+      this.replies.writer.error(query.question, query.transport, Rcode.YXDOMAIN, TOO_LONG);
+      this.send(query, Outcome.Failed, verdict);
+      return;
+    }
+    if (name.equals(key.at, key.length)) {
+      if (verdict.meshView == 0 || !this.answerByMesh(query, verdict, key)) this.forward(query, verdict);
+      return;
+    }
+    this.targets.key.copy(name);
+    const judged = this.judgeAlias(query);
+    if (judged === null) return;
+    query.setRewritten(retainVerdict(judged));
+    if (judged.action == Action.Rewrite && !this.isKept(name, judged)) this.fail(query, REWRITTEN_TWICE);
+    else if (judged.meshView != 0 && this.answerByMesh(query, judged, name)) return;
+    else if (judged.action == Action.Deny) this.denyAnswer(query, judged);
+    else if (judged.action == Action.Answer) this.answer(query, judged);
+    else if (judged.action == Action.Fault) this.replies.disturb(query, judged, this.now);
+    else this.exchangeRewritten(query, judged, name);
+  }
+
+  /** Whether a rule rewrites the name to itself. */
+  private isKept(name: NameKey, verdict: Verdict): bool {
+    return rewrite(this.another, name, verdict) && this.another.equals(name.at, name.length);
+  }
+
+  private exchangeRewritten(query: Query, judged: Verdict, name: NameKey): void {
+    const question = query.question;
+    if (question.type == Type.ANY) {
+      this.replies.any(query, Outcome.Forwarded, this.now);
+      return;
+    }
+    const selected = selector(question.type, question.dnssec, question.checkingDisabled);
+    // An answer to the other name is none to this one.
+    if (this.answerFromCache(query, mix(mix(judged.view, name.hash), REWRITTEN_VIEW), selected)) return;
+    const storm = this.storms.denialOf(query, this.now);
+    if (storm !== null) this.deny(query, storm, 0);
+    else this.exchange(query, judged, selected, false, Instead.Rewritten, name.at, name.length, 0);
   }
 
   private reject(query: Query, rcode: u32, reason: Reason): void {
@@ -809,6 +893,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.slots.settled(i);
     }
   }
+}
+
+function aliasOf(verdict: Verdict): Instead {
+  return verdict.aliasLength == 0 ? Instead.Nothing : Instead.Alias;
+}
+
+/** Whether records of the type that was asked are left out of what an upstream answers. */
+function strips(verdict: Verdict | null): bool {
+  return verdict !== null && verdict.strip && (verdict.action == Action.Forward || verdict.action == Action.Rewrite);
 }
 
 /** Whether there is something in it. */

@@ -15,11 +15,14 @@ import {
   ruleAt,
   Verdict,
 } from "../verdict/verdict";
+import { NameKey } from "../wire/name";
 import { ProtoWriter } from "../wire/protobuf";
 import { Type } from "../wire/types";
 import { Query } from "./query";
+import { rewrite } from "./rewriting";
 
 const address: usize = memory.data(16);
+const rewritten = new NameKey();
 /** Addresses of an answer that are told, each behind its length. */
 const MAX_ADDRESSES: u32 = 64;
 const addresses: usize = memory.data(64 * 17);
@@ -89,6 +92,10 @@ export class QueryEvent extends Event {
     out.number(18, query.upstreamMicroseconds);
     out.number(19, <u64>this.logged);
     out.number(29, this.ttl);
+    const by = query.verdict;
+    if (query.rewritten !== null && by !== null && rewrite(rewritten, question.key, by)) {
+      out.bytes(30, rewritten.at, rewritten.length);
+    }
     out.number(35, query.decisionMicroseconds);
     out.number(36, query.upstreamAfterMicroseconds);
   }

@@ -34,6 +34,8 @@ export class Query extends Waiter {
   metered: bool = false;
   /** Whether it waits for a decision about the name that its verdict has it asked by. */
   aliasing: bool = false;
+  /** The verdict on the name that it is rewritten to, by which it is answered, with a reference. */
+  rewritten: Verdict | null = null;
   decisions: u32 = 0;
   /** When the decision that it waits for was asked for, and how long it has waited for all of them. */
   askedAt: u64 = 0;
@@ -58,8 +60,6 @@ export class Query extends Waiter {
   /** Set while it waits, and is counted for its client and tenant. */
   client: Client | null = null;
   countedTenant: u32 = 0;
-  /** Octets of its answer, as far as they are counted. */
-  countedOctets: u32 = 0;
 
   constructor() {
     super();
@@ -69,6 +69,11 @@ export class Query extends Waiter {
   setVerdict(verdict: Verdict | null): void {
     releaseVerdict(this.verdict);
     this.verdict = verdict;
+  }
+
+  setRewritten(verdict: Verdict | null): void {
+    releaseVerdict(this.rewritten);
+    this.rewritten = verdict;
   }
 
   setAnswer(answer: Answer | null): void {
@@ -83,6 +88,7 @@ export class Query extends Waiter {
 
   clear(): void {
     this.setVerdict(null);
+    this.setRewritten(null);
     this.setAuditedTarget(null);
     this.setAnswer(null);
     this.channel = null;

@@ -60,10 +60,11 @@ function guardOf(query: Query): Verdict | null {
   return limits === null ? changetype<Verdict | null>(0) : limits.storm;
 }
 
-/** Whether an upstream has just said of the name itself, and not of what an alias of ours leads to, that it is not there. */
+/** Whether an upstream has just said of the name, or what it is rewritten to, but not of what an alias of ours leads to, that it is not there. */
 function isMissing(query: Query): bool {
   const answer = query.answer;
   const verdict = query.verdict;
   if (answer === null || answer.rcode != Rcode.NXDOMAIN || query.cache != CacheResult.Miss) return false;
+  if (query.rewritten !== null) return true;
   return verdict !== null && verdict.action == Action.Forward && query.view == verdict.view;
 }

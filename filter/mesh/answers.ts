@@ -55,19 +55,19 @@ export class MeshAnswers {
   private targetsLength: u32 = 0;
   private chain: u32 = 0;
 
-  find(table: MeshTable, view: View, question: Question, now: u64): Found {
+  /** `name` is the question's, or what that is rewritten to; answers are under the question's. */
+  find(table: MeshTable, view: View, question: Question, name: NameKey, now: u64): Found {
     this.answer = null;
     this.searched = false;
-    const key = question.key;
-    const entry = table.find(view, key);
+    const entry = table.find(view, name);
     if (entry !== null) {
       this.begin(question);
-      return this.answerBy(table, view, question, key, entry, now);
+      return this.answerBy(table, view, question, question.key, entry, now);
     }
     if (table.full) return Found.Unknown;
-    const zone = table.zoneOf(key);
+    const zone = table.zoneOf(name);
     if (zone < 0) return Found.Nothing;
-    if (question.type == Type.A || question.type == Type.AAAA) {
+    if (name === question.key && (question.type == Type.A || question.type == Type.AAAA)) {
       const found = this.search(table, view, question, now);
       if (found != Found.Nothing) return found;
     }

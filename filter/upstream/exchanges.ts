@@ -3,7 +3,7 @@
 // stub wait five).
 
 import { Answer, release } from "../answer/answer";
-import { Reading, ResponseReader } from "../answer/read";
+import { Instead, Reading, ResponseReader } from "../answer/read";
 import { answerHash } from "../cache/answer-cache";
 import { Buffer, Headers, httpCall, isOkResponse, readBuffer, readLength, recordMetric, Text } from "../host/host";
 import { releaseRules } from "../verdict/verdict";
@@ -82,7 +82,7 @@ export class Exchanges {
     exchange.tries = 0;
     exchange.key.copy(key);
     const asked = exchange.asked;
-    asked.aliased = false;
+    asked.instead = Instead.Nothing;
     asked.key.copy(key);
     asked.type = type;
     asked.dnssec = dnssec;
@@ -95,13 +95,15 @@ export class Exchanges {
     return exchange;
   }
 
-  /** Has an exchange that was not sent yet ask for another name, which the answer gives as the first one's CNAME. */
-  alias(exchange: Exchange, name: usize, length: u32, ttl: u32): void {
+  /** Has an exchange that was not sent yet ask for another name. */
+  askInstead(exchange: Exchange, instead: Instead, name: usize, length: u32, aliasTtl: u32): void {
     const asked = exchange.asked;
-    asked.aliased = true;
+    asked.instead = instead;
     asked.owner.copy(exchange.key);
-    asked.aliasTtl = ttl;
+    asked.aliasTtl = aliasTtl;
     asked.key.set(name, length);
+    // What is signed is not under the client's name.
+    if (instead == Instead.Rewritten) asked.dnssec = false;
   }
 
   start(exchange: Exchange, now: u64): void {
@@ -180,11 +182,7 @@ export class Exchanges {
     const server = upstream.choose(now, first);
     if (server === null || server === first) return;
     const rival = this.fresh(upstream);
-    const asked = rival.asked;
-    asked.key.copy(exchange.asked.key);
-    asked.type = exchange.asked.type;
-    asked.dnssec = exchange.asked.dnssec;
-    asked.checkingDisabled = exchange.asked.checkingDisabled;
+    rival.asked.copy(exchange.asked);
     memory.copy(rival.ecs, exchange.ecs, exchange.ecsLength);
     rival.ecsLength = exchange.ecsLength;
     rival.leader = exchange;

@@ -1,7 +1,7 @@
 // Reads what a verdict does: the fields that a Verdict and an Alternative of protos/verdict.proto have in common, into a block.
 
 import { METER_SIZE, Meter } from "../meter/meter";
-import { copyLower, isName } from "../wire/name";
+import { copyLower, isName, MAX_LABELS } from "../wire/name";
 import { ProtoReader } from "../wire/protobuf";
 import { cutText } from "../wire/text";
 import { MeterReader } from "./meter-reader";
@@ -22,6 +22,7 @@ import {
   policyAt,
   RECORD_HEAD,
   recordsAt,
+  replacementAt,
   ruleAt,
   Verdict,
 } from "./verdict";
@@ -67,6 +68,9 @@ export class OutcomeReader {
   private strip: bool = false;
   private alias: usize = 0;
   private aliasLength: u32 = 0;
+  private replacement: usize = 0;
+  private replacementLength: u32 = 0;
+  private replacedLabels: u32 = 0;
   private delayCount: u32 = 0;
   private readonly delays: usize = heap.alloc(MAX_DELAYS * <u32>DELAY_SIZE);
   private recordCount: u32 = 0;
@@ -107,6 +111,8 @@ export class OutcomeReader {
     this.recordCount = 0;
     this.recordsLength = 0;
     this.aliasLength = 0;
+    this.replacementLength = 0;
+    this.replacedLabels = 0;
   }
 
   /** Reads the field that `reader` is at; skips one that is none of these. */
@@ -155,6 +161,10 @@ export class OutcomeReader {
       case 16:
         this.strip = reader.number() != 0;
         break;
+      case 17:
+        reader.bytes();
+        this.readRewrite(reader.bytesAt, reader.bytesLength);
+        break;
       case 20:
         reader.bytes();
         this.metered = true;
@@ -179,6 +189,7 @@ export class OutcomeReader {
       this.recordsLength +
       this.delayCount * DELAY_SIZE +
       this.aliasLength +
+      this.replacementLength +
       (this.metered ? METER_SIZE : 0);
     const verdict = changetype<Verdict>(heap.alloc(size));
     memory.fill(changetype<usize>(verdict), 0, HEAD);
@@ -195,6 +206,8 @@ export class OutcomeReader {
     verdict.form = this.form;
     verdict.delayCount = this.delayCount;
     verdict.aliasLength = this.aliasLength;
+    verdict.replacementLength = this.replacementLength;
+    verdict.replacedLabels = this.replacedLabels;
     verdict.ttlMin = this.ttlMin;
     verdict.ttlMax = this.ttlMax;
     verdict.strip = this.strip;
@@ -212,6 +225,7 @@ export class OutcomeReader {
     memory.copy(recordsAt(verdict), this.records, this.recordsLength);
     memory.copy(delaysAt(verdict), this.delays, this.delayCount * DELAY_SIZE);
     copyLower(aliasAt(verdict), this.alias, this.aliasLength);
+    copyLower(replacementAt(verdict), this.replacement, this.replacementLength);
     verdict.metered = this.metered;
     if (this.metered) this.meter.write(meterOf(verdict));
     return verdict;
@@ -325,6 +339,24 @@ export class OutcomeReader {
       else reader.skip();
     }
     if (reader.failed) this.broken = true;
+  }
+
+  private readRewrite(at: usize, length: u32): void {
+    this.beginAction(Action.Rewrite);
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) this.replacedLabels = <u32>min(reader.number(), <u64>MAX_LABELS);
+      else if (reader.field == 2) {
+        reader.bytes();
+        this.replacement = reader.bytesAt;
+        this.replacementLength = reader.bytesLength;
+      } else if (reader.field == 3) {
+        reader.bytes();
+        this.readPlace(reader.bytesAt, reader.bytesLength);
+      } else reader.skip();
+    }
+    this.finish();
+    if (!isName(this.replacement, this.replacementLength)) this.broken = true;
   }
 
   private readFault(at: usize, length: u32): void {

@@ -13,6 +13,7 @@ export const enum Action {
   Chance = 3,
   Fault = 4,
   Answer = 5,
+  Rewrite = 6,
 }
 
 /** Deny.Form of protos/verdict.proto. */
@@ -29,7 +30,7 @@ export const enum Extent {
   AtOrBelow = 2,
 }
 
-/** Fixed head of the block; EDE text, policy, rule, audits, records, delays, alias and meter follow. */
+/** Fixed head of the block; EDE text, policy, rule, audits, records, delays, alias, replacement and meter follow. */
 @unmanaged
 export class Verdict {
   references: u32;
@@ -67,6 +68,9 @@ export class Verdict {
   delayCount: u32;
   /** Answer: length of the name that is asked for upstream instead; 0 is none. */
   aliasLength: u32;
+  /** Rewrite: so many trailing labels of the name that was asked are replaced, and the length of the name in their place. */
+  replacedLabels: u32;
+  replacementLength: u32;
   /** Bounds for the TTLs of what an upstream answers, in seconds; 0 is none. */
   ttlMin: u32;
   ttlMax: u32;
@@ -207,9 +211,14 @@ export function aliasAt(verdict: Verdict): usize {
   return delaysAt(verdict) + verdict.delayCount * DELAY_SIZE;
 }
 
+/** In wire format and lower case. */
+export function replacementAt(verdict: Verdict): usize {
+  return aliasAt(verdict) + verdict.aliasLength;
+}
+
 /** Of a metered one. */
 export function meterOf(verdict: Verdict): Meter {
-  return changetype<Meter>(aliasAt(verdict) + verdict.aliasLength);
+  return changetype<Meter>(replacementAt(verdict) + verdict.replacementLength);
 }
 
 /** Of 10,000; 0 is always. */

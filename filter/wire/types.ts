@@ -7,6 +7,7 @@ export const enum Rcode {
   NXDOMAIN = 3,
   NOTIMP = 4,
   REFUSED = 5,
+  YXDOMAIN = 6,
   BADVERS = 16,
   /** No RCODE of anybody's (RFC 6895, section 2.3): no answer is sent. */
   NONE = 4095,

@@ -6,7 +6,15 @@ import packet from "dns-packet";
 /** RFC 1035 §4.1.1, RFC 4035 §3.2. */
 export const FLAGS = { RD: 0x0100, RA: 0x0080, TC: 0x0200, AA: 0x0400, AD: 0x0020, CD: 0x0010 } as const;
 
-const RCODES: Record<string, number> = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 };
+const RCODES: Record<string, number> = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  YXDOMAIN: 6,
+};
 const EDE = 15;
 
 export interface QuestionOptions {

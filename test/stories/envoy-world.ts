@@ -32,6 +32,7 @@ interface LoggedQuery {
   rule?: string;
   ede?: number;
   cache?: string;
+  rewritten?: string;
   audit?: { policy: string; rule: string; would: string }[];
 }
 
@@ -137,6 +138,7 @@ function readEvent(event: LoggedQuery): StoryEvent {
     rule: event.rule ?? "",
     ede: event.ede,
     cache: (event.cache ?? "none").toUpperCase(),
+    rewritten: event.rewritten?.toLowerCase().replace(/\.$/, "") ?? "",
     audit: (event.audit ?? []).map(({ policy, rule, would }) => `${policy}/${rule} ${would}`).join(", "),
   };
 }

@@ -54,6 +54,7 @@ interface WireEvent {
   ede: number;
   cache: string;
   logged: boolean;
+  rewritten: Uint8Array;
   audits: { policy: string; rule: string; action: string }[];
 }
 
@@ -254,6 +255,7 @@ function readEvent(event: WireEvent): StoryEvent {
     rule: event.rule,
     ede: event.ede === 0 ? undefined : event.ede - 1,
     cache: event.cache,
+    rewritten: readName(event.rewritten),
     audit: event.audits.map(({ policy, rule, action }) => `${policy}/${rule} ${action.toLowerCase()}`).join(", "),
   };
 }

@@ -82,6 +82,8 @@ const event = z.strictObject({
   cache: z.enum(["NONE", "HIT", "MISS", "STALE"]).optional(),
   /** Rules in mode Audit that were met, `policy/rule action`, one after the other; empty for none. */
   audit: z.string().optional(),
+  /** The name that was answered instead; empty for none. */
+  rewritten: z.string().optional(),
 });
 
 const step = z.union([

@@ -31,6 +31,8 @@ export interface StoryEvent {
   cache: string;
   /** Rules in mode Audit that were met, each `policy/rule action`. */
   audit: string;
+  /** The name that was answered instead; empty for none. */
+  rewritten: string;
 }
 
 export interface World {

@@ -122,7 +122,12 @@ export const annotations = z
   object | null | undefined
 >;
 
-export const metaFields = { labels, annotations };
+export const metaFields = {
+  labels,
+  annotations,
+  creationTimestamp: optional(z.string()),
+  deletionTimestamp: optional(z.string()),
+};
 
 /** Without a namespace, an object is in `default`, as kubectl has it. */
 export const namespace = label.nullish().transform((value) => value ?? "default") as unknown as z.ZodType<

@@ -64,21 +64,12 @@ const listFields = {
   error: z.string().describe("Why it is as it was; empty when all is well"),
 };
 
-const sourceFields = {
-  from: z.string().describe("Where it is, in words"),
-  names: count,
-  serial: optional(z.int().describe("Of a zone's SOA")),
-  refreshed: optional(z.iso.datetime().describe("When it last was known to be so")),
-  error: z.string().describe("Why it is as it was; empty when all is well"),
-};
-
 const resource = z.strictObject({
   ...resourceFields,
   status: z.strictObject({
     observedGeneration: z.int(),
     conditions: z.array(condition),
     list: optional(z.strictObject(listFields)).describe("Of a NameList: what has been read of it"),
-    source: optional(z.strictObject(sourceFields)).describe("Of a MeshSource: what has been read of it"),
   }),
 }) satisfies z.ZodType<ObservedResource>;
 
@@ -147,7 +138,6 @@ const status = z.strictObject({
   mesh: z.strictObject({
     objects: count,
     names: count,
-    sources: z.array(z.strictObject({ name: z.string(), ...sourceFields })),
     virtualAddresses: z.strictObject({ size: count, used: count, quarantined: count, without: count }),
   }),
   lists: z.array(z.strictObject({ name: z.string(), ...listFields })),
@@ -164,6 +154,27 @@ const status = z.strictObject({
   ),
 }) satisfies z.ZodType<StatusDescription>;
 
+const end = {
+  outcome: z.enum(["forward", "deny", "fault", "answer", "rewrite"]),
+  policy: z.string().describe("Empty where no rule has decided"),
+  rule: z.string(),
+  upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
+  meshNamespaces: optional(
+    z.array(z.string()).describe("Names of the mesh are answered before; * is of every namespace"),
+  ),
+  denial: optional(
+    z.strictObject({
+      rcode: z.string(),
+      form: optional(z.enum(["Drop", "Truncate"]).describe("Where it is no answer of this rcode, or not over UDP")),
+      ede: z.string(),
+      text: z.string(),
+      ttl: count,
+    }),
+  ),
+  fault: optional(z.strictObject({ code: z.string().describe("An RCODE, Drop or Truncate") })),
+  records: optional(z.array(z.string()).describe("The rule's own, for this question, as A 192.0.2.1")),
+};
+
 const explanation = z.strictObject({
   question: z.strictObject({ name: z.string(), type: z.string(), transport: z.string() }),
   client: z.strictObject({
@@ -172,14 +183,17 @@ const explanation = z.strictObject({
     block: z.string().describe("Whoever comes from here with the same evidence is the same"),
   }),
   revision: sequence,
-  outcome: z.enum(["forward", "deny", "fault", "answer"]),
-  policy: z.string().describe("Empty where no rule has decided"),
-  rule: z.string(),
-  upstream: optional(z.strictObject({ name: z.string(), protocol: z.string() })),
-  limits: optional(z.array(z.string()).describe("What all clients of the tenant may have together")),
-  meshNamespaces: optional(
-    z.array(z.string()).describe("Names of the mesh are answered before; * is of every namespace"),
+  ...end,
+  rewritten: optional(
+    z
+      .strictObject({
+        name: z.string().describe("Empty where it would be too long to be one"),
+        end: optional(z.strictObject(end)),
+        failure: optional(z.enum(["too long", "rewritten twice"])),
+      })
+      .describe("The name that is answered instead, and what becomes of it"),
   ),
+  limits: optional(z.array(z.string()).describe("What all clients of the tenant may have together")),
   responseRules: optional(
     z
       .array(
@@ -193,17 +207,6 @@ const explanation = z.strictObject({
       )
       .describe("What an upstream's answer is judged by, in order"),
   ),
-  denial: optional(
-    z.strictObject({
-      rcode: z.string(),
-      form: optional(z.enum(["Drop", "Truncate"]).describe("Where it is no answer of this rcode, or not over UDP")),
-      ede: z.string(),
-      text: z.string(),
-      ttl: count,
-    }),
-  ),
-  fault: optional(z.strictObject({ code: z.string().describe("An RCODE, Drop or Truncate") })),
-  records: optional(z.array(z.string()).describe("The rule's own, for this question, as A 192.0.2.1")),
   scope: z
     .strictObject({
       names: z.string(),

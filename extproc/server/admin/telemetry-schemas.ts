@@ -184,6 +184,9 @@ const query = z.strictObject({
   revision: count,
   upstream: optional(z.string()),
   upstream_us: optional(count.describe("From the question that went out to the answer")),
+  rewritten: optional(
+    z.string().describe("The name that a rule has had answered instead; past queries are kept without"),
+  ),
   decision_us: optional(count.describe("Waiting for the policy service; past queries are kept without")),
   answers: optional(z.array(z.string()).describe("Addresses of the answer: the first few")),
   audit: optional(z.array(z.strictObject({ policy: z.string(), rule: z.string(), would: z.string() }))),

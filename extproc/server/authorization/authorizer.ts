@@ -7,6 +7,7 @@ import { Transport } from "../../compiled/messages.ts";
 import { readAddress } from "../../compiled/networks.ts";
 import type { Snapshot } from "../../compiled/snapshot.ts";
 import { identify, tenantName } from "../../decide/client.ts";
+import { followRewrite } from "../../decide/rewritten.ts";
 import type { MeshRoom } from "../../mesh/mesh-room.ts";
 import type { Pods } from "../../mesh/pods.ts";
 import { presentAddress, presentName } from "../../telemetry/names.ts";
@@ -145,15 +146,12 @@ export class Authorizer {
     const { decide, clock } = this.#dependencies;
     const { client, principal, tenant } = connection;
     const who = { address: client, principal, tenant, listener: "connection" };
-    const verdict = decide(snapshot, {
-      ...who,
-      qname,
-      qtype,
-      transport: transport as Transport,
-      time: clock.now(),
-    });
+    const request = { ...who, qname, qtype, transport: transport as Transport, time: clock.now() };
+    const verdict = decide(snapshot, request);
+    const rewritten = followRewrite(snapshot, request, verdict);
+    const outcome = rewritten !== undefined && "outcome" in rewritten ? rewritten.outcome : verdict;
     const name = presentName(qname);
-    if (!("deny" in verdict)) return { denied: false, name };
-    return { denied: true, name, policy: verdict.policy, rule: verdict.rule };
+    if (!("deny" in outcome)) return { denied: false, name };
+    return { denied: true, name, policy: outcome.policy, rule: outcome.rule };
   }
 }

@@ -13,7 +13,15 @@ import { answerFailure, answerVerdict } from "./responses.ts";
 
 export type Decide = (snapshot: Snapshot, request: DecisionRequest) => Verdict;
 
-export type DecisionOutcome = "forward" | "deny" | "fault" | "answer" | "malformed" | "failed" | "no_policy";
+export type DecisionOutcome =
+  | "forward"
+  | "deny"
+  | "fault"
+  | "answer"
+  | "rewrite"
+  | "malformed"
+  | "failed"
+  | "no_policy";
 
 export interface Answered {
   readonly response: ProcessingResponse;
@@ -60,5 +68,6 @@ export class Processor {
 function outcomeOf(verdict: Verdict): DecisionOutcome {
   if ("forward" in verdict) return "forward";
   if ("deny" in verdict) return "deny";
-  return "fault" in verdict ? "fault" : "answer";
+  if ("fault" in verdict) return "fault";
+  return "answer" in verdict ? "answer" : "rewrite";
 }

@@ -3,7 +3,7 @@
  */
 import "../style/explain.css";
 import { useEffect, useState } from "preact/hooks";
-import type { Explanation } from "../../../extproc/explain/explanation.ts";
+import type { End, Explanation } from "../../../extproc/explain/explanation.ts";
 import { ApiError, ask } from "../api/ask.ts";
 import { status } from "../api/service.ts";
 import { Name } from "../parts/name.tsx";
@@ -114,11 +114,19 @@ function Story({ explanation }: { readonly explanation: Explanation }) {
   );
 }
 
-function describeOutcome({ outcome, denial, fault, upstream, records, client }: Explanation): string {
+function describeOutcome({ rewritten, client, ...end }: Explanation): string {
+  if (rewritten === undefined) return describeEnd(end, client.tenant);
+  const { name, failure, end: other } = rewritten;
+  if (failure !== undefined)
+    return `Made to fail: ${failure === "too long" ? "the rewritten name is too long" : `${name} is rewritten too`}`;
+  return `Rewritten to ${name}. ${other === undefined ? "" : describeEnd(other, client.tenant)}`;
+}
+
+function describeEnd({ outcome, denial, fault, upstream, records }: End, tenant: string): string {
   switch (outcome) {
     case "deny": {
       const how = denial?.form === "Drop" ? "no answer" : denial?.form === "Truncate" ? "Truncate" : denial?.rcode;
-      return `${client.tenant === "" ? "Refused" : "Denied"}: ${how}`;
+      return `${tenant === "" ? "Refused" : "Denied"}: ${how}`;
     }
     case "fault":
       return `Made to fail: ${fault?.code}`;

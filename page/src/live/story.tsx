@@ -50,7 +50,7 @@ function describe({ outcome, rcode, ede }: QueryRecord): string {
 }
 
 function Facts({ query }: { readonly query: QueryRecord }) {
-  const { policy, rule = "", audit = [], answers = [], cache, upstream } = query;
+  const { policy, rule = "", audit = [], answers = [], cache, upstream, rewritten } = query;
   return (
     <dl class="facts">
       <dt>Decided by</dt>
@@ -63,6 +63,14 @@ function Facts({ query }: { readonly query: QueryRecord }) {
           </dd>
         </div>
       ))}
+      {rewritten !== undefined && (
+        <>
+          <dt>Answered as</dt>
+          <dd>
+            <Name name={rewritten} />
+          </dd>
+        </>
+      )}
       {answers.length > 0 && (
         <>
           <dt>Addresses</dt>

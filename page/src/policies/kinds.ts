@@ -7,7 +7,6 @@ export const KIND_ORDER: readonly string[] = [
   "ClusterDnsPolicy",
   "DnsPolicy",
   "NameList",
-  "MeshSource",
   "Upstream",
 ];
 

@@ -109,6 +109,22 @@ b       www.x.org.  A     1        forwarded to one          denied REFUSED by p
     });
   });
 
+  it("compares what names are answered as", async () => {
+    const rewrite = (to: string) =>
+      policy(
+        `name: r, match: {names: ["*.x.org"]}, action: Rewrite, rewrite: {from: x.org, to: ${to}}`,
+        'name: com, match: {names: ["*.com"]}, action: Deny',
+      );
+    const recorded = { policy: "p", rule: "r", rewritten: "www.x.net." };
+    assert.equal(await becomes(rewrite("x.net"), {}), "1 forwarded to one -> forwarded to one as www.x.net. by p/r");
+    assert.equal(await becomes(rewrite("x.net"), recorded), "0 same");
+    assert.equal(
+      await becomes(rewrite("x.com"), recorded),
+      "1 forwarded to one as www.x.net. by p/r -> denied NXDOMAIN as www.x.com. by p/com",
+    );
+    assert.equal(await becomes(OLD, recorded), "1 forwarded to one as www.x.net. by p/r -> forwarded to one");
+  });
+
   it("compares rcodes, upstreams, faults, answers and silence", async () => {
     const com = { qname: "x.com." };
     const deny = (response: string) =>

@@ -168,6 +168,7 @@ const rule = fc
         "Ttl",
         "Strip",
         "RateLimit",
+        "Rewrite",
       ),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
@@ -183,11 +184,12 @@ const rule = fc
         },
         { requiredKeys: ["queries"] },
       ),
+      rewrite: fc.record({ suffix: fc.nat(2), to: fc.constantFrom("a.com", "new.b", ".") }),
       own: fc.constantFrom("A 192.0.2.1", "CNAME a.com", "CNAME b.c"),
     },
-    { requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl", "rateLimit"] },
+    { requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl", "rateLimit", "rewrite"] },
   )
-  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ttl, rateLimit, ...rest }) => {
+  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ttl, rateLimit, rewrite, ...rest }) => {
     const { action } = rest;
     const { percent, ...others } = further as { percent?: number; transports?: unknown };
     const broken = action === "Fault" ? { fault: disturbed } : {};
@@ -207,10 +209,26 @@ const rule = fc
       ...broken,
       ...(action === "Ttl" ? { ttl } : {}),
       ...(action === "RateLimit" ? { rateLimit } : {}),
+      ...(action === "Rewrite"
+        ? { rewrite: { to: rewrite.to, ...suffixOf("names" in match ? match.names : undefined, rewrite.suffix) } }
+        : {}),
       ...(action === "Answer" ? { answer: { records: [own] } } : {}),
       ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
     };
   });
+
+/** The last labels of the names that a rule speaks of, where they all have them. */
+function suffixOf(names: readonly string[] = ["*"], count: number): { readonly from?: string } {
+  const bases = names.map((text) =>
+    text
+      .replace(/^\*\.?/, "")
+      .split(".")
+      .filter(Boolean),
+  );
+  const suffixes = new Set(bases.map((base) => base.slice(base.length - count).join(".")));
+  const [suffix = ""] = suffixes;
+  return count > 0 && suffixes.size === 1 && bases.every((base) => base.length >= count) ? { from: suffix } : {};
+}
 
 /** What it takes to meet one is the filter's to know, and the test's of that. */
 const responseRule = fc.record(

@@ -15,6 +15,7 @@ import {
   DenyForm,
   Extent,
   type Fault,
+  type Forward,
   type MeterMessage,
   type Transport,
   type Verdict,
@@ -64,6 +65,9 @@ function faultCode({ rcode, form }: Fault): string | undefined {
 
 const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "Rewrite", "RateLimit", "Strip"];
 
+/** No name has more. */
+const MAX_LABELS = 127;
+
 /** Every name of up to three labels. */
 const NAMES: readonly (readonly string[])[] = [0, 1, 2, 3].flatMap(namesOf);
 
@@ -105,7 +109,7 @@ function checkQuestion(
 ): number {
   const verdict = decide(snapshot, toRequest(question));
   const expected = judgePlainly(resources, question);
-  assert.deepEqual(plain(snapshot, verdict), expected);
+  assert.deepEqual(plain(snapshot, verdict, question.labels), expected);
   assert.ok(covers(verdict.scope, question, question), "the question is in its own scope");
   let number = salt % step;
   let looked = 0;
@@ -217,7 +221,7 @@ function toRequest({ address, labels, transport, ...rest }: PlainRequest): Decis
   return { ...rest, address: octetsOf(address), listener: "test", transport: transport as Transport, qname };
 }
 
-function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
+function plain({ revision, tables }: Snapshot, verdict: Verdict, asked: readonly string[]): PlainVerdict {
   const { subject, tenant } = verdict.client;
   const client = tenant !== "" ? `tenant ${tenant}` : subject === 1 ? "unknown" : "unidentified";
   const actionOf = (outcome: Action & Pick<Verdict, "mesh_view">) => {
@@ -234,7 +238,15 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict): PlainVerdict {
       return `answer ${presentName(Buffer.from(alias, "base64")).slice(0, -1)} by ${by}`;
     }
     if ("fault" in outcome) return `fault ${faultCode(outcome.fault)}`;
-    return `forward ${revision.upstreams.find(({ id }) => id === outcome.forward.upstream)?.name}`;
+    const upstreamOf = (forward: Forward | undefined) =>
+      revision.upstreams.find(({ id }) => id === forward?.upstream)?.name;
+    if ("rewrite" in outcome) {
+      const { labels, to, forward } = outcome.rewrite;
+      const suffix = labels >= MAX_LABELS ? "all" : asked.slice(asked.length - labels).join(".") || ".";
+      const other = presentName(Buffer.from(to, "base64"));
+      return `rewrite ${suffix} to ${other === "." ? other : other.slice(0, -1)}, else ${upstreamOf(forward) ?? "nowhere"}`;
+    }
+    return `forward ${upstreamOf(outcome.forward)}`;
   };
   const wait = (delays: readonly DelayMessage[]) => delays.map((one) => `${one.milliseconds}ms ${one.chance / 100}`);
   const rate = ({ meter }: { readonly meter?: MeterMessage }) =>

@@ -190,6 +190,7 @@ function rateOf({ rateLimit }: Rule): string {
 }
 
 function actionOf(rule: Rule | undefined, upstream: string | undefined, tenant: Tenant): string {
+  const names = tenant.spec.isolation === undefined ? "" : `names of ${tenant.metadata.name}, `;
   if (rule?.action === "Answer") {
     const [record] = rule.answer?.records ?? [];
     if (record?.type !== 5) return `answer ${record?.type}`;
@@ -197,9 +198,13 @@ function actionOf(rule: Rule | undefined, upstream: string | undefined, tenant: 
     const place = upstreamOf(tenant, target.split("."));
     return place === undefined ? "deny 5" : `answer ${target} by ${place}`;
   }
+  if (rule?.action === "Rewrite") {
+    const { from, to } = rule.rewrite ?? {};
+    const usual = upstream === undefined ? "nowhere" : upstream;
+    return `${names}rewrite ${from?.text ?? "all"} to ${to?.text}, else ${usual}`;
+  }
   if (rule?.action === "Fault") return `fault ${rule.fault?.code}`;
   if (rule?.action === "Route") return `forward ${rule.route?.upstream}`;
-  const names = tenant.spec.isolation === undefined ? "" : `names of ${tenant.metadata.name}, `;
   if (rule?.action !== "Deny" && rule?.action !== "RateLimit")
     return `${names}${upstream === undefined ? "deny 5" : `forward ${upstream}`}`;
   const { code, addresses } = rule.response ?? {};

@@ -39,7 +39,7 @@ spec:
       'demo.yaml: document 2, line 16, spec.priority: expected a number, got "100"',
       'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
       'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
-      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Ttl, Strip, Fault, RateLimit, got "Allow"',
+      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Ttl, Strip, Fault, RateLimit, Rewrite, got "Allow"',
       'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored, ForgedAnswer or a map, got "Bloked"',
       "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
     ]);
@@ -54,7 +54,7 @@ spec:
     [
       "an unknown kind",
       `${HEAD}kind: Tennant\n`,
-      /kind: expected one of ClusterDnsPolicy, DnsPolicy, MeshSource, NameList, Settings, Tenant, Upstream, got "Tennant"/,
+      /kind: expected one of ClusterDnsPolicy, DnsPolicy, NameList, Settings, Tenant, Upstream, got "Tennant"/,
     ],
     ["a kind out of the prototype", `${HEAD}kind: toString\n`, /kind: expected one of/],
     ["a text", "hello\n", /expected a resource .*got "hello"/],
@@ -120,6 +120,21 @@ spec:
       "a transport of another name",
       `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {transports: [QUIC]}, action: Deny}]}\n`,
       /transports\[0\]: expected one of UDP, TCP, DoT, DoH, DoH3, got "QUIC"/,
+    ],
+    [
+      "a rewrite to nothing",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a]}, action: Rewrite}]}\n`,
+      /rewrite: expected a name with action Rewrite, got nothing/,
+    ],
+    [
+      "a rewrite of what is not there",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: [a.b, "*.xa.b"]}, action: Rewrite, rewrite: {from: a.b, to: c}}]}\n`,
+      /names\[1\]: expected names at or below a.b, got \*\.xa\.b/,
+    ],
+    [
+      "a rewrite that comes again",
+      `${HEAD}kind: DnsPolicy\nmetadata: {name: p}\nspec: {priority: 1, subject: {tenants: [t]}, rules: [{name: r, match: {names: ["*.b"]}, action: Rewrite, rewrite: {from: b, to: a.b}}]}\n`,
+      /rewrite.to: expected a name that is not below \*\.b, got a\.b: no name is rewritten twice/,
     ],
     [
       "a schedule of no time",

@@ -12,14 +12,7 @@ describe("the status of a resource", () => {
     connected: true,
     acknowledged,
   });
-  const calm: Observation = {
-    sequence: 5,
-    workers: [worker(1, 5)],
-    envoys: [],
-    timeOf: () => undefined,
-    lists: [],
-    sources: [],
-  };
+  const calm: Observation = { sequence: 5, workers: [worker(1, 5)], envoys: [], timeOf: () => undefined, lists: [] };
   const resource = { kind: "Upstream", name: "u", text: "", generation: 3, revision: 4 };
 
   function programmed(observation: Partial<Observation>, more = {}) {

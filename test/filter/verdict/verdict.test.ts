@@ -273,6 +273,19 @@ describe("verdicts", () => {
     assert.deepEqual([number("action"), number("upstream")], [1, forward.upstream]);
   });
 
+  it("that rewrite have a name, and a place where the name itself goes", () => {
+    const { forward, ...without } = sound;
+    const to = Buffer.from("\x03www\x01a\x00");
+    assert.ok(lab.read(encode({ ...without, rewrite: { labels: 2, to, forward: { upstream: 9, view: 7 } } })));
+    assert.deepEqual([number("action"), number("upstream"), number("view")], [6, 9, 7]);
+    assert.ok(lab.read(encode({ ...without, rewrite: { labels: 127, to } })), "one that goes nowhere");
+    for (const broken of ["", "\x03www\x01a", "\xc0\x0c"].map((text) => Buffer.from(text, "latin1"))) {
+      assert.ok(!lab.read(encode({ ...without, rewrite: { to: broken } })), broken.toString("hex"));
+    }
+    assert.ok(lab.read(Buffer.concat([encode({ ...without, rewrite: { to } }), encode({ forward })])));
+    assert.deepEqual([number("action"), number("upstream")], [1, forward.upstream]);
+  });
+
   it("have subjects of more than 32 bits", () => {
     assert.ok(lab.read(encode({ ...sound, client: { subject: 2 ** 53 - 1 } })));
     assert.equal(lab.fields.subject, 2n ** 53n - 1n);
@@ -388,6 +401,7 @@ describe("verdicts", () => {
     seeds.push(encode({ ...sound, audits, alternatives: [{ deny, meter, audits }] }));
     const alias = Buffer.from("\x03www\x00");
     seeds.push(encode({ ...sound, forward: undefined, answer: { alias, records: [{ type: 1, data }], forward: {} } }));
+    seeds.push(encode({ ...sound, forward: undefined, rewrite: { labels: 1, to: alias, forward: {} } }));
     const started = performance.now();
     let verdicts = 0;
     let memory = 0;

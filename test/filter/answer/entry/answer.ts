@@ -94,7 +94,7 @@ export function judge(length: u32): u32 {
   if (verdict === null) return 0;
   const rules = verdict.responses;
   if (rules !== null) {
-    judging.judge(answer, rules, asked.key, false);
+    judging.judge(answer, rules, asked.key, asked.key, false);
     if (answer.denial != 0) denial = nameOf(rules, answer.denial - 1);
     if (answer.audit != 0) audit = nameOf(rules, answer.audit - 1);
   }
@@ -130,7 +130,7 @@ function written(): u32 {
 export function writeAnswer(transport: u32, now: u64, stale: u32): u32 {
   const answer = kept;
   if (answer === null) return 0;
-  writer.answer(question, transport, answer, now, stale != 0, null);
+  writer.answer(question, transport, answer, now, stale != 0, null, null);
   return written();
 }
 export function writeError(transport: u32, rcode: u32, withReason: u32): u32 {

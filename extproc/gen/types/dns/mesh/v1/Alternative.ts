@@ -6,6 +6,7 @@ import type { Fault as _dns_mesh_v1_Fault, Fault__Output as _dns_mesh_v1_Fault__
 import type { Answer as _dns_mesh_v1_Answer, Answer__Output as _dns_mesh_v1_Answer__Output } from '../../../dns/mesh/v1/Answer.ts';
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
+import type { Rewrite as _dns_mesh_v1_Rewrite, Rewrite__Output as _dns_mesh_v1_Rewrite__Output } from '../../../dns/mesh/v1/Rewrite.ts';
 import type { Meter as _dns_mesh_v1_Meter, Meter__Output as _dns_mesh_v1_Meter__Output } from '../../../dns/mesh/v1/Meter.ts';
 import type { Long } from '@grpc/proto-loader';
 
@@ -22,9 +23,10 @@ export interface Alternative {
   'ttl_min'?: (number);
   'ttl_max'?: (number);
   'strip'?: (boolean);
+  'rewrite'?: (_dns_mesh_v1_Rewrite | null);
   'meter'?: (_dns_mesh_v1_Meter | null);
   'mesh_view'?: (number | string | Long);
-  'action'?: "forward"|"deny"|"fault"|"answer";
+  'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }
 
 export interface Alternative__Output {
@@ -40,7 +42,8 @@ export interface Alternative__Output {
   'ttl_min': (number);
   'ttl_max': (number);
   'strip': (boolean);
+  'rewrite'?: (_dns_mesh_v1_Rewrite__Output | null);
   'meter': (_dns_mesh_v1_Meter__Output | null);
   'mesh_view': (Long);
-  'action'?: "forward"|"deny"|"fault"|"answer";
+  'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }

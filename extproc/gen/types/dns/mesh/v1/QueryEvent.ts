@@ -27,6 +27,7 @@ export interface QueryEvent {
   'upstream_us'?: (number);
   'logged'?: (boolean);
   'ttl'?: (number);
+  'rewritten'?: (Buffer | Uint8Array | string);
   'decision_us'?: (number);
   'upstream_after_us'?: (number);
 }
@@ -52,6 +53,7 @@ export interface QueryEvent__Output {
   'upstream_us': (number);
   'logged': (boolean);
   'ttl': (number);
+  'rewritten': (Buffer);
   'decision_us': (number);
   'upstream_after_us': (number);
 }

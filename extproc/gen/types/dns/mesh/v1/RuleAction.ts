@@ -8,6 +8,7 @@ export const RuleAction = {
   FAULT: 4,
   ANSWER: 5,
   TTL: 6,
+  REWRITE: 7,
   RATE_LIMIT: 8,
   STRIP: 9,
 } as const;
@@ -27,6 +28,8 @@ export type RuleAction =
   | 5
   | 'TTL'
   | 6
+  | 'REWRITE'
+  | 7
   | 'RATE_LIMIT'
   | 8
   | 'STRIP'

@@ -10,6 +10,7 @@ import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__
 import type { Alternative as _dns_mesh_v1_Alternative, Alternative__Output as _dns_mesh_v1_Alternative__Output } from '../../../dns/mesh/v1/Alternative.ts';
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
 import type { ResponseRules as _dns_mesh_v1_ResponseRules, ResponseRules__Output as _dns_mesh_v1_ResponseRules__Output } from '../../../dns/mesh/v1/ResponseRules.ts';
+import type { Rewrite as _dns_mesh_v1_Rewrite, Rewrite__Output as _dns_mesh_v1_Rewrite__Output } from '../../../dns/mesh/v1/Rewrite.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Verdict {
@@ -29,8 +30,9 @@ export interface Verdict {
   'ttl_max'?: (number);
   'responses'?: (_dns_mesh_v1_ResponseRules | null);
   'strip'?: (boolean);
+  'rewrite'?: (_dns_mesh_v1_Rewrite | null);
   'mesh_view'?: (number | string | Long);
-  'action'?: "forward"|"deny"|"fault"|"answer";
+  'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }
 
 export interface Verdict__Output {
@@ -50,6 +52,7 @@ export interface Verdict__Output {
   'ttl_max': (number);
   'responses': (_dns_mesh_v1_ResponseRules__Output | null);
   'strip': (boolean);
+  'rewrite'?: (_dns_mesh_v1_Rewrite__Output | null);
   'mesh_view': (Long);
-  'action'?: "forward"|"deny"|"fault"|"answer";
+  'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }
