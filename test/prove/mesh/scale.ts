@@ -5,12 +5,13 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { cpuMicroseconds, residentBytes } from "../../../bench/server.ts";
+import { residentBytes } from "../../../bench/server.ts";
 import { eventually } from "../../e2e/clients/deadline.ts";
 import { encodeQuestion } from "../../e2e/dns.ts";
 import { Program } from "../../e2e/process.ts";
 import { Stack } from "../../e2e/stack.ts";
 import type { Client } from "../../e2e/target.ts";
+import { costOfQueries } from "../cost-of-queries.ts";
 import { Load } from "../load.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
 import { type CrowdSize, clusterAddressOf, ENDPOINTS, isHeadless, nameOf, namesOf } from "./crowd.ts";
@@ -27,10 +28,6 @@ const DECISION_MS = 20;
 const COST_RATIO = 1.3;
 /** Decisions a second. */
 const DECISIONS = 100;
-const QUERIES = 4000;
-const QUERY_MS = 3000;
-/** Of which the cheapest counts: the others are a busy machine's. */
-const ROUNDS = 4;
 const SECONDS_TO_WAIT = 240;
 
 /**
@@ -193,27 +190,14 @@ async function costOf(stack: Stack, size: CrowdSize): Promise<number> {
   }).filter((number) => number < size.services);
   const expected = new Map(names.map((number) => [nameOf(number, size), clusterAddressOf(number, size)]));
   let wrong = 0;
-  const ask = async (ms: number) => {
-    const load = await Load.start({
-      server: stack.ask.at("udp"),
-      from: stack.ask.from("backend"),
-      rate: QUERIES,
-      names: [...expected.keys()],
-      onAnswer: (name, rcode, _sentAt, _cameAt, message) => {
-        if (rcode !== 0 || [...message.subarray(-4)].join(".") !== expected.get(name)) wrong++;
-      },
-    });
-    await pause(ms);
-    return load.stop();
-  };
   await askFor(stack, "backend", nameOf(size.services - 1, size));
-  await ask(1000);
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < ROUNDS; round++) {
-    const before = cpuMicroseconds(stack.envoy.pid);
-    const { answered } = await ask(QUERY_MS);
-    least = Math.min(least, (cpuMicroseconds(stack.envoy.pid) - before) / answered);
-  }
+  const cost = await costOfQueries(stack, {
+    from: stack.ask.from("backend"),
+    names: [...expected.keys()],
+    onAnswer: (name, rcode, _sentAt, _cameAt, message) => {
+      if (rcode !== 0 || [...message.subarray(-4)].join(".") !== expected.get(name)) wrong++;
+    },
+  });
   if (wrong > 0) throw new Error(`expected the services' addresses, got ${wrong} other answers`);
-  return least;
+  return cost;
 }
