@@ -5,14 +5,18 @@ import { GUARDS_POLICY } from "../compile/compile-guards.ts";
 import { LIMITS } from "../compile/compile-limits.ts";
 import { MeterKind, type MeterMessage, type Verdict } from "../compiled/messages.ts";
 
-export function describeLimits({ client, alternatives }: Verdict): string[] {
+export function describeLimits({ client, alternatives, audits }: Verdict): string[] {
   const counted = alternatives.flatMap(({ policy, meter }) =>
     meter !== undefined && (policy === LIMITS || policy === GUARDS_POLICY) ? [describeRate(meter)] : [],
+  );
+  const onTrial = audits.flatMap(({ policy, meter }) =>
+    meter !== undefined && policy === GUARDS_POLICY ? [`${describeRate(meter)} (Audit)`] : [],
   );
   const { pending, storm, connections = 0, cache_share: share = 0 } = client.limits ?? {};
   return [
     ...counted,
     ...(storm?.meter === undefined ? [] : [describeRate(storm.meter)]),
+    ...onTrial,
     ...(pending?.meter === undefined ? [] : [`${pending.meter.count} waiting queries`]),
     ...(connections === 0 ? [] : [`${connections} connections`]),
     ...(share === 0 ? [] : [`${share} % of the cache`]),
