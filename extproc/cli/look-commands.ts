@@ -2,6 +2,7 @@
  * The commands that look at a running service: get, status; and drain, which tells its workers.
  */
 import type { ListStatus } from "../lists/followed-list.ts";
+import type { CatalogStatus } from "../mesh/catalogs/catalog.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { NodeDescription, PendingResource, StatusDescription, WorkerDescription } from "../server/admin/status.ts";
 import type { ObservedResource } from "../server/resource-status.ts";
@@ -85,13 +86,23 @@ function statusLines(status: StatusDescription): string[] {
   ];
 }
 
-function describeMesh({ objects, names, virtualAddresses }: StatusDescription["mesh"]): string[] {
-  if (objects === 0) return [];
+function describeMesh({ objects, names, sources, virtualAddresses }: StatusDescription["mesh"]): string[] {
+  if (objects + sources.length === 0) return [];
   const { size, used, quarantined, without } = virtualAddresses;
-  const lines = [`mesh: ${count(objects, "object")}, ${count(names, "name")}`];
+  const lines = [`mesh: ${count(objects, "object")}, ${count(names, "name")}`, ...sources.map(describeSource)];
   if (size > 0) lines.push(`virtual addresses: ${used} of ${size} in use, ${quarantined} in quarantine`);
   if (without > 0) lines.push(`virtual addresses: ${count(without, "host")} without one`);
   return lines;
+}
+
+function describeSource({ name, names, serial, refreshed, error }: CatalogStatus): string {
+  const parts = [
+    count(names, "name"),
+    ...(serial === undefined ? [] : [`serial ${serial}`]),
+    refreshed === undefined ? "never read" : `read ${refreshed}`,
+    ...(error === "" ? [] : [error]),
+  ];
+  return `source ${name}: ${parts.join(", ")}`;
 }
 
 function describeList({ name, names, exceptions, left, serial, refreshed, error }: ListStatus): string {

@@ -74,7 +74,7 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     .option("--watch <dir>", "read the policy from this directory, which somebody else writes")
     .option(
       "--list-notify <endpoint>",
-      "host:port, UDP and TCP, where primaries of NameLists say that zones have changed",
+      "host:port, UDP and TCP, where primaries of NameLists and MeshSources say that zones have changed",
     )
     .option("--list-directory <dir>", "where relative paths of NameLists begin (default: the directory of the policy)")
     .option(

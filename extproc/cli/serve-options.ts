@@ -2,7 +2,6 @@
  * The flags of `dnspolicy serve`: read, and refused where they would leave a door open.
  */
 import { readFile } from "node:fs/promises";
-import type { NotifyEndpoint } from "../lists/notify-server.ts";
 import { parseKeep } from "../resources/duration.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { AdminListener } from "../server/admin/admin-server.ts";
@@ -16,6 +15,7 @@ import type { WebhookTarget } from "../telemetry/export/webhook.ts";
 import { readSecrets } from "../telemetry/export/webhook-signature.ts";
 import { parseWebhooks } from "../telemetry/export/webhooks-file.ts";
 import type { StoreOptions } from "../telemetry/query-store.ts";
+import type { NotifyEndpoint } from "../transfer/notify-server.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 import { readExportInterval, readOtlpSignals } from "./otlp-signals.ts";
 

@@ -9,7 +9,6 @@ import { startCompiler } from "../compile/compiler.ts";
 import { decide } from "../decide/decide.ts";
 import { startListReader } from "../lists/list-reader.ts";
 import { NameLists } from "../lists/name-lists.ts";
-import { type NotifyEndpoint, type NotifyServer, startNotifyServer } from "../lists/notify-server.ts";
 import type { MeshPlaces } from "../mesh/local-mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
 import { startMesh } from "../mesh/thread.ts";
@@ -24,6 +23,7 @@ import { AuditFile } from "../telemetry/audit-log.ts";
 import type { TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { fileLog, noQueryLog, type QueryLog, StreamLog } from "../telemetry/query-log.ts";
 import { startTelemetry } from "../telemetry/thread.ts";
+import { type NotifyEndpoint, type NotifyServer, startNotifyServer } from "../transfer/notify-server.ts";
 import type { Context } from "./context.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 import { readPublicRoots } from "./public-roots.ts";
@@ -67,7 +67,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
     const queryLog = openLog("query log", options.queryLog, context, logger);
     const connectionLog = openLog("connection log", options.connectionLog, context, logger);
-    notify = await openNotify(options.listNotify, lists, logger);
+    notify = await openNotify(options.listNotify, lists, mesh, logger);
     audit = await openAuditLog(options.auditLog, logger);
     telemetry = await openTelemetry(options, context, logger);
     context.onReopen(() => {
@@ -153,6 +153,7 @@ async function openMesh(
       : {
           objects: join(directory, "mesh", "objects.jsonl"),
           virtualAddresses: join(directory, "mesh", "virtual-addresses.jsonl"),
+          zones: join(directory, "mesh", "zones"),
         };
   try {
     return await startMesh({
@@ -193,12 +194,16 @@ async function openSource(
 async function openNotify(
   endpoint: NotifyEndpoint | undefined,
   lists: NameLists,
+  mesh: MeshRoom,
   logger: Logger,
 ): Promise<NotifyServer | undefined> {
   if (endpoint === undefined) return undefined;
   try {
-    const server = await startNotifyServer(endpoint, (zone, address) => lists.notify(zone, address));
-    logger.info({ host: endpoint.host, port: server.port }, "primaries of lists may tell of changes");
+    const server = await startNotifyServer(endpoint, async (zone, address) => {
+      const isList = lists.notify(zone, address);
+      return (await mesh.ask("notify", { zone, address })) || isList;
+    });
+    logger.info({ host: endpoint.host, port: server.port }, "primaries of zones may tell of changes");
     return server;
   } catch (error) {
     throw new CommandError(ExitCode.USAGE, `cannot listen where --list-notify says: ${(error as Error).message}`);

@@ -3,6 +3,7 @@
  */
 import { numberOf } from "../compiled/hash.ts";
 import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
+import type { MeshSource } from "../resources/mesh-source-schema.ts";
 import type { Settings } from "../resources/settings-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
 
@@ -10,7 +11,11 @@ const CLUSTER_DOMAIN = "cluster.local";
 /** Seconds: those of CoreDNS. Who asks again soon hears of changes soon. */
 const TTL = 5;
 
-export function compileMesh(tenants: readonly Tenant[], settings: Settings | undefined): MeshTables {
+export function compileMesh(
+  tenants: readonly Tenant[],
+  sources: readonly MeshSource[],
+  settings: Settings | undefined,
+): MeshTables {
   const { clusterDomain, ttl = TTL, virtualAddresses } = settings?.spec.mesh ?? {};
   const byName = new Map(tenants.map((tenant) => [tenant.metadata.name, tenant]));
   const views = tenants.map((tenant) => viewOf(tenant, byName));
@@ -21,6 +26,7 @@ export function compileMesh(tenants: readonly Tenant[], settings: Settings | und
       ipv4: virtualAddresses.ipv4.text,
       ipv6: virtualAddresses.ipv6.text,
     },
+    sources: sources.map(({ metadata: { name }, spec: { exportTo = [], ...spec } }) => ({ name, exportTo, ...spec })),
     views: views.filter((view) => view !== undefined),
     viewOf: views.map((view) => view?.id ?? ""),
     owners: tenants.map((tenant) => ({ tenant: tenant.metadata.name, namespaces: ownNamespaces(tenant) })),

@@ -109,7 +109,11 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       EDE_CODES.Prohibited,
       "unknown client",
     ),
-    mesh: compileMesh(tenants, set.settings?.resource),
+    mesh: compileMesh(
+      tenants,
+      set.sources.map(({ resource }) => resource),
+      set.settings?.resource,
+    ),
     lists: set.lists.map(({ resource }) => toReference(resource)),
     limits: tenants.map((tenant) => compileLimits(tenant, set.settings?.resource)),
     principalRoot,
@@ -219,8 +223,8 @@ function compileForward(tenant: Tenant, trie: TrieBuilder, zones: ZoneCompiler):
 }
 
 /** Of what the set says: labels, annotations and comments are not part of it, and neither is the order of writing. */
-function hashOf({ tenants, upstreams, policies, lists, settings }: PolicySet): string {
-  const resources = [...tenants, ...upstreams, ...policies, ...lists, ...(settings ? [settings] : [])];
+function hashOf({ tenants, upstreams, policies, lists, sources, settings }: PolicySet): string {
+  const resources = [...tenants, ...upstreams, ...policies, ...lists, ...sources, ...(settings ? [settings] : [])];
   return shortHash(
     resources.map(({ resource }) => [resource.kind, resource.metadata.name, resource.spec]),
     8,

@@ -3,6 +3,7 @@
  */
 
 import type { NameList } from "../resources/list-schema.ts";
+import type { MeshSource } from "../resources/mesh-source-schema.ts";
 import type { Origin } from "../resources/origin.ts";
 import type { LocatedResource } from "../resources/parse.ts";
 import type { Policy } from "../resources/policy-schema.ts";
@@ -21,6 +22,7 @@ export interface PolicySet {
   readonly upstreams: readonly Located<Upstream>[];
   readonly policies: readonly Located<Policy>[];
   readonly lists: readonly Located<NameList>[];
+  readonly sources: readonly Located<MeshSource>[];
   readonly settings: Located<Settings> | undefined;
 }
 
@@ -70,13 +72,15 @@ export function toPolicySet(ordered: readonly LocatedResource[]): PolicySet {
   const upstreams: Located<Upstream>[] = [];
   const policies: Located<Policy>[] = [];
   const lists: Located<NameList>[] = [];
+  const sources: Located<MeshSource>[] = [];
   let settings: Located<Settings> | undefined;
   for (const { resource, origin } of ordered) {
     if (resource.kind === "Tenant") tenants.push({ resource, origin });
     else if (resource.kind === "Upstream") upstreams.push({ resource, origin });
     else if (resource.kind === "DnsPolicy" || resource.kind === "ClusterDnsPolicy") policies.push({ resource, origin });
     else if (resource.kind === "NameList") lists.push({ resource, origin });
+    else if (resource.kind === "MeshSource") sources.push({ resource, origin });
     else settings = { resource, origin };
   }
-  return { tenants, upstreams, policies, lists, settings };
+  return { tenants, upstreams, policies, lists, sources, settings };
 }

@@ -9,6 +9,7 @@
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 import { type Directory, type Sections, viewSections } from "./layout.ts";
 import type { ListReference } from "./list-reference.ts";
+import type { MeshSourceReference } from "./mesh-source-reference.ts";
 import type {
   Alternative,
   AuditMessage,
@@ -52,6 +53,8 @@ export interface MeshTables {
   readonly views: readonly MeshView[];
   /** By the number of the tenant: fixed64, decimal; empty for one without names of the mesh. */
   readonly viewOf: readonly string[];
+  /** Where names come from beside objects. */
+  readonly sources: readonly MeshSourceReference[];
   /** Tenants with namespaces of their own, with or without names of the mesh. */
   readonly owners: readonly { readonly tenant: string; readonly namespaces: readonly string[] }[];
 }

@@ -4,9 +4,9 @@
  */
 import type { ListReference } from "../compiled/list-reference.ts";
 import { JobThread } from "../threads/job-thread.ts";
+import type { ZoneOutcome, ZoneRequest, ZoneSuccess } from "../transfer/zone-store.ts";
 import type { ListContent } from "./list-names.ts";
 import type { ListThreadData, ZoneJob } from "./list-thread.ts";
-import type { ZoneOutcome, ZoneRequest, ZoneSuccess } from "./zone-store.ts";
 
 export type ListJob = Pick<ListReference, "format" | "subdomains"> &
   ({ readonly names: readonly string[] } | { readonly path: string });
@@ -18,9 +18,9 @@ export type ReadOutcome =
 export interface ListReader {
   read(job: ListJob): Promise<ReadOutcome>;
   /** Asks a primary for what is new. */
-  refresh(request: ZoneRequest): Promise<ZoneOutcome>;
+  refresh(request: ZoneRequest): Promise<ZoneOutcome<ListContent>>;
   /** A zone as it was written down last; undefined where it was not. */
-  restore(request: ZoneRequest): Promise<ZoneSuccess | undefined>;
+  restore(request: ZoneRequest): Promise<ZoneSuccess<ListContent> | undefined>;
   /** Of zones, these are held on, and no others. */
   keep(requests: readonly Omit<ZoneRequest, "serial">[]): void;
   close(): Promise<void>;

@@ -3,9 +3,10 @@
  */
 import { workerData } from "node:worker_threads";
 import { doJobs } from "../threads/do-jobs.ts";
+import { type ZoneRequest, ZoneStore } from "../transfer/zone-store.ts";
 import { doListJob } from "./list-job.ts";
 import type { ListJob } from "./list-reader.ts";
-import { type ZoneRequest, ZoneStore } from "./zone-store.ts";
+import { RPZ_FORM } from "./rpz-zone.ts";
 
 export interface ListThreadData {
   /** Where zones are written down. */
@@ -17,7 +18,11 @@ export type ZoneJob =
   | { readonly restore: ZoneRequest }
   | { readonly keep: readonly Omit<ZoneRequest, "serial">[] };
 
-const zones = new ZoneStore((workerData as ListThreadData).directory);
+/** A large list takes seconds to write, and what is missing in a copy is asked for again. */
+const COPY_MS = 60_000;
+
+const { directory } = workerData as ListThreadData;
+const zones = new ZoneStore({ directory, form: RPZ_FORM, copyMs: COPY_MS, now: Date.now });
 
 doJobs((job: ListJob | ZoneJob) => {
   if ("refresh" in job) return zones.refresh(job.refresh);

@@ -57,7 +57,7 @@ export class NameLists implements ListSource {
   follow(references: readonly ListReference[]): void {
     const kept = new Set(references.map((reference) => this.#open(reference)));
     for (const [key, list] of this.#lists) if (!kept.has(list)) this.#lists.delete(key);
-    const zones = references.flatMap(({ name, transfer }) => (transfer ? [{ list: name, zone: transfer }] : []));
+    const zones = references.flatMap(({ name, transfer }) => (transfer ? [{ owner: name, zone: transfer }] : []));
     if (zones.length > 0) this.#options.reader.keep(zones);
   }
 

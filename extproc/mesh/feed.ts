@@ -5,10 +5,11 @@
  * told when all names of its groups were; one that loses groups is told at once.
  */
 import type { MeshView } from "../compiled/snapshot.ts";
-import { contentOf, type Entry, isThere, type NamedGroup, type NameTable } from "./names/name-table.ts";
+import { contentOf, type Entry, isThere, type NamedGroup } from "./names/entry.ts";
+import type { NameTable } from "./names/name-table.ts";
 import { nearestFirst } from "./names/places.ts";
 import { groupsOf } from "./names/views.ts";
-import { type Octets, wireOf } from "./names/wire.ts";
+import { encodeRecords, type Octets, wireOf } from "./names/wire.ts";
 
 /** MeshUpdate of sync.proto, as protobufjs takes it. */
 export interface MeshUpdateMessage {
@@ -202,18 +203,13 @@ function toMessage(entry: Entry, place: string | undefined): MeshNameMessage {
   const { name, wildcard, group } = entry;
   const key = { name: toBase64(name), group: group.id, wildcard };
   if (!isThere(entry)) return { ...key, gone: true };
+  const [first, ...others] = entry.said;
+  if (first !== undefined && others.length === 0 && first.places === undefined) {
+    return { ...key, ttl: first.ttl, records: toBase64(first.records) };
+  }
   const { ttl, records: all } = contentOf(entry);
   const { records, near } = nearestFirst(all, place);
-  return {
-    ...key,
-    ttl,
-    ...(near > 0 ? { near } : {}),
-    records: toBase64(records.map(({ type, data }) => uint16(type) + uint16(data.length) + data).join("")),
-  };
-}
-
-function uint16(value: number): Octets {
-  return String.fromCharCode(value >> 8, value & 255);
+  return { ...key, ttl, ...(near > 0 ? { near } : {}), records: toBase64(encodeRecords(records)) };
 }
 
 function toBase64(octets: Octets): string {

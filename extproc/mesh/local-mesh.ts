@@ -3,6 +3,7 @@
  */
 import type { ServiceMessage } from "../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import { messageType } from "../messages/protos.ts";
+import { Catalogs } from "./catalogs/catalogs.ts";
 import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
 import { Mesh, type MeshStatus } from "./mesh.ts";
 import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
@@ -17,6 +18,8 @@ export interface MeshPlaces {
   readonly objects?: string | undefined;
   /** The file of addresses that were given; undefined for none to remember. */
   readonly virtualAddresses?: string | undefined;
+  /** The directory of copies of zones; undefined for zones that are fetched whole with every start. */
+  readonly zones?: string | undefined;
   /** A kubeconfig's path; or `in-cluster`, for a pod's service account. */
   readonly kubernetes?: string | undefined;
   /** Kubeconfigs of other clusters of the mesh, by their names. */
@@ -38,6 +41,7 @@ const serviceMessage = messageType<ServiceMessage, ServiceMessage>("dns.mesh.v1.
 export class LocalMesh implements MeshRoom {
   readonly #source: MeshSource;
   readonly #mesh: Mesh;
+  readonly #catalogs: Catalogs;
   readonly #virtualAddresses: VirtualAddresses;
   readonly #clusters: KubernetesSource | undefined;
 
@@ -48,22 +52,26 @@ export class LocalMesh implements MeshRoom {
     const clusters = await watchClusters(places, { after, onProblem });
     const source = await MeshSource.open({ path: places.objects, live: clusters });
     const virtualAddresses = await VirtualAddresses.open(now, places.virtualAddresses);
-    return new LocalMesh(source, virtualAddresses, clusters, surroundings);
+    const catalogs = new Catalogs({ now, after, directory: places.zones, onProblem });
+    return new LocalMesh(source, virtualAddresses, catalogs, clusters, surroundings);
   }
 
   private constructor(
     source: MeshSource,
     virtualAddresses: VirtualAddresses,
+    catalogs: Catalogs,
     clusters: KubernetesSource | undefined,
     { after, onTrouble }: MeshSurroundings,
   ) {
     this.#source = source;
     this.#virtualAddresses = virtualAddresses;
+    this.#catalogs = catalogs;
     this.#clusters = clusters;
     this.#mesh = new Mesh({
       objects: source.objects,
       listed: source.listed,
       virtualAddresses,
+      catalogs,
       after,
       onExhausted: (hosts) =>
         onTrouble("warn", { hosts }, "hosts of ServiceEntries have no virtual address: all are given"),
@@ -99,6 +107,7 @@ export class LocalMesh implements MeshRoom {
       const owners = zones.map((zone) => [zone, this.#mesh.ownerOf(zone)] as const);
       return new Map(owners.flatMap(([zone, owner]) => (owner === undefined ? [] : [[zone, owner]])));
     },
+    notify: async ({ zone, address }) => this.#catalogs.notify(zone, address),
     listed: async () => void (await this.#source.listed),
     configure: async (tables) => void this.#mesh.configure(tables),
   };

@@ -26,6 +26,8 @@ export interface MeshQuestions {
   nameAt: { asks: { readonly view: string; readonly address: string }; answer: Uint8Array | undefined };
   /** Of zones in presentation format, the tenants whose names they are, where that is known. */
   owners: { asks: readonly string[]; answer: ReadonlyMap<string, string> };
+  /** A primary at the address says that its zone has changed; answered whether it is one that names come from. */
+  notify: { asks: { readonly zone: string; readonly address: string }; answer: boolean };
   /** Answered when all objects of a live API have been told once; where there is none, at once. */
   listed: { asks: undefined; answer: undefined };
   /** The policy that is about to be in force: a view that loses names by it is told so before this is answered. */

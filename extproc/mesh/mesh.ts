@@ -3,9 +3,12 @@
  */
 import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
 import { parseNetwork } from "../resources/network.ts";
+import type { CatalogStatus } from "./catalogs/catalog.ts";
+import type { Catalogs } from "./catalogs/catalogs.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
 import type { MeshMember } from "./mesh-room.ts";
-import { contentOf, type Entry, NameTable } from "./names/name-table.ts";
+import { contentOf, type Entry } from "./names/entry.ts";
+import { NameTable } from "./names/name-table.ts";
 import { placeOfEnvoy } from "./names/places.ts";
 import { mayKnow } from "./names/views.ts";
 import { type Octets, reverseOf, reverseZone, TYPE_PTR } from "./names/wire.ts";
@@ -18,6 +21,8 @@ export interface MeshDependencies {
   /** Until this is resolved, workers are told nothing: what is not there yet might be there. */
   readonly listed?: Promise<void>;
   readonly virtualAddresses: VirtualAddresses;
+  /** Names that are not made of objects. */
+  readonly catalogs?: Catalogs;
   /** Runs the task after so many milliseconds. */
   readonly after: (milliseconds: number, task: () => void) => void;
   /** So many hosts want a virtual address, and there is none left. */
@@ -30,11 +35,15 @@ export interface MeshStatus {
   readonly objects: number;
   /** A name counts once for each group that has it. */
   readonly names: number;
+  /** Where names come from beside objects. */
+  readonly sources: readonly CatalogStatus[];
   readonly virtualAddresses: VirtualAddressStatus;
 }
 
 /** Changes of so many milliseconds are told at once. */
 const BATCH_MS = 10;
+/** Workers are told nothing for so long while catalogs are read for the first time: one that is away keeps nobody waiting. */
+const CATALOGS_MS = 10_000;
 
 export class Mesh {
   readonly #dependencies: MeshDependencies;
@@ -45,6 +54,8 @@ export class Mesh {
   readonly #feeds = new Set<MeshFeed>();
   #changed = new Set<Entry>();
   #listed: boolean;
+  /** Whether catalogs were read once, or could not be: undefined while no policy has spoken of any. */
+  #read: boolean | undefined;
   #due = false;
   #rebuilds = false;
   /** Hosts without an address, when that was told last. */
@@ -61,7 +72,11 @@ export class Mesh {
     this.#dependencies = dependencies;
     this.#listed = dependencies.listed === undefined;
     this.#stop = dependencies.objects.onChange((changes) => this.#take(changes));
-    void dependencies.listed?.then(() => this.#beginTelling());
+    dependencies.catalogs?.listen((name, keys) => this.#takeCatalog(name, keys));
+    void dependencies.listed?.then(() => {
+      this.#listed = true;
+      this.#beginTelling();
+    });
   }
 
   get table(): NameTable | undefined {
@@ -74,10 +89,33 @@ export class Mesh {
     this.#tables = tables;
     this.#owners = undefined;
     this.#views = new Map(tables.views.map((view) => [view.id, view]));
+    this.#follow(tables);
     for (const feed of this.#feeds) feed.viewsChanged();
     // Where no tenant has names of the mesh, there is nothing to derive.
     const isNew = this.#table === undefined ? tables.views.length > 0 : !sameOptions(before, tables);
-    if (isNew && this.#listed) this.#rebuildLater();
+    if (isNew && this.#mayTell) this.#rebuildLater();
+  }
+
+  get #mayTell(): boolean {
+    return this.#listed && this.#read !== false;
+  }
+
+  #follow({ sources }: MeshTables): void {
+    const { catalogs, after } = this.#dependencies;
+    if (catalogs === undefined) return;
+    const read = catalogs.follow(sources);
+    // A catalog that goes, or is another's now, has gone when this returns.
+    if (this.#changed.size > 0) this.#tellSaved();
+    if (this.#read !== undefined) return;
+    this.#read = sources.length === 0;
+    if (this.#read) return;
+    const begin = () => {
+      if (this.#read) return;
+      this.#read = true;
+      this.#beginTelling();
+    };
+    after(CATALOGS_MS, begin);
+    void read.then(begin);
   }
 
   /** This takes seconds for a hundred thousand services: names are told as they were until then. */
@@ -121,18 +159,24 @@ export class Mesh {
   }
 
   status(): MeshStatus {
-    const { objects, virtualAddresses } = this.#dependencies;
-    return { objects: objects.size, names: this.#table?.size ?? 0, virtualAddresses: virtualAddresses.status() };
+    const { objects, virtualAddresses, catalogs } = this.#dependencies;
+    return {
+      objects: objects.size,
+      names: this.#table?.size ?? 0,
+      sources: catalogs?.status() ?? [],
+      virtualAddresses: virtualAddresses.status(),
+    };
   }
 
   close(): void {
     this.#stop();
+    this.#dependencies.catalogs?.close();
     this.#feeds.clear();
   }
 
   /** Undefined while there is no name that anybody could have. */
   #world(): MeshWorld | undefined {
-    if (!this.#listed) return undefined;
+    if (!this.#mayTell) return undefined;
     const { objects } = this.#dependencies;
     if (this.#table === undefined && !this.#rebuilds) this.#rebuild(this.#tables);
     return this.#table && this.#saved
@@ -147,12 +191,13 @@ export class Mesh {
 
   #rebuild(tables: MeshTables | undefined): void {
     if (tables === undefined) return;
-    const { objects, virtualAddresses } = this.#dependencies;
+    const { objects, virtualAddresses, catalogs = [] } = this.#dependencies;
     virtualAddresses.setRanges(tables.virtualAddresses);
     this.#table = new NameTable(objects, {
       clusterDomain: tables.clusterDomain,
       ttl: tables.ttl,
       addressesOf: (entry, host) => virtualAddresses.give(`${entry}/${host}`),
+      catalogs,
     });
     this.#zones = [this.#table.zone.apex, this.#table.clusterSet.apex, ...reverseZones(tables)];
     this.#releaseGone();
@@ -169,7 +214,7 @@ export class Mesh {
   }
 
   #beginTelling(): void {
-    this.#listed = true;
+    if (!this.#mayTell) return;
     if ((this.#tables?.views.length ?? 0) > 0 && !this.#rebuilds) this.#rebuild(this.#tables);
     for (const feed of this.#feeds) feed.viewsChanged();
   }
@@ -192,7 +237,7 @@ export class Mesh {
     const table = this.#table;
     if (table === undefined) return;
     if (changes.some(({ key }) => key.kind === "Sidecar")) this.#sidecarsChanged(table);
-    for (const entry of table.change(changes)) this.#changed.add(entry);
+    this.#tellLater(table.change(changes));
     for (const { key, before } of changes) {
       if (before?.kind !== "ServiceEntry") continue;
       for (const host of before.value.spec.hosts) {
@@ -200,6 +245,15 @@ export class Mesh {
         if (!this.#exists(path)) this.#dependencies.virtualAddresses.release(path);
       }
     }
+  }
+
+  #takeCatalog(name: string, keys: Iterable<string>): void {
+    const catalog = this.#dependencies.catalogs?.get(name);
+    if (this.#table !== undefined) this.#tellLater(this.#table.changeCatalog(name, catalog, keys));
+  }
+
+  #tellLater(changed: Iterable<Entry>): void {
+    for (const entry of changed) this.#changed.add(entry);
     if (this.#due || this.#changed.size === 0) return;
     this.#due = true;
     this.#dependencies.after(BATCH_MS, () => this.#tellSaved());

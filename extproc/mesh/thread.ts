@@ -35,6 +35,7 @@ export async function startMesh(options: MeshThreadOptions): Promise<MeshRoom> {
 const NOTHING_YET: MeshStatus = {
   objects: 0,
   names: 0,
+  sources: [],
   virtualAddresses: { size: 0, used: 0, quarantined: 0, without: 0 },
 };
 

@@ -1,9 +1,9 @@
 /** A list of names that rules refer to, and where it is kept: here, in a file, or in a zone of another name server. */
 
 import { z } from "zod";
-import { TSIG_ALGORITHMS } from "../compiled/list-reference.ts";
-import { checked, filePath, name, pattern, serverAddress } from "./field.ts";
+import { checked, pattern } from "./field.ts";
 import { fail, list, resource } from "./schema-parts.ts";
+import { transfer } from "./transfer-schema.ts";
 
 /** More of them are a file's: a set is sent, kept and compared as a whole. */
 export const MAX_INLINE = 10_000;
@@ -13,20 +13,6 @@ const path = checked((text) =>
     ? undefined
     : "a path of at most 1024 characters, absolute or below the directory of lists",
 );
-
-/** Where a zone is fetched from, and by which secret (RFC 8945). */
-const transfer = z.strictObject({
-  primaries: list(z.strictObject({ address: serverAddress, port: z.int().min(1).max(65_535).default(53) })).max(8),
-  zone: name.transform(({ text }) => text),
-  tsig: z
-    .strictObject({
-      name: name.transform(({ text }) => text),
-      algorithm: z.enum(TSIG_ALGORITHMS).default("hmac-sha256"),
-      /** Of which the content is the secret in base64. */
-      secretFile: filePath,
-    })
-    .optional(),
-});
 
 const listSpec = z
   .strictObject({

@@ -142,6 +142,7 @@ export class Control {
       workers: registry.list(),
       envoys: clusters.envoys,
       lists: this.#dependencies.lists(),
+      sources: this.#dependencies.mesh.status().sources,
       timeOf: (sequence) => times.get(sequence) || undefined,
     });
   }
@@ -280,7 +281,7 @@ export class Control {
     metrics.envoys.set(clusters.envoys.length);
     metrics.envoysRejecting.set(clusters.envoys.filter(({ rejected }) => rejected !== "").length);
     metrics.revision.set(this.sequence);
-    const { objects, names, virtualAddresses } = this.#dependencies.mesh.status();
+    const { objects, names, sources, virtualAddresses } = this.#dependencies.mesh.status();
     metrics.meshObjects.set(objects);
     metrics.meshNames.set(names);
     metrics.listNames.reset();
@@ -288,6 +289,12 @@ export class Control {
     for (const list of this.#dependencies.lists()) {
       metrics.listNames.set({ list: list.name }, list.names);
       metrics.listsFailing.set({ list: list.name }, list.error === "" ? 0 : 1);
+    }
+    metrics.sourceNames.reset();
+    metrics.sourcesFailing.reset();
+    for (const { name, names: count, error } of sources) {
+      metrics.sourceNames.set({ source: name }, count);
+      metrics.sourcesFailing.set({ source: name }, error === "" ? 0 : 1);
     }
     for (const [state, value] of Object.entries(virtualAddresses)) metrics.virtualAddresses.set({ state }, value);
     return metrics.registry;

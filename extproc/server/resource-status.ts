@@ -5,6 +5,7 @@
  * when every worker that may answer has acknowledged the revision that brought its spec, or a later one.
  */
 import type { ListStatus } from "../lists/followed-list.ts";
+import type { CatalogStatus } from "../mesh/catalogs/catalog.ts";
 import type { StoredResource } from "../store/policy-source.ts";
 import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
 import type { WorkerStatus } from "./sync/registry.ts";
@@ -24,6 +25,8 @@ export interface ResourceStatus {
   readonly conditions: readonly Condition[];
   /** Of a NameList: what has been read of it. */
   readonly list?: Omit<ListStatus, "name">;
+  /** Of a MeshSource: what has been read of it. */
+  readonly source?: Omit<CatalogStatus, "name">;
 }
 
 export interface ObservedResource extends StoredResource {
@@ -39,6 +42,7 @@ export interface Observation {
   /** When a version came in force, ISO 8601; undefined where that is not known. */
   readonly timeOf: (sequence: number) => string | undefined;
   readonly lists: readonly ListStatus[];
+  readonly sources: readonly CatalogStatus[];
 }
 
 /** A message names so many workers, and counts the others. */
@@ -47,6 +51,7 @@ const MAX_NAMED = 5;
 export function observe(resources: readonly StoredResource[], observation: Observation): ObservedResource[] {
   // Many resources came by one revision.
   const lists = new Map(observation.lists.map((list) => [list.name, list]));
+  const sources = new Map(observation.sources.map((source) => [source.name, source]));
   const known = new Map<number, Pick<Condition, "status" | "reason" | "message">>();
   return resources.map((resource) => {
     const { kind, generation: observedGeneration, revision } = resource;
@@ -55,24 +60,26 @@ export function observe(resources: readonly StoredResource[], observation: Obser
     const programmed = known.get(revision) ?? judgeWorkers(revision, observation);
     known.set(revision, programmed);
     const list = kind === "NameList" ? lists.get(resource.name) : undefined;
+    const source = kind === "MeshSource" ? sources.get(resource.name) : undefined;
     const rejected = kind === "Upstream" && programmed.status === "True" ? judgeEnvoys(observation) : undefined;
     const conditions: Condition[] = [
       { type: "Accepted", status: "True", reason: "Accepted", message: "", observedGeneration, ...dated },
-      { type: "ResolvedRefs", ...judgeSource(list), observedGeneration, ...dated },
+      { type: "ResolvedRefs", ...judgeSource(list ?? source), observedGeneration, ...dated },
       { type: "Programmed", ...(rejected ?? programmed), observedGeneration },
     ];
-    return { ...resource, status: { observedGeneration, conditions, ...(list && { list: withoutName(list) }) } };
+    const read = { ...(list && { list: withoutName(list) }), ...(source && { source: withoutName(source) }) };
+    return { ...resource, status: { observedGeneration, conditions, ...read } };
   });
 }
 
-/** Of a list that cannot be read, the names are those that it had last. */
-function judgeSource(list: ListStatus | undefined): Pick<Condition, "status" | "reason" | "message"> {
-  if (list === undefined || list.error === "") return { status: "True", reason: "ResolvedRefs", message: "" };
-  return { status: "False", reason: "Unreadable", message: list.error };
+/** Of what cannot be read, the names are those that it had last. */
+function judgeSource(read: { readonly error: string } | undefined): Pick<Condition, "status" | "reason" | "message"> {
+  if (read === undefined || read.error === "") return { status: "True", reason: "ResolvedRefs", message: "" };
+  return { status: "False", reason: "Unreadable", message: read.error };
 }
 
-function withoutName({ name: _, ...list }: ListStatus): Omit<ListStatus, "name"> {
-  return list;
+function withoutName<T extends { readonly name: string }>({ name: _, ...read }: T): Omit<T, "name"> {
+  return read;
 }
 
 function judgeWorkers(

@@ -179,6 +179,18 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       labelNames: ["list"] as const,
       registers,
     }),
+    sourceNames: new Gauge({
+      name: "dns_mesh_source_names",
+      help: "Names of a MeshSource, as it was read last.",
+      labelNames: ["source"] as const,
+      registers,
+    }),
+    sourcesFailing: new Gauge({
+      name: "dns_mesh_source_failing",
+      help: "1 for a MeshSource that could not be read when it was last tried.",
+      labelNames: ["source"] as const,
+      registers,
+    }),
     virtualAddresses: new Gauge({
       name: "dns_mesh_virtual_addresses",
       help: "Virtual addresses that there are (size), in use, in quarantine; and hosts without one.",

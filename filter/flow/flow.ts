@@ -268,6 +268,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     }
     const client = this.park(query);
     if (client === null) return;
+    if (!this.parking.hold(query)) {
+      this.fail(query, TOO_MANY);
+      return;
+    }
     const type = query.question.type;
     query.askedAt = this.now;
     const underWay = this.decisions.underWay(query.peer, subject, query.transport, key, type);

@@ -1,4 +1,5 @@
-// Counting what waits: a query that has to wait is parked, within the limits of its client, its tenant and the worker;
+// Counting what waits: a query that has to wait is parked, within the limits of its client, its tenant and the worker,
+// and so are the octets of an answer that it holds meanwhile;
 // and a decision takes a slot of its client and its subject, or waits until one is given back.
 
 import { Waiter, WaitList } from "../cache/wait-list";
@@ -23,6 +24,9 @@ export class Parking {
   /** What a query gets that `park` has refused, where that is for its tenant to say. */
   denial: Verdict | null = null;
   private readonly tenants: StaticArray<u32> = new StaticArray<u32>(MAX_TENANTS + 2);
+  /** Octets of answers that are held. */
+  private octets: u32 = 0;
+  private readonly tenantOctets: StaticArray<u32> = new StaticArray<u32>(MAX_TENANTS + 2);
 
   constructor(
     private readonly clients: Clients,
@@ -53,10 +57,33 @@ export class Parking {
   /** The query has waited to hear whose it is. */
   private recount(query: Query, tenant: u32): bool {
     if (this.isFull(tenant)) return false;
+    this.letGo(query);
     unchecked((this.tenants[query.countedTenant] -= 1));
     unchecked((this.tenants[tenant] += 1));
     query.countedTenant = tenant;
     return true;
+  }
+
+  /** Counts the octets of the answer that a parked query holds; false where too many are held. */
+  hold(query: Query): bool {
+    this.letGo(query);
+    const answer = query.answer;
+    if (answer === null) return true;
+    const settings = this.settings;
+    const tenant = query.countedTenant;
+    const held = unchecked(this.tenantOctets[tenant]);
+    if (this.octets + answer.size > settings.pendingBytesPerWorker) return false;
+    if (held + answer.size > settings.pendingBytesPerTenant) return false;
+    this.octets += answer.size;
+    unchecked((this.tenantOctets[tenant] = held + answer.size));
+    query.countedOctets = answer.size;
+    return true;
+  }
+
+  private letGo(query: Query): void {
+    this.octets -= query.countedOctets;
+    unchecked((this.tenantOctets[query.countedTenant] -= query.countedOctets));
+    query.countedOctets = 0;
   }
 
   private isFull(tenant: u32): bool {
@@ -75,6 +102,7 @@ export class Parking {
     query.client = null;
     client.pending--;
     this.count--;
+    this.letGo(query);
     unchecked((this.tenants[query.countedTenant] -= 1));
     this.clients.settle(client);
   }

@@ -60,6 +60,8 @@ export class Query extends Waiter {
   /** Set while it waits, and is counted for its client and tenant. */
   client: Client | null = null;
   countedTenant: u32 = 0;
+  /** Octets of its answer, as far as they are counted. */
+  countedOctets: u32 = 0;
 
   constructor() {
     super();

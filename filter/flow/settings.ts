@@ -45,6 +45,9 @@ export class Settings {
   pendingPerClient: u32 = 1000;
   pendingPerTenant: u32 = 8192;
   pendingPerWorker: u32 = 16384;
+  /** Octets of answers that queries hold while they wait to hear of the names in them: an answer has up to 64 KiB. */
+  pendingBytesPerTenant: u32 = 8 << 20;
+  pendingBytesPerWorker: u32 = 32 << 20;
   /** A stub has gone on after this long (RFC 1536 and common resolvers: 5 s). */
   patienceMilliseconds: u32 = 5000;
 
@@ -95,11 +98,12 @@ export class Settings {
   private checkMemory(): void {
     const caches = this.share(this.answerCacheBytes) + this.share(this.verdictCacheBytes);
     // While a name table is told anew, there are two.
-    const octets = caches + 2 * this.share(this.meshTableBytes) + this.streamInputBytes;
+    const octets = caches + 2 * this.share(this.meshTableBytes) + this.streamInputBytes + this.pendingBytesPerWorker;
     if (octets > MAX_KEPT_BYTES && this.error.length == 0) {
       const limit = MAX_KEPT_BYTES.toString();
       const names =
-        "answer_cache_bytes, verdict_cache_bytes and twice mesh_table_bytes for each worker, and stream_input_bytes";
+        "answer_cache_bytes, verdict_cache_bytes and twice mesh_table_bytes for each worker, stream_input_bytes and " +
+        "pending_bytes_per_worker";
       this.error = "VM configuration: expected at most " + limit + " octets in " + names + ", got " + octets.toString();
     }
   }
@@ -125,6 +129,8 @@ export class Settings {
     else if (name == "pending_per_client") this.pendingPerClient = value;
     else if (name == "pending_per_tenant") this.pendingPerTenant = value;
     else if (name == "pending_per_worker") this.pendingPerWorker = value;
+    else if (name == "pending_bytes_per_tenant") this.pendingBytesPerTenant = value;
+    else if (name == "pending_bytes_per_worker") this.pendingBytesPerWorker = value;
     else if (name == "patience_milliseconds") this.patienceMilliseconds = value;
     else if (name == "stream_idle_milliseconds") this.streamIdleMilliseconds = value;
     else if (name == "stream_read_milliseconds") this.streamReadMilliseconds = value;

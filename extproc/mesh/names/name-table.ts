@@ -2,17 +2,29 @@
  * Every name of the mesh with its records, derived from objects; when objects change, exactly what they say of names is
  * derived anew, and what is different then is told.
  *
- * An entry is a name as one group of objects has it: several groups may have a name each of its own, and which one a
- * tenant gets is for its view to say.
+ * Several groups may have a name each of its own, and which one a tenant gets is for its view to say.
  */
 import { presentLabels } from "../../telemetry/names.ts";
+import type { Catalog } from "../catalogs/catalog.ts";
 import { inCluster, nameIn } from "../sources/cluster-objects.ts";
 import type { MeshObject, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
 import type { ObjectKind } from "../sources/schema.ts";
+import { catalogName } from "./catalog-names.ts";
 import { mergeService } from "./clusters.ts";
 import { type Contribution, type Group, groupKey } from "./contribution.ts";
 import { dnsEndpointNames } from "./dns-endpoint-names.ts";
+import {
+  addTo,
+  type Entry,
+  isThere,
+  type NamedGroup,
+  NOTHING,
+  type Said,
+  saysTheSame,
+  toSaid,
+  withdrawFrom,
+} from "./entry.ts";
 import { gatewayNames, isEntrance, isEntranceOf, istioGatewayNames, parentsOf, routeNames } from "./gateway-names.ts";
 import {
   namespaceNames,
@@ -27,30 +39,7 @@ import { placeOf } from "./places.ts";
 import { serviceEntryNames } from "./service-entry-names.ts";
 import { CLUSTER_SET, IMPORT_LABEL, serviceImportNames } from "./service-import-names.ts";
 import { Sidecars } from "./sidecars.ts";
-import type { Octets, RecordData } from "./wire.ts";
-
-export interface NamedGroup extends Group {
-  readonly id: number;
-  readonly key: string;
-  readonly entries: Map<Octets, Entry>;
-  readonly wildcards: Map<Octets, Entry>;
-}
-
-export interface Entry {
-  readonly name: Octets;
-  readonly wildcard: boolean;
-  readonly group: NamedGroup;
-  /** What is said of it, each by another owner. */
-  contributions: readonly Contribution[];
-  /** How many owners say no more than that it is there. */
-  bare: number;
-}
-
-/** What an owner says, and of what. */
-interface Said {
-  readonly entry: Entry;
-  readonly contribution: Contribution;
-}
+import type { Octets } from "./wire.ts";
 
 export interface NameTableOptions {
   readonly clusterDomain: string;
@@ -58,6 +47,8 @@ export interface NameTableOptions {
   readonly ttl: number;
   /** Addresses for a host of a ServiceEntry (`NAMESPACE/NAME`) that has none. */
   readonly addressesOf: (entry: string, host: string) => readonly string[];
+  /** Whose names are there beside those of objects. */
+  readonly catalogs?: Iterable<Catalog>;
 }
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
@@ -114,6 +105,9 @@ export class NameTable {
         this.#derive(`${kind}/${namespace}/${inCluster(name).name}`, changed);
       }
     }
+    for (const catalog of options.catalogs ?? []) {
+      for (const key of catalog.names.keys()) this.#sayCatalog(catalog.reference.name, catalog, key, changed);
+    }
   }
 
   /** Takes over what Sidecars say now; false where that tells hosts apart that names here are not kept apart by. */
@@ -152,7 +146,7 @@ export class NameTable {
     }
   }
 
-  /** Entries that are other than they were; those without contributions are gone. */
+  /** Entries that are other than they were; those of which nobody says anything are gone. */
   change(changes: readonly ObjectChange[]): ReadonlySet<Entry> {
     const owners = new Set<string>();
     for (const { before, after } of changes) {
@@ -163,6 +157,20 @@ export class NameTable {
     const changed = new Set<Entry>();
     for (const owner of owners) this.#derive(owner, changed);
     return changed;
+  }
+
+  /** As change(), of names of the catalog with these keys; without the catalog, they are gone. */
+  changeCatalog(name: string, catalog: Catalog | undefined, keys: Iterable<string>): ReadonlySet<Entry> {
+    const changed = new Set<Entry>();
+    for (const key of keys) this.#sayCatalog(name, catalog, key, changed);
+    return changed;
+  }
+
+  #sayCatalog(name: string, catalog: Catalog | undefined, key: string, changed: Set<Entry>): void {
+    const found = catalog?.names.get(key);
+    const said =
+      catalog === undefined || found === undefined ? [] : [catalogName(catalog.reference, found, this.sidecars)];
+    this.#say(`Catalog/${name}/${key}`, said, changed);
   }
 
   #addOwners(object: MeshObject, owners: Set<string>): void {
@@ -224,8 +232,10 @@ export class NameTable {
       case "Service": {
         const merged = mergeService(this.#servicesOf(namespace, name), [...this.#slicesOf("Service", namespace, name)]);
         if (merged === undefined) return [];
+        const { service, slices } = merged;
         const facets = this.#facetsOf(namespace, name, zone);
-        return serviceNames({ ...merged.service, name }, merged.slices, zone, this.#places, facets);
+        const own = { kind: service.kind, namespace, name, value: service.value };
+        return serviceNames(own, slices, zone, this.#places, facets);
       }
       case "ServiceImport": {
         const object = this.#objects.get("ServiceImport", namespace, name);
@@ -300,28 +310,28 @@ export class NameTable {
   }
 
   #say(owner: string, contributions: readonly Contribution[], changed: Set<Entry>): void {
-    const before = new Map(this.#owners.get(owner)?.map(({ entry, contribution }) => [entry, contribution]));
-    const said = contributions.map((contribution) => {
+    const before = new Map(this.#owners.get(owner)?.map((said) => [said.entry, said]));
+    const now = contributions.map((contribution) => {
       const entry = this.#entryOf(contribution);
+      const said = toSaid(entry, contribution);
       const old = before.get(entry);
       before.delete(entry);
-      if (old !== undefined && sameContribution(old, contribution)) return { entry, contribution: old };
+      if (old !== undefined && saysTheSame(old, said)) return old;
       // That a name is there is no news where others have said so.
-      const isNews = old !== undefined || contribution.records.length > 0 || !isThere(entry);
-      if (old !== undefined) withdraw(entry, old);
-      if (contribution.records.length === 0) entry.bare++;
-      else entry.contributions = [...entry.contributions, contribution];
+      const isNews = old !== undefined || said.records !== "" || !isThere(entry);
+      if (old !== undefined) withdrawFrom(entry, old);
+      addTo(entry, said);
       if (isNews) changed.add(entry);
-      return { entry, contribution };
+      return said;
     });
     for (const [entry, old] of before) {
-      withdraw(entry, old);
-      if (!isThere(entry) || old.records.length > 0) changed.add(entry);
+      withdrawFrom(entry, old);
+      if (!isThere(entry) || old.records !== "") changed.add(entry);
       if (isThere(entry)) continue;
       entriesOf(entry.group, entry.wildcard).delete(entry.name);
       this.#size--;
     }
-    if (said.length > 0) this.#owners.set(owner, said);
+    if (now.length > 0) this.#owners.set(owner, now);
     else this.#owners.delete(owner);
   }
 
@@ -330,7 +340,7 @@ export class NameTable {
     const entries = entriesOf(named, wildcard);
     let entry = entries.get(name);
     if (entry === undefined) {
-      entry = { name, wildcard, group: named, contributions: NOTHING, bare: 0 };
+      entry = { name, wildcard, group: named, said: NOTHING, bare: 0 };
       entries.set(name, entry);
       this.#size++;
     }
@@ -351,34 +361,8 @@ export class NameTable {
   }
 }
 
-const NOTHING: readonly Contribution[] = [];
-
-/** Somebody says so; an entry of which nobody does is gone. */
-export function isThere({ contributions, bare }: Entry): boolean {
-  return bare > 0 || contributions.length > 0;
-}
-
-function withdraw(entry: Entry, contribution: Contribution): void {
-  if (contribution.records.length === 0) entry.bare--;
-  else entry.contributions = entry.contributions.filter((one) => one !== contribution);
-}
-
 function entriesOf({ entries, wildcards }: NamedGroup, wildcard: boolean): Map<Octets, Entry> {
   return wildcard ? wildcards : entries;
-}
-
-/** Records of an entry, each once, whoever says it; and its TTL, the least. */
-export function contentOf({ contributions }: Entry): { readonly ttl: number; readonly records: readonly RecordData[] } {
-  const [first] = contributions;
-  if (first === undefined) return { ttl: 0, records: [] };
-  if (contributions.length === 1) return first;
-  const records = new Map<string, RecordData>();
-  let { ttl } = first;
-  for (const contribution of contributions) {
-    ttl = Math.min(ttl, contribution.ttl);
-    for (const record of contribution.records) records.set(`${record.type} ${record.data}`, record);
-  }
-  return { ttl, records: [...records.values()] };
 }
 
 /** A slice may be of a service, and of an import, too. */
@@ -392,12 +376,4 @@ function ownersOf({ namespace, value }: ObjectOf<"EndpointSlice">): string[] {
 
 function isNamed(kind: ObjectKind): boolean {
   return (NAMED as readonly ObjectKind[]).includes(kind);
-}
-
-function sameContribution(a: Contribution, b: Contribution): boolean {
-  if (a.ttl !== b.ttl || a.records.length !== b.records.length) return false;
-  return a.records.every((record, index) => {
-    const other = b.records[index];
-    return record.type === other?.type && record.data === other.data && record.place === other.place;
-  });
 }

@@ -3,7 +3,7 @@
  */
 import type { MeshView } from "../../compiled/snapshot.ts";
 import type { Group } from "./contribution.ts";
-import type { NamedGroup } from "./name-table.ts";
+import type { NamedGroup } from "./entry.ts";
 import type { Sidecars } from "./sidecars.ts";
 
 /**

@@ -80,6 +80,24 @@ export function textRecord(text: string): RecordData {
   return { type: TYPE_TXT, data: String.fromCharCode(text.length) + text };
 }
 
+/** As a worker is told of them: type, length and data of one after the other. */
+export function encodeRecords(records: readonly RecordData[]): Octets {
+  const text = records.map(({ type, data }) => uint16(type) + uint16(data.length) + data).join("");
+  // In one piece: what was put together keeps its parts.
+  return Buffer.from(text, "latin1").toString("latin1");
+}
+
+/** What `encodeRecords` has made. */
+export function decodeRecords(octets: Octets): RecordData[] {
+  const records: RecordData[] = [];
+  for (let at = 0; at < octets.length; ) {
+    const end = at + 4 + uint16At(octets, at + 2);
+    records.push({ type: uint16At(octets, at), data: octets.slice(at + 4, end) });
+    at = end;
+  }
+  return records;
+}
+
 /** The name in in-addr.arpa or ip6.arpa (RFC 1035, section 3.5; RFC 3596, section 2.5). */
 export function reverseOf(address: string): Octets {
   if (isIPv4(address)) return prepend(address.split(".").reverse(), IN_ADDR) ?? IN_ADDR;
@@ -107,4 +125,8 @@ export function addressLabel(address: string): string {
 
 function uint16(value: number): Octets {
   return String.fromCharCode(value >> 8, value & 255);
+}
+
+function uint16At(octets: Octets, at: number): number {
+  return (octets.charCodeAt(at) << 8) | octets.charCodeAt(at + 1);
 }

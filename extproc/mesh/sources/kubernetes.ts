@@ -187,25 +187,36 @@ class Watch {
 
   /** Everything there is; gives the version that it was of. */
   async #list(): Promise<string> {
-    const kept = new Set<string>();
-    let version = "";
-    let more = "";
-    do {
-      const next = more === "" ? "" : `&continue=${encodeURIComponent(more)}`;
-      const page = (await getJson(this.#api.config, `${this.#resource.path}?limit=${PAGE}${next}`)) as ListPage;
-      for (const object of page.items ?? []) {
-        this.#set(object);
-        kept.add(keyOf(this.#keyOf(object)));
-      }
-      more = page.metadata?.continue ?? "";
-      version = page.metadata?.resourceVersion ?? "";
-    } while (more !== "" && !this.#closed);
     this.#batch.flush();
-    for (const object of this.#objects.list(this.#resource.kind)) {
-      const isOurs = inCluster(object.name).cluster === (this.#options.cluster ?? "");
-      if (isOurs && !kept.has(keyOf(object))) this.#batch.add({ delete: object });
+    const gone = new Map([...this.#known()].map((object) => [keyOf(object), object]));
+    let version = "";
+    let next: Promise<ListPage> | undefined = this.#page("");
+    while (next !== undefined && !this.#closed) {
+      const { metadata, items = [] }: ListPage = await next;
+      version = metadata?.resourceVersion ?? "";
+      // The API makes the next page while this one is taken over.
+      next = metadata?.continue ? this.#page(`&continue=${encodeURIComponent(metadata.continue)}`) : undefined;
+      // Whoever awaits it hears of its failure; where that is nobody any more, nobody need.
+      next?.catch(() => {});
+      for (const object of items) {
+        this.#set(object);
+        if (gone.size > 0) gone.delete(keyOf(this.#keyOf(object)));
+      }
     }
+    if (this.#closed) return version;
+    for (const object of gone.values()) this.#batch.add({ delete: object });
     return version;
+  }
+
+  /** What this watch has told of. */
+  *#known(): Generator<MeshObject> {
+    for (const object of this.#objects.list(this.#resource.kind)) {
+      if (inCluster(object.name).cluster === (this.#options.cluster ?? "")) yield object;
+    }
+  }
+
+  #page(more: string): Promise<ListPage> {
+    return getJson(this.#api.config, `${this.#resource.path}?limit=${PAGE}${more}`) as Promise<ListPage>;
   }
 
   /** What happens from a version on, until the API ends it; gives the last version, or none where that is forgotten. */

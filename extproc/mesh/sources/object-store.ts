@@ -4,8 +4,8 @@
  * Objects are no policy: they change a thousand times a second, and make no versions. A change is told with what was
  * there before, so that whoever derives something from objects derives the difference alone.
  */
-import { isDeepStrictEqual } from "node:util";
 import { keyOf, type MeshObject, type ObjectKey, type ObjectOf } from "./object.ts";
+import { pack, saysTheSame } from "./packed-object.ts";
 import type { ObjectKind } from "./schema.ts";
 
 /** What became of one object: `before` is undefined for a new one, `after` for one that is gone. */
@@ -58,10 +58,11 @@ export class ObjectStore implements MeshObjects {
   diff({ set = [], delete: deletions = [], replace = false }: ObjectDelta): readonly ObjectChange[] {
     const changes: ObjectChange[] = [];
     const kept = new Set<string>();
-    for (const after of set) {
+    for (const object of set) {
+      const after = pack(object);
       if (replace) kept.add(keyOf(after));
       const before = this.#find(after);
-      if (before !== undefined && isDeepStrictEqual(before.value, after.value)) continue;
+      if (before !== undefined && saysTheSame(before, after)) continue;
       changes.push({ key: toKey(after), before, after });
     }
     const gone = replace ? [...this.all()].filter((object) => !kept.has(keyOf(object))) : deletions;

@@ -122,12 +122,7 @@ export const annotations = z
   object | null | undefined
 >;
 
-export const metaFields = {
-  labels,
-  annotations,
-  creationTimestamp: optional(z.string()),
-  deletionTimestamp: optional(z.string()),
-};
+export const metaFields = { labels, annotations };
 
 /** Without a namespace, an object is in `default`, as kubectl has it. */
 export const namespace = label.nullish().transform((value) => value ?? "default") as unknown as z.ZodType<

@@ -64,12 +64,21 @@ const listFields = {
   error: z.string().describe("Why it is as it was; empty when all is well"),
 };
 
+const sourceFields = {
+  from: z.string().describe("Where it is, in words"),
+  names: count,
+  serial: optional(z.int().describe("Of a zone's SOA")),
+  refreshed: optional(z.iso.datetime().describe("When it last was known to be so")),
+  error: z.string().describe("Why it is as it was; empty when all is well"),
+};
+
 const resource = z.strictObject({
   ...resourceFields,
   status: z.strictObject({
     observedGeneration: z.int(),
     conditions: z.array(condition),
     list: optional(z.strictObject(listFields)).describe("Of a NameList: what has been read of it"),
+    source: optional(z.strictObject(sourceFields)).describe("Of a MeshSource: what has been read of it"),
   }),
 }) satisfies z.ZodType<ObservedResource>;
 
@@ -138,6 +147,7 @@ const status = z.strictObject({
   mesh: z.strictObject({
     objects: count,
     names: count,
+    sources: z.array(z.strictObject({ name: z.string(), ...sourceFields })),
     virtualAddresses: z.strictObject({ size: count, used: count, quarantined: count, without: count }),
   }),
   lists: z.array(z.strictObject({ name: z.string(), ...listFields })),

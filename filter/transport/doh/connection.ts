@@ -7,13 +7,14 @@ import { Receiver } from "../channel";
 import { Evidence, withPath } from "../evidence";
 import { TABLE_SIZE } from "../http2/dynamic-table";
 import {
+  dataSize,
   ErrorCode,
   FRAME_HEAD,
   FrameFlag,
   FrameType,
   Greeting,
-  MAX_FRAME,
   sendReset,
+  writeData,
   writeFrameHead,
 } from "../http2/frames";
 import { request } from "../http2/header-block";
@@ -41,8 +42,6 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 /** An octet more than a message can have, so that one that is too long is seen to be. */
 const STREAM_WINDOW: u32 = MAX_MESSAGE + 1;
 const GREETING = new Greeting(TABLE_SIZE, MAX_STREAMS, STREAM_WINDOW, CONNECTION_WINDOW);
-/** A body whose length was not announced begins with so much memory. */
-const FIRST_BODY: u32 = 512;
 
 @final
 export class DohConnection extends Stream implements Http2Handler {
@@ -158,7 +157,7 @@ export class DohConnection extends Stream implements Http2Handler {
       this.whole(found, at, length);
       return;
     }
-    this.append(found, at, length);
+    this.keep(found.append(at, length), this.now);
     // Padding is of no use to anybody; the rest is granted again when the body is let go.
     this.http2.grant(size - length);
     if (ended) this.whole(found, found.octets, found.length);
@@ -252,7 +251,7 @@ export class DohConnection extends Stream implements Http2Handler {
     const room = this.room(found);
     const now = min(length, room);
     const isWhole = now == length;
-    const out = reserve(this.context, FRAME_HEAD + MAX_RESPONSE_HEADERS + framed(now));
+    const out = reserve(this.context, FRAME_HEAD + MAX_RESPONSE_HEADERS + dataSize(now));
     const headers = writeResponseHeaders(out + FRAME_HEAD, status, length, minimumTtl);
     const flags = FrameFlag.EndHeaders | (length == 0 ? FrameFlag.EndStream : FrameFlag.None);
     writeFrameHead(out, headers, FrameType.Headers, flags, found.stream);
@@ -276,11 +275,7 @@ export class DohConnection extends Stream implements Http2Handler {
   }
 
   private keepRest(found: OpenStream, at: usize, length: u32): void {
-    found.octets = heap.alloc(length);
-    found.size = length;
-    memory.copy(found.octets, at, length);
-    found.done = 0;
-    found.length = length;
+    found.hold(at, length);
     found.state = State.Sending;
     found.since = this.now;
     this.waiting++;
@@ -292,7 +287,7 @@ export class DohConnection extends Stream implements Http2Handler {
     const now = min(this.room(found), found.length);
     if (now == 0) return;
     const isWhole = now == found.length;
-    const out = reserve(this.context, framed(now));
+    const out = reserve(this.context, dataSize(now));
     const size = writeData(out, found.stream, found.octets + found.done, now, isWhole);
     commit(size);
     this.wrote(size);
@@ -355,33 +350,11 @@ export class DohConnection extends Stream implements Http2Handler {
 
   // ---- memory and time ---------------------------------------------------------------------------------------------
 
-  /** Adds octets to a body. */
-  private append(found: OpenStream, at: usize, length: u32): void {
-    const needed = found.length + length;
-    if (needed > found.size) {
-      let size = found.size;
-      if (size == 0) size = found.announced <= MAX_MESSAGE ? max(found.announced, FIRST_BODY) : FIRST_BODY;
-      while (size < needed) size <<= 1;
-      const larger = heap.alloc(size);
-      memory.copy(larger, found.octets, found.length);
-      if (found.octets != 0) heap.free(found.octets);
-      this.keep(size - found.size, this.now);
-      found.octets = larger;
-      found.size = size;
-    }
-    memory.copy(found.octets + found.length, at, length);
-    found.length = needed;
-  }
-
   /** Gives the memory of a body or of an answer back. */
   private letGo(found: OpenStream): void {
     if (found.state == State.Receiving) this.http2.grant(found.length);
-    if (found.octets != 0) heap.free(found.octets);
     this.giveBack(found.size);
-    found.octets = 0;
-    found.size = 0;
-    found.done = 0;
-    found.length = 0;
+    found.free();
     found.state = State.Asked;
   }
 
@@ -428,24 +401,4 @@ function mayPost(ended: bool): Status {
   const announced = request.contentLength;
   const isLarge = announced.at != 0 && readNumber(announced.at, announced.length, MAX_MESSAGE) > MAX_MESSAGE;
   return isLarge ? Status.ContentTooLarge : Status.Ok;
-}
-
-/** Octets of DATA frames for so many octets of a body. */
-function framed(length: u32): u32 {
-  return length + ((length + MAX_FRAME - 1) / MAX_FRAME) * FRAME_HEAD;
-}
-
-/** Writes DATA frames, the last with END_STREAM where that is all; how many octets they have. */
-function writeData(out: usize, stream: u32, body: usize, length: u32, isWhole: bool): u32 {
-  let at = out;
-  let left = length;
-  while (left > 0) {
-    const size = min(left, MAX_FRAME);
-    const isLast = isWhole && size == left;
-    writeFrameHead(at, size, FrameType.Data, isLast ? FrameFlag.EndStream : FrameFlag.None, stream);
-    memory.copy(at + FRAME_HEAD, body + (length - left), size);
-    at += FRAME_HEAD + size;
-    left -= size;
-  }
-  return <u32>(at - out);
 }

@@ -1,9 +1,13 @@
 // The streams of a connection that are open: a request that comes, is answered, or whose answer goes.
 
+import { MAX_MESSAGE } from "../../wire/types";
 import { Evidence } from "../evidence";
 
 /** content-length said nothing. */
 export const NO_LENGTH: u32 = u32.MAX_VALUE;
+
+/** A body whose length was not announced begins with so much memory. */
+const FIRST_BODY: u32 = 512;
 
 export const enum State {
   /** Its body is not whole. */
@@ -33,6 +37,40 @@ export class OpenStream {
   /** What content-length announced, or NO_LENGTH. */
   announced: u32 = NO_LENGTH;
   next: OpenStream | null = null;
+
+  /** Adds octets; returns how many more it has memory for than before. */
+  append(at: usize, length: u32): u32 {
+    const before = this.size;
+    const needed = this.length + length;
+    if (needed > before) {
+      let size = max(before, this.announced <= MAX_MESSAGE ? max(this.announced, FIRST_BODY) : FIRST_BODY);
+      while (size < needed) size <<= 1;
+      const larger = heap.alloc(size);
+      memory.copy(larger, this.octets, this.length);
+      if (this.octets != 0) heap.free(this.octets);
+      this.octets = larger;
+      this.size = size;
+    }
+    memory.copy(this.octets + this.length, at, length);
+    this.length = needed;
+    return this.size - before;
+  }
+
+  /** Keeps these octets, where it has kept none. */
+  hold(at: usize, length: u32): void {
+    this.octets = heap.alloc(length);
+    this.size = length;
+    this.length = length;
+    memory.copy(this.octets, at, length);
+  }
+
+  free(): void {
+    if (this.octets != 0) heap.free(this.octets);
+    this.octets = 0;
+    this.size = 0;
+    this.done = 0;
+    this.length = 0;
+  }
 }
 
 const pool = new Array<OpenStream>();

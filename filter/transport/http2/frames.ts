@@ -76,6 +76,26 @@ export function writeFrameHead(out: usize, length: u32, type: FrameType, flags: 
   write32(out + 5, stream);
 }
 
+/** Octets of DATA frames for so many octets of a body. */
+export function dataSize(length: u32): u32 {
+  return length + ((length + MAX_FRAME - 1) / MAX_FRAME) * FRAME_HEAD;
+}
+
+/** Writes DATA frames, the last with END_STREAM where that is all; how many octets they have. */
+export function writeData(out: usize, stream: u32, body: usize, length: u32, isWhole: bool): u32 {
+  let at = out;
+  let left = length;
+  while (left > 0) {
+    const size = min(left, MAX_FRAME);
+    const isLast = isWhole && size == left;
+    writeFrameHead(at, size, FrameType.Data, isLast ? FrameFlag.EndStream : FrameFlag.None, stream);
+    memory.copy(at + FRAME_HEAD, body + (length - left), size);
+    at += FRAME_HEAD + size;
+    left -= size;
+  }
+  return <u32>(at - out);
+}
+
 export const SETTING_SIZE: u32 = 6;
 
 /** What we tell a peer first. */

@@ -62,6 +62,9 @@ function OfService({ now }: { readonly now: StatusDescription }) {
           The mesh: {plural(mesh.objects, "object")}, {plural(mesh.names, "name")}
         </Item>
       )}
+      {mesh.sources.map((source) => (
+        <Source key={source.name} {...source} />
+      ))}
     </>
   );
 }
@@ -88,6 +91,24 @@ function List({ name, from, names, left, serial, refreshed, error }: StatusDescr
       {serial === undefined ? "" : `, serial ${serial}`}
       {left === 0 ? "" : `, ${plural(left, "line")} left out`}
       {refreshed === undefined ? ", never read" : `, read ${formatDate(refreshed)}`}
+      {error !== "" && (
+        <span class="bad">
+          : <bdi>{error}</bdi>
+        </span>
+      )}
+    </Item>
+  );
+}
+
+function Source({ name, from, names, serial, error }: StatusDescription["mesh"]["sources"][number]) {
+  return (
+    <Item grade={error === "" ? "good" : "bad"}>
+      Source{" "}
+      <a href={linkTo(["policies", "set", "MeshSource", name])}>
+        <bdi>{name}</bdi>
+      </a>
+      : {plural(names, "name")} from <bdi class="mono">{from}</bdi>
+      {serial === undefined ? "" : `, serial ${serial}`}
       {error !== "" && (
         <span class="bad">
           : <bdi>{error}</bdi>

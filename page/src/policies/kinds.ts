@@ -7,6 +7,7 @@ export const KIND_ORDER: readonly string[] = [
   "ClusterDnsPolicy",
   "DnsPolicy",
   "NameList",
+  "MeshSource",
   "Upstream",
 ];
 

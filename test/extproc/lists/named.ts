@@ -1,5 +1,5 @@
 /**
- * A real BIND that serves one response policy zone, by transfers that are signed, and tells of changes.
+ * A real BIND that serves one zone, by transfers that are signed, and tells of changes.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -27,6 +27,10 @@ export interface Named {
 
 export interface NamedOptions {
   readonly directory: string;
+  /** By default a response policy zone. */
+  readonly zone?: string;
+  /** Seconds, of its SOA. */
+  readonly expire?: number;
   /** Records of the zone, below its SOA and NS. */
   readonly records: string;
   /** Where a NOTIFY goes. */
@@ -34,7 +38,8 @@ export interface NamedOptions {
   readonly provideIxfr?: boolean;
 }
 
-export async function startNamed({ directory, records, notifyPort, provideIxfr = true }: NamedOptions): Promise<Named> {
+export async function startNamed(options: NamedOptions): Promise<Named> {
+  const { directory, zone = ZONE, expire = 86_400, records, notifyPort, provideIxfr = true } = options;
   await mkdir(directory, { recursive: true });
   const port = await freePort();
   const secret = Buffer.from("a secret of this test alone, of 40 octets").toString("base64");
@@ -42,7 +47,7 @@ export async function startNamed({ directory, records, notifyPort, provideIxfr =
   await writeFile(secretFile, `${secret}\n`);
   await writeFile(
     join(directory, "zone"),
-    `$TTL 60\n@ SOA localhost. hostmaster.localhost. 1 3600 60 86400 60\n@ NS localhost.\n${records}`,
+    `$TTL 60\n@ SOA localhost. hostmaster.localhost. 1 3600 60 ${expire} 60\n@ NS localhost.\n${records}`,
   );
   const key = `key "${KEY_NAME}" { algorithm hmac-sha256; secret "${secret}"; };`;
   const also = notifyPort === undefined ? "" : `also-notify { 127.0.0.1 port ${notifyPort}; };`;
@@ -56,7 +61,7 @@ options {
   max-journal-size 64m; masterfile-format text;
 };
 controls { };
-zone "${ZONE}" {
+zone "${zone}" {
   type primary; file "zone"; allow-transfer { key "${KEY_NAME}"; }; allow-update { key "${KEY_NAME}"; }; ${also}
 };
 `,
@@ -75,7 +80,7 @@ zone "${ZONE}" {
         "@127.0.0.1",
         "-p",
         String(port),
-        ZONE,
+        zone,
         "SOA",
         "+short",
         "+time=1",
@@ -105,7 +110,7 @@ zone "${ZONE}" {
     update: async (...lines) => {
       const text = [
         `server 127.0.0.1 ${port}`,
-        `zone ${ZONE}`,
+        `zone ${zone}`,
         ...lines.map((line) => `update ${line}`),
         "send",
         "",

@@ -12,7 +12,7 @@ import { readQuestion } from "../../../extproc/compiled/question.ts";
 import { ScopeBuilder } from "../../../extproc/compiled/scope.ts";
 import { type ListReader, startListReader } from "../../../extproc/lists/list-reader.ts";
 import { NameLists } from "../../../extproc/lists/name-lists.ts";
-import { type NotifyServer, startNotifyServer } from "../../../extproc/lists/notify-server.ts";
+import { type NotifyServer, startNotifyServer } from "../../../extproc/transfer/notify-server.ts";
 import { wireOf } from "../compile/compile-text.ts";
 import { KEY_NAME, type Named, startNamed, ZONE } from "./named.ts";
 

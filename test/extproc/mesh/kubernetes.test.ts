@@ -3,7 +3,8 @@
  * (DNSPOLICY_TEST_KUBECONFIG names its kubeconfig; its objects of this test are removed).
  */
 import { strict as assert } from "node:assert";
-import { contentOf, NameTable } from "../../../extproc/mesh/names/name-table.ts";
+import { contentOf } from "../../../extproc/mesh/names/entry.ts";
+import { NameTable } from "../../../extproc/mesh/names/name-table.ts";
 import { wireOf } from "../../../extproc/mesh/names/wire.ts";
 import { type KubernetesSource, watchKubernetes } from "../../../extproc/mesh/sources/kubernetes.ts";
 import { MeshSource } from "../../../extproc/mesh/sources/mesh-source.ts";

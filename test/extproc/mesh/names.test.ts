@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
-import ipaddr from "ipaddr.js";
-import { contentOf, type Entry, NameTable } from "../../../extproc/mesh/names/name-table.ts";
+import { contentOf, type Entry } from "../../../extproc/mesh/names/entry.ts";
+import { NameTable } from "../../../extproc/mesh/names/name-table.ts";
 import { nearestFirst, placeOfEnvoy } from "../../../extproc/mesh/names/places.ts";
-import { type Octets, type RecordData, wireOf } from "../../../extproc/mesh/names/wire.ts";
+import { type Octets, wireOf } from "../../../extproc/mesh/names/wire.ts";
 import { type ObjectChange, ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
 import { presentName } from "../../../extproc/telemetry/names.ts";
 import { objectsOf } from "./objects.ts";
-
-const TYPES: Record<number, string> = { 1: "A", 5: "CNAME", 12: "PTR", 16: "TXT", 28: "AAAA", 33: "SRV" };
-
-function present({ type, data }: RecordData): string {
-  const octets = Buffer.from(data, "latin1");
-  const name = (at: number) => presentName(octets.subarray(at)).slice(0, -1);
-  if (type === 1 || type === 28) return `${TYPES[type]} ${ipaddr.fromByteArray([...octets]).toString()}`;
-  if (type === 33) return `SRV ${[0, 2, 4].map((at) => octets.readUInt16BE(at)).join(" ")} ${name(6)}`;
-  return `${TYPES[type]} ${type === 16 ? octets.subarray(1).toString() : name(0)}`;
-}
+import { presentRecord } from "./present-record.ts";
 
 class World {
   readonly store = new ObjectStore();
@@ -31,7 +22,7 @@ class World {
   /** Of all groups; undefined for a name that is not there. */
   at(name: string, wildcard = false): string[] | undefined {
     const entries = [...this.table.entriesAt(wireOf(name), wildcard)];
-    return entries.length === 0 ? undefined : entries.flatMap((entry) => contentOf(entry).records.map(present));
+    return entries.length === 0 ? undefined : entries.flatMap((entry) => contentOf(entry).records.map(presentRecord));
   }
 
   /** Names that are other than before. */
@@ -185,7 +176,7 @@ describe("names of the mesh", () => {
         found === undefined ? [] : contentOf(found).records,
         placeOfEnvoy(world.store, envoy),
       );
-      return [...records.map((record) => present(record).slice(2)), count];
+      return [...records.map((record) => presentRecord(record).slice(2)), count];
     };
     assert.deepEqual(near("db.prod.svc.cluster.local", "one"), ["10.1.0.3", "10.1.0.2", "10.1.0.1", 1]);
     assert.deepEqual(near("db.prod.svc.cluster.local", "three"), ["10.1.0.1", "10.1.0.2", "10.1.0.3", 1]);

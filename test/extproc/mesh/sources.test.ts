@@ -99,6 +99,40 @@ spec:
     assert.match(bad[0] ?? "", /line 4, items\[0\]\.metadata\.name: expected 1 to 253/);
   });
 
+  it("are kept as what they were, whatever their endpoints have", () => {
+    const slice = (endpoints: string) =>
+      `apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: a }\naddressType: IPv4\n${endpoints}`;
+    const first = "addresses: [10.0.0.1]";
+    for (const [text, expected] of [
+      ["", []],
+      ["endpoints: null", []],
+      [`endpoints: [{ ${first}, nodeName: one, zone: z, hostname: h, conditions: { ready: false, serving: true } }]`],
+      [`endpoints: [{ ${first}, conditions: null }, { addresses: null, conditions: {} }, { ${first}, zone: null }]`],
+      [`endpoints: [{ ${first} }, { addresses: [10.0.0.2, 10.0.0.3], conditions: { ready: true } }]`],
+    ] as const) {
+      const [object] = objectsOf(slice(text));
+      assert.ok(object?.kind === "EndpointSlice");
+      const store = new ObjectStore();
+      store.apply({ set: [object] });
+      const kept = store.get("EndpointSlice", "default", "a");
+      assert.ok(kept !== undefined);
+      const fields = ({ value }: typeof kept) =>
+        JSON.stringify(value.endpoints.map(({ conditions, ...others }) => ({ ...others, ready: conditions?.ready })));
+      assert.equal(fields(kept), fields(object));
+      if (expected !== undefined) assert.deepEqual(kept.value.endpoints, expected);
+      assert.deepEqual(store.apply({ set: objectsOf(slice(text)) }), []);
+      assert.equal(store.apply({ set: objectsOf(slice("endpoints: [{ addresses: [10.9.9.9] }]")) }).length, 1);
+    }
+    for (const [text, problem] of [
+      ["endpoints: 5", /endpoints: expected .*, got 5/],
+      [`endpoints: [{ ${first} }, { ${first}, hostname: A_b }]`, /endpoints\[1\]\.hostname: expected 1 to 63 .*"A_b"/],
+      [`endpoints: [{ ${first}, conditions: { ready: 5 } }]`, /endpoints\[0\]\.conditions\.ready: expected .*, got 5/],
+      [`endpoints: [{ ${first}, nodeName: 5 }]`, /endpoints\[0\]\.nodeName: expected .*, got 5/],
+    ] as const) {
+      assert.match(problemsOf(slice(text)).join("\n"), problem);
+    }
+  });
+
   it("tells changes alone, each with what was before", () => {
     const store = new ObjectStore();
     const heard: string[] = [];

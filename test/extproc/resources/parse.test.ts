@@ -54,7 +54,7 @@ spec:
     [
       "an unknown kind",
       `${HEAD}kind: Tennant\n`,
-      /kind: expected one of ClusterDnsPolicy, DnsPolicy, NameList, Settings, Tenant, Upstream, got "Tennant"/,
+      /kind: expected one of ClusterDnsPolicy, DnsPolicy, MeshSource, NameList, Settings, Tenant, Upstream, got "Tennant"/,
     ],
     ["a kind out of the prototype", `${HEAD}kind: toString\n`, /kind: expected one of/],
     ["a text", "hello\n", /expected a resource .*got "hello"/],

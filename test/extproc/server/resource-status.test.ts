@@ -12,7 +12,14 @@ describe("the status of a resource", () => {
     connected: true,
     acknowledged,
   });
-  const calm: Observation = { sequence: 5, workers: [worker(1, 5)], envoys: [], timeOf: () => undefined, lists: [] };
+  const calm: Observation = {
+    sequence: 5,
+    workers: [worker(1, 5)],
+    envoys: [],
+    timeOf: () => undefined,
+    lists: [],
+    sources: [],
+  };
   const resource = { kind: "Upstream", name: "u", text: "", generation: 3, revision: 4 };
 
   function programmed(observation: Partial<Observation>, more = {}) {

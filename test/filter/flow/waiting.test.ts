@@ -2,7 +2,9 @@
  * Queries that wait: for decisions, within limits; for revisions; for upstreams. And the reports of what became of them.
  */
 import { strict as assert } from "node:assert";
+import packet from "dns-packet";
 import { describeAnswer, encodeQuestion } from "../../e2e/dns.ts";
+import { encodeReply } from "../../e2e/records.ts";
 import type { HttpCall } from "../../host/callouts.ts";
 import type { Connection } from "../../host/connection.ts";
 import { encodeTcp } from "../../host/framing.ts";
@@ -108,6 +110,39 @@ describe("the flow", () => {
       lab.decide(decision(), { denied: true });
       assert.deepEqual(told(), [DENIED]);
     });
+  });
+
+  it("holds only so many octets of answers for a tenant's queries that wait, and another's go on", async () => {
+    await open({ pending_bytes_per_tenant: 320_000 });
+    const addresses = Array.from({ length: 3000 }, (_, n) => `192.0.${n >> 8}.${n & 255}`);
+    /** Each is an alias of a name of its own, which has some 50 KB of addresses, and waits to hear of that. */
+    const askMuch = (connection: Connection, subject: number, ...asked: string[]) => {
+      lab.ask(connection, ...asked);
+      for (const call of lab.decisions) if (!lab.nameOf(call).startsWith("to-")) lab.decide(call, { subject });
+      for (const pipe of lab.pipes) {
+        for (const octets of pipe.takeAll()) {
+          const query = packet.decode(Buffer.from(octets));
+          const name = query.questions?.[0]?.name ?? "";
+          const target = `to-${name}`;
+          const alias = { type: "CNAME", name, ttl: 300, data: target } as const;
+          const records = addresses.map((data) => ({ type: "A", name: target, ttl: 300, data }) as const);
+          pipe.receive(encodeReply(query, { answers: [alias, ...records] }));
+        }
+      }
+    };
+    const tooMany = "SERVFAIL; ede 0";
+    askMuch(client, 1, ...names("a", 10));
+    assert.equal(lab.decisions.length, 5);
+    assert.deepEqual(told(), Array(5).fill(tooMany));
+    const other = lab.connect("192.0.2.2");
+    askMuch(other, 2, "b.example");
+    assert.equal(lab.decisions.length, 6, "another tenant has room of its own");
+    for (const call of lab.decisions)
+      lab.decide(call, { subject: lab.nameOf(call) === "to-b.example" ? 2 : 1, denied: true });
+    assert.deepEqual([told(), told(other)], [Array(5).fill(DENIED), [DENIED]]);
+    askMuch(client, 1, ...names("c", 5));
+    assert.equal(lab.decisions.length, 5, "what is held no more is given back");
+    assert.deepEqual(told(), []);
   });
 
   describe("with a policy that changes", () => {

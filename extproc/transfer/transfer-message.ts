@@ -1,12 +1,20 @@
 /**
  * The messages of a zone transfer (RFC 5936, RFC 1995): queries written, answers read record by record.
  */
+import { parseName } from "../resources/name-pattern.ts";
 
 export const TYPE_SOA = 6;
 export const TYPE_TSIG = 250;
 export const TYPE_IXFR = 251;
 export const TYPE_AXFR = 252;
-const TYPE_CNAME = 5;
+const TYPE_A = 1;
+export const TYPE_NS = 2;
+export const TYPE_CNAME = 5;
+const TYPE_PTR = 12;
+const TYPE_TXT = 16;
+const TYPE_AAAA = 28;
+const TYPE_SRV = 33;
+export const TYPE_DNAME = 39;
 const CLASS_IN = 1;
 
 const HEADER = 12;
@@ -16,10 +24,17 @@ export interface TransferRecord {
   /** Absolute, in lower case, with a final dot. */
   readonly owner: string;
   readonly type: number;
+  /** Seconds. */
+  readonly ttl: number;
   /** The target of a CNAME, as owners are; of others empty. */
   readonly target: string;
   /** Of a SOA. */
   readonly soa?: Soa;
+  /**
+   * Its data, names in it whole and in lower case: of A, AAAA, CNAME, PTR, SRV and TXT; of other types undefined. Reads the
+   * message when it is called, so that who has no use for it pays nothing.
+   */
+  readonly readData: () => Uint8Array | undefined;
 }
 
 export interface Soa {
@@ -34,6 +49,7 @@ export interface Soa {
 interface RawRecord {
   readonly owner: string;
   readonly type: number;
+  readonly ttl: number;
   readonly start: number;
   readonly data: number;
   readonly length: number;
@@ -101,10 +117,10 @@ export class TransferMessage {
   *answers(): Generator<TransferRecord> {
     this.#skipQuestions();
     for (let left = this.#view.getUint16(6); left > 0; left--) {
-      const { owner, type, data, length } = this.#raw();
+      const { owner, type, ttl, data, length } = this.#raw();
       const target = type === TYPE_CNAME ? this.#nameAt(data) : "";
       const soa = type === TYPE_SOA ? { soa: this.#soa(data, length) } : {};
-      yield { owner, type, target, ...soa };
+      yield { owner, type, ttl, target, ...soa, readData: () => this.#wholeData(type, data, length) };
     }
   }
 
@@ -132,12 +148,36 @@ export class TransferMessage {
     const owner = nameless ? "" : this.#name();
     if (nameless) this.#skipName();
     const type = this.#word16();
-    this.#at += 6;
+    this.#at += 2;
+    const ttl = this.#word16() * 2 ** 16 + this.#word16();
     const length = this.#word16();
     const data = this.#at;
     this.#at += length;
     if (this.#at > this.octets.length) throw new MalformedMessage("expected a whole record, got a part of one");
-    return { owner, type, start, data, length };
+    return { owner, type, ttl, start, data, length };
+  }
+
+  /** Of a record's data, names may be pointers into the message (RFC 1035, section 4.1.4). */
+  #wholeData(type: number, data: number, length: number): Uint8Array | undefined {
+    const plain = this.octets.slice(data, data + length);
+    switch (type) {
+      case TYPE_TXT:
+        return plain;
+      case TYPE_A:
+      case TYPE_AAAA: {
+        const octets = type === TYPE_A ? 4 : 16;
+        if (length === octets) return plain;
+        throw new MalformedMessage(`expected an address of ${octets} octets, got ${length}`);
+      }
+      case TYPE_CNAME:
+      case TYPE_PTR:
+        return wireOfOwner(this.#nameAt(data));
+      case TYPE_SRV:
+        if (length < 7) throw new MalformedMessage(`expected a SRV of 7 octets or more, got ${length}`);
+        return Uint8Array.from([...plain.subarray(0, 6), ...wireOfOwner(this.#nameAt(data + 6))]);
+      default:
+        return undefined;
+    }
   }
 
   #soa(data: number, length: number): Soa {
@@ -234,6 +274,11 @@ function presentLabel(octets: Uint8Array, start: number, length: number): string
   const text = decoder.decode(octets.subarray(start, start + length));
   if (/^[a-z0-9_/-]*$/.test(text) || text === "*") return text;
   return text.replace(/[^A-Za-z0-9_/-]/g, (octet) => `\\${String(octet.charCodeAt(0)).padStart(3, "0")}`).toLowerCase();
+}
+
+/** In wire format, of a name as records have it; an asterisk is a label like any other. */
+export function wireOfOwner(owner: string): Uint8Array {
+  return parseName(owner.replaceAll(/(?<=^|\.)\*(?=\.)/g, "\\042")).wire;
 }
 
 export function words16(...words: readonly number[]): number[] {

@@ -4,7 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import type { Primary } from "../compiled/list-reference.ts";
+import type { Primary } from "../compiled/zone-reference.ts";
 import { parseName } from "../resources/name-pattern.ts";
 import { TransferMessage, writeQuery } from "./transfer-message.ts";
 import { type TsigKey, TsigSession } from "./tsig.ts";

@@ -1,5 +1,5 @@
 /**
- * Where primaries say that a zone has changed (RFC 1996): by UDP and TCP, from addresses that are primaries of a list.
+ * Where primaries say that a zone has changed (RFC 1996): by UDP and TCP, from addresses that are primaries of a zone.
  * What a NOTIFY says is not believed, it only makes us ask: so it needs no signature.
  */
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
@@ -30,19 +30,18 @@ const MAX_CONNECTIONS = 100;
 /** A question and a SOA. */
 const MAX_OCTETS = 1024;
 
-/** `notified` says whether the zone is one of ours that has such a primary. */
-export async function startNotifyServer(
-  { host, port }: NotifyEndpoint,
-  notified: (zone: string, address: string) => boolean,
-): Promise<NotifyServer> {
+/** Says whether the zone is one of ours that has such a primary. */
+export type Notified = (zone: string, address: string) => boolean | Promise<boolean>;
+
+export async function startNotifyServer({ host, port }: NotifyEndpoint, notified: Notified): Promise<NotifyServer> {
   const tcp = createServer((socket) => serveConnection(socket, notified));
   tcp.maxConnections = MAX_CONNECTIONS;
   tcp.listen({ host, port });
   await once(tcp, "listening");
   const own = portOf(tcp);
   const udp = createSocket(host.includes(":") ? "udp6" : "udp4");
-  udp.on("message", (message, peer) => {
-    const answer = answerTo(message, peer.address, notified);
+  udp.on("message", async (message, peer) => {
+    const answer = await answerTo(message, peer.address, notified);
     if (answer !== undefined) udp.send(answer, peer.port, peer.address, () => undefined);
   });
   udp.bind(own, host);
@@ -61,32 +60,28 @@ async function closeBoth(tcp: Server, udp: UdpSocket): Promise<void> {
   await once(tcp, "close");
 }
 
-function serveConnection(socket: Socket, notified: (zone: string, address: string) => boolean): void {
+function serveConnection(socket: Socket, notified: Notified): void {
   let read: Buffer = Buffer.alloc(0);
   socket.setTimeout(IDLE_MS, () => socket.destroy());
   socket.on("error", () => socket.destroy());
-  socket.on("data", (chunk) => {
+  socket.on("data", async (chunk) => {
     read = Buffer.concat([read, chunk]);
     if (read.length > MAX_OCTETS) socket.destroy();
     if (read.length < 2 || read.length < 2 + read.readUInt16BE(0)) return;
-    const answer = answerTo(read.subarray(2, 2 + read.readUInt16BE(0)), socket.remoteAddress ?? "", notified);
+    const answer = await answerTo(read.subarray(2, 2 + read.readUInt16BE(0)), socket.remoteAddress ?? "", notified);
     if (answer === undefined) socket.destroy();
     else socket.end(Buffer.concat([Buffer.from([answer.length >>> 8, answer.length & 0xff]), answer]));
   });
 }
 
 /** Undefined for what is no query at all. */
-function answerTo(
-  octets: Uint8Array,
-  peer: string,
-  notified: (zone: string, address: string) => boolean,
-): Uint8Array | undefined {
+async function answerTo(octets: Uint8Array, peer: string, notified: Notified): Promise<Uint8Array | undefined> {
   try {
     const message = new TransferMessage(octets);
     if ((message.flags & 0x8000) !== 0) return undefined;
     const question = message.question();
     if (message.opcode !== OPCODE_NOTIFY || question?.type !== TYPE_SOA) return answer(message, NOTIMP, 0);
-    const known = notified(question.name.slice(0, -1), peer.replace(/^::ffff:/, ""));
+    const known = await notified(question.name.slice(0, -1), peer.replace(/^::ffff:/, ""));
     return answer(message, known ? NOERROR : REFUSED, question.end);
   } catch {
     return undefined;

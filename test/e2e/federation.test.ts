@@ -1,0 +1,135 @@
+/**
+ * Names of other catalogs, answered by Envoy's workers as names of the mesh: a zone of a real BIND.
+ */
+import { strict as assert } from "node:assert";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KEY_NAME, type Named, startNamed } from "../extproc/lists/named.ts";
+import { eventually } from "./clients/deadline.ts";
+import { encodeQuestion } from "./dns.ts";
+import { freePort } from "./ports.ts";
+import { Stack, type StackOptions } from "./stack.ts";
+import type { Client } from "./target.ts";
+
+const ZONE = "cloud.example";
+const RECORDS = `db 300 A 10.20.0.1
+api 120 CNAME db
+out 120 CNAME www.example.org.
+_sql._tcp 120 SRV 1 5 5432 db
+*.apps 60 A 10.20.0.4
+`;
+
+const tenant = (name: string, address: string, more: string) => `apiVersion: dns.mesh/v1alpha1
+kind: Tenant
+metadata: {name: ${name}}
+spec: {match: [{cidrs: ["${address}/32"]}], upstream: public, ${more}}
+---
+`;
+const tenants =
+  tenant("frontend", "127.0.1.1", "namespaces: [web], isolation: {discover: All}") +
+  tenant("backend", "127.0.2.1", "namespaces: [data], isolation: {discover: All}") +
+  tenant("platform", "127.0.3.1", "namespaces: [cloud]");
+const upstreams: StackOptions["upstreams"] = {
+  public: { zone: "db.cloud.example 300 A 192.0.2.1\nwww.example.org 300 A 192.0.2.2\nready.test 300 A 192.0.2.9" },
+};
+
+describe("names of other catalogs", function () {
+  this.timeout(90_000);
+  let directory = "";
+  let named: Named;
+  let stack: Stack;
+
+  before(async function () {
+    if (!existsSync("/usr/sbin/named")) this.skip();
+    directory = await mkdtemp(join(tmpdir(), "federation-"));
+    const notifyPort = await freePort();
+    named = await startNamed({ directory: join(directory, "bind"), zone: ZONE, records: RECORDS, notifyPort });
+    stack = await Stack.start({
+      policy: tenants + source("[web]"),
+      upstreams,
+      serve: () => ["--list-notify", `127.0.0.1:${notifyPort}`],
+    });
+  });
+  after(async () => {
+    await stack?.stop();
+    await named?.stop();
+    if (directory !== "") await rm(directory, { recursive: true });
+  });
+
+  const source = (exportTo: string) => `apiVersion: dns.mesh/v1alpha1
+kind: MeshSource
+metadata: {name: other-cloud}
+spec:
+  namespace: cloud
+  exportTo: ${exportTo}
+  transfer:
+    zone: ${ZONE}
+    primaries: [{address: 127.0.0.1, port: ${named.port}}]
+    tsig: {name: ${KEY_NAME}, secretFile: ${named.secretFile}}
+`;
+
+  async function ask(name: string, type = "A", client: Client = "frontend"): Promise<string[]> {
+    const { rcode, answers } = await stack.ask.udp(encodeQuestion(name, { type }), client);
+    return [rcode, ...answers.map(({ name: owner, ttl, type: kind, data }) => `${owner} ${ttl} ${kind} ${data}`)];
+  }
+
+  const becomes = (what: string, expected: readonly string[], name: string) =>
+    eventually(10_000, what, async () => (await ask(name)).join() === expected.join());
+
+  it("come out of a zone, for those whom it is exported to", async () => {
+    await becomes("the zone is fetched", ["NOERROR", "db.cloud.example 300 A 10.20.0.1"], "db.cloud.example");
+    assert.deepEqual(await ask("api.cloud.example"), [
+      "NOERROR",
+      "api.cloud.example 120 CNAME db.cloud.example",
+      "db.cloud.example 300 A 10.20.0.1",
+    ]);
+    assert.deepEqual(await ask("out.cloud.example"), [
+      "NOERROR",
+      "out.cloud.example 120 CNAME www.example.org",
+      "www.example.org 300 A 192.0.2.2",
+    ]);
+    assert.deepEqual(await ask("_sql._tcp.cloud.example", "SRV"), [
+      "NOERROR",
+      "_sql._tcp.cloud.example 120 SRV 1 5 5432 db.cloud.example",
+    ]);
+    assert.deepEqual(await ask("shop.apps.cloud.example"), ["NOERROR", "shop.apps.cloud.example 60 A 10.20.0.4"]);
+    assert.deepEqual(await ask("db.cloud.example", "AAAA"), ["NOERROR"]);
+    // To others, these are names like any other; and so are names that the zone does not have.
+    for (const client of ["backend", "platform"] as const) {
+      assert.deepEqual(await ask("db.cloud.example", "A", client), ["NOERROR", "db.cloud.example 300 A 192.0.2.1"]);
+    }
+    assert.deepEqual(await ask("none.cloud.example"), ["NXDOMAIN"]);
+    assert.match(await stack.service.command("status"), /^source other-cloud: \d+ names, serial 1, read 20.*Z$/m);
+  });
+
+  it("change with it, when it says so", async () => {
+    await named.update(`add new.${ZONE}. 60 A 10.20.1.1`, `delete db.${ZONE}. A`, `add db.${ZONE}. 60 A 10.20.1.2`);
+    await becomes("there is a new name", ["NOERROR", "new.cloud.example 60 A 10.20.1.1"], "new.cloud.example");
+    assert.deepEqual(await ask("db.cloud.example"), ["NOERROR", "db.cloud.example 60 A 10.20.1.2"]);
+    await named.update(`delete new.${ZONE}. A`);
+    await becomes("the name is gone", ["NXDOMAIN"], "new.cloud.example");
+  });
+
+  it("stay while it is away, over a restart of the service", async () => {
+    await named.stop();
+    await stack.service.stop();
+    await stack.service.restart();
+    await eventually(10_000, "the source is known to fail", async () =>
+      (await stack.service.command("status")).includes("ECONNREFUSED"),
+    );
+    assert.deepEqual(await ask("api.cloud.example"), [
+      "NOERROR",
+      "api.cloud.example 120 CNAME db.cloud.example",
+      "db.cloud.example 60 A 10.20.1.2",
+    ]);
+    assert.match(await stack.service.metrics(), /^dns_mesh_source_failing\{source="other-cloud"\} 1$/m);
+  });
+
+  it("are others' as soon as the policy says so", async () => {
+    await stack.apply(stack.policy({ policy: tenants + source("[data]"), upstreams }));
+    const addressOf = async (client: Client) => (await ask("db.cloud.example", "A", client))[1]?.split(" ").at(-1);
+    assert.deepEqual([await addressOf("frontend"), await addressOf("backend")], ["192.0.2.1", "10.20.1.2"]);
+  });
+});
