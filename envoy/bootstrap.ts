@@ -8,13 +8,19 @@ import { doh3Listener, dohListener } from "./doh-listeners.ts";
 import { egressCluster, egressListener } from "./egress.ts";
 import { decisions, dohOut, pipe, udpTunnel } from "./internal.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { dynamicClusters, policyServiceCluster } from "./policy-service.ts";
+import { discovery, policyServiceCluster } from "./policy-service.ts";
 import { admin, overload, runtime, statistics, watchdogs } from "./process.ts";
+import { resolverListener, virtualMetadata, virtualResolver } from "./virtual.ts";
 
 export function bootstrap(options: BootstrapOptions): Config {
   const internals = [udpTunnel(options), decisions(options), pipe(options), dohOut(options)];
+  const { virtual } = options;
   return {
-    node: { id: options.node, cluster: "envoy-dns-policy" },
+    node: {
+      id: options.node,
+      cluster: "envoy-dns-policy",
+      ...(virtual ? { metadata: virtualMetadata(options, virtual) } : {}),
+    },
     admin: admin(options),
     bootstrap_extensions: [
       extension(
@@ -24,9 +30,10 @@ export function bootstrap(options: BootstrapOptions): Config {
     ],
     overload_manager: overload(options),
     watchdogs: watchdogs(),
-    layered_runtime: runtime(),
+    layered_runtime: runtime(options),
     stats_config: statistics(),
-    dynamic_resources: dynamicClusters(options),
+    dynamic_resources: discovery(options),
+    ...(virtual ? { typed_dns_resolver_config: virtualResolver(virtual) } : {}),
     static_resources: {
       listeners: [...publicListeners(options), ...internals.map(({ listener }) => listener)],
       clusters: [
@@ -53,5 +60,6 @@ function publicListeners(options: BootstrapOptions): Config[] {
   if (doh !== undefined && options.doh3) listeners.push(doh3Listener(options, doh));
   if (options.proxied) listeners.push(proxiedListener(options, options.proxied.port, options.proxied.balancers));
   if (options.egress) listeners.push(egressListener(options, options.egress.port));
+  if (options.virtual) listeners.push(resolverListener(options, options.virtual));
   return listeners;
 }

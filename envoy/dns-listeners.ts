@@ -66,12 +66,12 @@ export function udpListener(options: BootstrapOptions, port: number): Config {
   };
 }
 
-export function tcpListener(options: BootstrapOptions, port: number): Config {
-  const plugin = { role: "stream", transport: "tcp", listener: listenerNames.tcp } as const;
+export function tcpListener(options: BootstrapOptions, port: number, name: string = listenerNames.tcp): Config {
+  const plugin = { role: "stream", transport: "tcp", listener: name } as const;
   return streamListener(options, {
-    name: listenerNames.tcp,
+    name,
     port,
-    chains: [{ filters: [connectionLimit(options, listenerNames.tcp), wasmNetworkFilter(options, plugin), echo()] }],
+    chains: [{ filters: [connectionLimit(options, name), wasmNetworkFilter(options, plugin), echo()] }],
   });
 }
 

@@ -33,6 +33,11 @@ export interface BootstrapOptions {
   proxied?: { port: number; balancers: string[] };
   /** A listener for the workload's own connections, which the kernel redirects to this port. */
   egress?: { port: number };
+  /**
+   * A listener for connections to virtual addresses, which the kernel redirects to this port. Names of their endpoints are
+   * asked for at `resolver.port` of the loopback, where everybody is `resolver.tenant`: a tenant without names of the mesh.
+   */
+  virtual?: { port: number; resolver: { port: number; tenant: string } };
 }
 
 export interface ServerTls {
@@ -80,6 +85,8 @@ export const listenerNames = {
   doh3: "doh3",
   proxied: "tcp_proxied",
   egress: "egress",
+  virtual: "virtual",
+  resolver: "resolver",
 } as const;
 
 /** Octets of a connection that Envoy buffers: the largest DNS message, twice, rounded up. */

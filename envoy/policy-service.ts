@@ -19,6 +19,7 @@ export function policyServiceCluster(options: BootstrapOptions): Config {
   return {
     name: cluster,
     type: named ? "STRICT_DNS" : "STATIC",
+    ...(named && options.virtual ? { typed_dns_resolver_config: systemResolver() } : {}),
     connect_timeout: "1s",
     circuit_breakers: breakers(options.limits.callouts),
     typed_extension_protocol_options: http2(keepalive),
@@ -45,24 +46,29 @@ export function grpcService(
   };
 }
 
-/** One cluster for each upstream server comes from here. */
-export function dynamicClusters(options: BootstrapOptions): Config {
+/** Clusters of upstream servers come from here, and what leads to virtual addresses. */
+export function discovery(options: BootstrapOptions): Config {
   const reconnect = { retry_back_off: { base_interval: "0.2s", max_interval: "1s" } };
+  const aggregated = explain(
+    { resource_api_version: "V3", initial_fetch_timeout: "1s", ads: {} },
+    { initial_fetch_timeout: "The default holds the listeners back for 15 s while the service is away." },
+  );
   return {
-    cds_config: explain(
-      {
-        resource_api_version: "V3",
-        initial_fetch_timeout: "1s",
-        api_config_source: {
-          api_type: "GRPC",
-          transport_api_version: "V3",
-          set_node_on_first_message_only: true,
-          grpc_services: [grpcService(options, undefined, { retry: reconnect })],
-        },
-      },
-      { initial_fetch_timeout: "The default holds the listeners back for 15 s while the service is away." },
-    ),
+    ads_config: {
+      api_type: "GRPC",
+      transport_api_version: "V3",
+      set_node_on_first_message_only: true,
+      grpc_services: [grpcService(options, undefined, { retry: reconnect })],
+    },
+    cds_config: aggregated,
+    ...(options.virtual ? { lds_config: aggregated } : {}),
   };
+}
+
+/** The machine's own: our own listeners know no name before they know the policy service. */
+function systemResolver(): Config {
+  const name = "envoy.network.dns_resolver.getaddrinfo";
+  return extension(name, "envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig");
 }
 
 function clientTls(tls: NonNullable<BootstrapOptions["policyService"]["tls"]>): Config {

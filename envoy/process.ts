@@ -3,7 +3,7 @@
  */
 import { endpointAddress } from "./address.ts";
 import { type Config, explain, extension } from "./config.ts";
-import type { BootstrapOptions } from "./options.ts";
+import { type BootstrapOptions, listenerNames } from "./options.ts";
 
 /** Reading, and what a drain needs. Nothing that ends the process or changes it; no /config_dump, it has the token. */
 const adminPaths = [
@@ -59,9 +59,12 @@ export function watchdogs(): Config {
   );
 }
 
-export function runtime(): Config {
+export function runtime({ virtual, limits }: BootstrapOptions): Config {
+  // A listener that comes from elsewhere has its limit here; others by a filter (connectionLimit).
+  const connections = `envoy.resource_limits.listener.${listenerNames.virtual}.connection_limit`;
   const values = explain(
     {
+      ...(virtual ? { [connections]: limits.listenerConnections } : {}),
       "http.max_requests_per_io_cycle": 1,
       "envoy.reloadable_features.ext_proc_graceful_grpc_close": true,
     },

@@ -42,7 +42,13 @@ const typedFiles = [
 const describedFiles = [
   ...typedFiles,
   "envoy/service/cluster/v3/cds.proto",
+  "envoy/service/discovery/v3/ads.proto",
   "envoy/config/cluster/v3/cluster.proto",
+  "envoy/config/listener/v3/listener.proto",
+  "envoy/extensions/clusters/dns/v3/dns_cluster.proto",
+  "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",
+  "envoy/extensions/filters/network/ext_authz/v3/ext_authz.proto",
+  "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
   "envoy/extensions/transport_sockets/quic/v3/quic_transport.proto",
   "envoy/extensions/transport_sockets/tls/v3/tls.proto",
   "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",

@@ -46,12 +46,17 @@ ${lines.join("\n")}
 `;
 }
 
-function rules({ port, users, mark }: Capture): string[] {
+function rules({ port, users, mark, virtual }: Capture): string[] {
+  const { port: virtualPort, ranges = [], resolverPort } = virtual ?? {};
   return [
     ...users.map((user) => `meta skuid ${user} return`),
     ...(mark === undefined ? [] : [`meta mark 0x${mark.toString(16)} return`]),
     `udp dport 53 redirect to :${port}`,
     `tcp dport 53 redirect to :${port}`,
+    ...(resolverPort === undefined ? [] : [`ip daddr 127.0.0.1 tcp dport ${resolverPort} redirect to :${port}`]),
+    ...ranges.map(
+      ({ family, text }) => `${family === 4 ? "ip" : "ip6"} daddr ${text} meta l4proto tcp redirect to :${virtualPort}`,
+    ),
   ];
 }
 

@@ -5,13 +5,18 @@ import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { text } from "node:stream/consumers";
-import { CAPTURE_BACKENDS, type Capture, captureBy } from "../capture/capture.ts";
+import { CAPTURE_BACKENDS, type Capture, captureBy, type VirtualCapture } from "../capture/capture.ts";
 import { isCaptured, withNameservers, withoutNameservers } from "../capture/resolv-conf.ts";
+import { parseNetwork } from "../resources/network.ts";
+import { USUAL_VIRTUAL } from "../resources/settings-schema.ts";
 import type { Context } from "./context.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 export const CAPTURE_TASKS = ["install", "remove", "check"] as const;
 export const CAPTURE_WAYS = [...CAPTURE_BACKENDS, "resolv-conf"] as const;
+
+/** Those of Settings, where they say nothing else. */
+export const VIRTUAL_RANGES: readonly string[] = [USUAL_VIRTUAL.ipv4, USUAL_VIRTUAL.ipv6];
 
 type Task = (typeof CAPTURE_TASKS)[number];
 type Way = (typeof CAPTURE_WAYS)[number];
@@ -21,6 +26,9 @@ export interface CaptureOptions {
   readonly port: string;
   readonly uid?: readonly string[];
   readonly mark?: string;
+  readonly virtualPort?: string;
+  readonly virtualRange?: readonly string[];
+  readonly resolverPort?: string;
   readonly nameserver?: readonly string[];
   readonly file: string;
   readonly dryRun?: boolean;
@@ -71,15 +79,41 @@ async function captureByFile(task: Task, options: CaptureOptions, say: (text: st
   return after === wanted ? ExitCode.OK : ExitCode.FAILED;
 }
 
-function readCapture({ port, uid = [], mark }: CaptureOptions): Capture {
+function readCapture(options: CaptureOptions): Capture {
+  const { port, uid = [], mark } = options;
   if (uid.length === 0 && mark === undefined) {
     throw usage("expected --uid or --mark of Envoy: what it sends itself must not come back to it");
   }
   return {
-    port: readNumber("--port", port, 1, 65_535),
+    port: readPort("--port", port),
     users: uid.map((user) => readNumber("--uid", user, 0, 2 ** 32 - 2)),
     mark: mark === undefined ? undefined : readNumber("--mark", mark, 1, 2 ** 32 - 1),
+    virtual: readVirtual(options),
   };
+}
+
+function readVirtual({ virtualPort, virtualRange, resolverPort }: CaptureOptions): VirtualCapture | undefined {
+  if (virtualPort === undefined) {
+    const [alone] = [
+      ...(virtualRange === undefined ? [] : ["--virtual-range"]),
+      ...(resolverPort === undefined ? [] : ["--resolver-port"]),
+    ];
+    if (alone !== undefined) throw usage(`${alone}: expected --virtual-port beside it`);
+    return undefined;
+  }
+  return {
+    port: readPort("--virtual-port", virtualPort),
+    ranges: (virtualRange ?? VIRTUAL_RANGES).map((text) => {
+      const network = parseNetwork(text);
+      if (typeof network === "string") throw usage(`--virtual-range: expected ${network}, got ${text}`);
+      return network;
+    }),
+    resolverPort: resolverPort === undefined ? undefined : readPort("--resolver-port", resolverPort),
+  };
+}
+
+function readPort(option: string, text: string): number {
+  return readNumber(option, text, 1, 65_535);
 }
 
 function readNumber(option: string, text: string, least: number, most: number): number {

@@ -6,7 +6,7 @@ import { TRANSPORTS } from "../explain/request.ts";
 import { EndpointError } from "../server/endpoint.ts";
 import { OUTCOMES } from "../telemetry/names.ts";
 import { TOP_KINDS, WINDOWS } from "../telemetry/questions.ts";
-import { CAPTURE_TASKS, CAPTURE_WAYS, runCapture } from "./capture-command.ts";
+import { CAPTURE_TASKS, CAPTURE_WAYS, runCapture, VIRTUAL_RANGES } from "./capture-command.ts";
 import { runApply, runDelete, runRollback } from "./change-commands.ts";
 import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
@@ -292,6 +292,13 @@ function addOfflineCommands(program: Command, context: Context, finish: (code: E
     .option("--port <port>", "of Envoy, for UDP and TCP, at 127.0.0.1 and ::1", "1053")
     .option("--uid <uid>", "do not redirect what this user sends: Envoy's; may be repeated", collect)
     .option("--mark <mark>", "do not redirect what has this mark (SO_MARK): Envoy's")
+    .option("--virtual-port <port>", "of Envoy, for connections to virtual addresses; without it they are left alone")
+    .option(
+      "--virtual-range <cidr>",
+      `of virtual addresses; may be repeated (default: ${VIRTUAL_RANGES.join(", ")})`,
+      collect,
+    )
+    .option("--resolver-port <port>", "where Envoy alone may ask, at 127.0.0.1; others that do are redirected, too")
     .option(
       "--nameserver <address>",
       "of Envoy, with resolv-conf, at port 53; may be repeated (default: 127.0.0.1)",

@@ -1726,7 +1726,7 @@ export const descriptors: object = {
         "v3": {
          "options": {
           "java_package": "io.envoyproxy.envoy.service.discovery.v3",
-          "java_outer_classname": "DiscoveryProto",
+          "java_outer_classname": "AdsProto",
           "java_multiple_files": true,
           "go_package": "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3;discoveryv3",
           "(udpa.annotations.file_status).package_version_status": "ACTIVE"
@@ -2034,6 +2034,28 @@ export const descriptors: object = {
              }
             }
            }
+          },
+          "AggregatedDiscoveryService": {
+           "methods": {
+            "StreamAggregatedResources": {
+             "requestType": "DiscoveryRequest",
+             "requestStream": true,
+             "responseType": "DiscoveryResponse",
+             "responseStream": true
+            },
+            "DeltaAggregatedResources": {
+             "requestType": "DeltaDiscoveryRequest",
+             "requestStream": true,
+             "responseType": "DeltaDiscoveryResponse",
+             "responseStream": true
+            }
+           }
+          },
+          "AdsDummy": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.discovery.v2.AdsDummy"
+           },
+           "fields": {}
           }
          }
         }
@@ -5144,6 +5166,22 @@ export const descriptors: object = {
             }
            }
           },
+          "UdpSocketConfig": {
+           "fields": {
+            "max_rx_datagram_size": {
+             "type": "google.protobuf.UInt64Value",
+             "id": 1,
+             "options": {
+              "(validate.rules).uint64.lt": 65536,
+              "(validate.rules).uint64.gt": 0
+             }
+            },
+            "prefer_gro": {
+             "type": "google.protobuf.BoolValue",
+             "id": 2
+            }
+           }
+          },
           "JsonFormatOptions": {
            "fields": {
             "sort_properties": {
@@ -6625,6 +6663,688 @@ export const descriptors: object = {
                "id": 1
               }
              }
+            }
+           }
+          }
+         }
+        }
+       }
+      },
+      "listener": {
+       "nested": {
+        "v3": {
+         "options": {
+          "java_package": "io.envoyproxy.envoy.config.listener.v3",
+          "java_outer_classname": "QuicConfigProto",
+          "java_multiple_files": true,
+          "go_package": "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3;listenerv3",
+          "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+         },
+         "nested": {
+          "AdditionalAddress": {
+           "fields": {
+            "address": {
+             "type": "core.v3.Address",
+             "id": 1
+            },
+            "socket_options": {
+             "type": "core.v3.SocketOptionsOverride",
+             "id": 2
+            }
+           }
+          },
+          "ListenerCollection": {
+           "fields": {
+            "entries": {
+             "rule": "repeated",
+             "type": "xds.core.v3.CollectionEntry",
+             "id": 1
+            }
+           }
+          },
+          "Listener": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.Listener"
+           },
+           "oneofs": {
+            "listener_specifier": {
+             "oneof": [
+              "internal_listener"
+             ]
+            }
+           },
+           "fields": {
+            "name": {
+             "type": "string",
+             "id": 1
+            },
+            "address": {
+             "type": "core.v3.Address",
+             "id": 2
+            },
+            "additional_addresses": {
+             "rule": "repeated",
+             "type": "AdditionalAddress",
+             "id": 33
+            },
+            "stat_prefix": {
+             "type": "string",
+             "id": 28
+            },
+            "filter_chains": {
+             "rule": "repeated",
+             "type": "FilterChain",
+             "id": 3
+            },
+            "filter_chain_matcher": {
+             "type": "xds.type.matcher.v3.Matcher",
+             "id": 32,
+             "options": {
+              "(xds.annotations.v3.field_status).work_in_progress": true
+             }
+            },
+            "use_original_dst": {
+             "type": "google.protobuf.BoolValue",
+             "id": 4
+            },
+            "default_filter_chain": {
+             "type": "FilterChain",
+             "id": 25
+            },
+            "per_connection_buffer_limit_bytes": {
+             "type": "google.protobuf.UInt32Value",
+             "id": 5,
+             "options": {
+              "(udpa.annotations.security).configure_for_untrusted_downstream": true
+             }
+            },
+            "metadata": {
+             "type": "core.v3.Metadata",
+             "id": 6
+            },
+            "deprecated_v1": {
+             "type": "DeprecatedV1",
+             "id": 7,
+             "options": {
+              "deprecated": true,
+              "(envoy.annotations.deprecated_at_minor_version)": "3.0"
+             }
+            },
+            "drain_type": {
+             "type": "DrainType",
+             "id": 8
+            },
+            "listener_filters": {
+             "rule": "repeated",
+             "type": "ListenerFilter",
+             "id": 9
+            },
+            "listener_filters_timeout": {
+             "type": "google.protobuf.Duration",
+             "id": 15
+            },
+            "continue_on_listener_filters_timeout": {
+             "type": "bool",
+             "id": 17
+            },
+            "transparent": {
+             "type": "google.protobuf.BoolValue",
+             "id": 10
+            },
+            "freebind": {
+             "type": "google.protobuf.BoolValue",
+             "id": 11
+            },
+            "socket_options": {
+             "rule": "repeated",
+             "type": "core.v3.SocketOption",
+             "id": 13
+            },
+            "tcp_fast_open_queue_length": {
+             "type": "google.protobuf.UInt32Value",
+             "id": 12
+            },
+            "traffic_direction": {
+             "type": "core.v3.TrafficDirection",
+             "id": 16
+            },
+            "udp_listener_config": {
+             "type": "UdpListenerConfig",
+             "id": 18
+            },
+            "api_listener": {
+             "type": "ApiListener",
+             "id": 19
+            },
+            "connection_balance_config": {
+             "type": "ConnectionBalanceConfig",
+             "id": 20
+            },
+            "reuse_port": {
+             "type": "bool",
+             "id": 21,
+             "options": {
+              "deprecated": true,
+              "(envoy.annotations.deprecated_at_minor_version)": "3.0"
+             }
+            },
+            "enable_reuse_port": {
+             "type": "google.protobuf.BoolValue",
+             "id": 29
+            },
+            "access_log": {
+             "rule": "repeated",
+             "type": "accesslog.v3.AccessLog",
+             "id": 22
+            },
+            "tcp_backlog_size": {
+             "type": "google.protobuf.UInt32Value",
+             "id": 24
+            },
+            "max_connections_to_accept_per_socket_event": {
+             "type": "google.protobuf.UInt32Value",
+             "id": 34,
+             "options": {
+              "(validate.rules).uint32.gt": 0
+             }
+            },
+            "bind_to_port": {
+             "type": "google.protobuf.BoolValue",
+             "id": 26
+            },
+            "internal_listener": {
+             "type": "InternalListenerConfig",
+             "id": 27
+            },
+            "enable_mptcp": {
+             "type": "bool",
+             "id": 30
+            },
+            "ignore_global_conn_limit": {
+             "type": "bool",
+             "id": 31
+            },
+            "bypass_overload_manager": {
+             "type": "bool",
+             "id": 35
+            }
+           },
+           "reserved": [
+            [
+             14,
+             14
+            ],
+            [
+             23,
+             23
+            ]
+           ],
+           "nested": {
+            "DrainType": {
+             "values": {
+              "DEFAULT": 0,
+              "MODIFY_ONLY": 1
+             }
+            },
+            "DeprecatedV1": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.Listener.DeprecatedV1"
+             },
+             "fields": {
+              "bind_to_port": {
+               "type": "google.protobuf.BoolValue",
+               "id": 1
+              }
+             }
+            },
+            "ConnectionBalanceConfig": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.Listener.ConnectionBalanceConfig"
+             },
+             "oneofs": {
+              "balance_type": {
+               "options": {
+                "(validate.required)": true
+               },
+               "oneof": [
+                "exact_balance",
+                "extend_balance"
+               ]
+              }
+             },
+             "fields": {
+              "exact_balance": {
+               "type": "ExactBalance",
+               "id": 1
+              },
+              "extend_balance": {
+               "type": "core.v3.TypedExtensionConfig",
+               "id": 2
+              }
+             },
+             "nested": {
+              "ExactBalance": {
+               "options": {
+                "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.Listener.ConnectionBalanceConfig.ExactBalance"
+               },
+               "fields": {}
+              }
+             }
+            },
+            "InternalListenerConfig": {
+             "fields": {}
+            }
+           }
+          },
+          "ListenerManager": {
+           "fields": {}
+          },
+          "ValidationListenerManager": {
+           "fields": {}
+          },
+          "ApiListenerManager": {
+           "fields": {}
+          },
+          "ApiListener": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.config.listener.v2.ApiListener"
+           },
+           "fields": {
+            "api_listener": {
+             "type": "google.protobuf.Any",
+             "id": 1
+            }
+           }
+          },
+          "Filter": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.Filter"
+           },
+           "oneofs": {
+            "config_type": {
+             "oneof": [
+              "typed_config",
+              "config_discovery"
+             ]
+            }
+           },
+           "fields": {
+            "name": {
+             "type": "string",
+             "id": 1,
+             "options": {
+              "(validate.rules).string.min_len": 1
+             }
+            },
+            "typed_config": {
+             "type": "google.protobuf.Any",
+             "id": 4
+            },
+            "config_discovery": {
+             "type": "core.v3.ExtensionConfigSource",
+             "id": 5
+            }
+           },
+           "reserved": [
+            [
+             3,
+             3
+            ],
+            [
+             2,
+             2
+            ],
+            "config"
+           ]
+          },
+          "FilterChainMatch": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.FilterChainMatch"
+           },
+           "fields": {
+            "destination_port": {
+             "type": "google.protobuf.UInt32Value",
+             "id": 8,
+             "options": {
+              "(validate.rules).uint32.lte": 65535,
+              "(validate.rules).uint32.gte": 1
+             }
+            },
+            "prefix_ranges": {
+             "rule": "repeated",
+             "type": "core.v3.CidrRange",
+             "id": 3
+            },
+            "address_suffix": {
+             "type": "string",
+             "id": 4
+            },
+            "suffix_len": {
+             "type": "google.protobuf.UInt32Value",
+             "id": 5
+            },
+            "direct_source_prefix_ranges": {
+             "rule": "repeated",
+             "type": "core.v3.CidrRange",
+             "id": 13
+            },
+            "source_type": {
+             "type": "ConnectionSourceType",
+             "id": 12,
+             "options": {
+              "(validate.rules).enum.defined_only": true
+             }
+            },
+            "source_prefix_ranges": {
+             "rule": "repeated",
+             "type": "core.v3.CidrRange",
+             "id": 6
+            },
+            "source_ports": {
+             "rule": "repeated",
+             "type": "uint32",
+             "id": 7,
+             "options": {
+              "(validate.rules).repeated.items.uint32.lte": 65535,
+              "(validate.rules).repeated.items.uint32.gte": 1
+             }
+            },
+            "server_names": {
+             "rule": "repeated",
+             "type": "string",
+             "id": 11
+            },
+            "transport_protocol": {
+             "type": "string",
+             "id": 9
+            },
+            "application_protocols": {
+             "rule": "repeated",
+             "type": "string",
+             "id": 10
+            }
+           },
+           "reserved": [
+            [
+             1,
+             1
+            ]
+           ],
+           "nested": {
+            "ConnectionSourceType": {
+             "values": {
+              "ANY": 0,
+              "SAME_IP_OR_LOOPBACK": 1,
+              "EXTERNAL": 2
+             }
+            }
+           }
+          },
+          "FilterChain": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.FilterChain"
+           },
+           "fields": {
+            "filter_chain_match": {
+             "type": "FilterChainMatch",
+             "id": 1
+            },
+            "filters": {
+             "rule": "repeated",
+             "type": "Filter",
+             "id": 3
+            },
+            "use_proxy_proto": {
+             "type": "google.protobuf.BoolValue",
+             "id": 4,
+             "options": {
+              "deprecated": true,
+              "(envoy.annotations.deprecated_at_minor_version)": "3.0"
+             }
+            },
+            "metadata": {
+             "type": "core.v3.Metadata",
+             "id": 5
+            },
+            "transport_socket": {
+             "type": "core.v3.TransportSocket",
+             "id": 6
+            },
+            "transport_socket_connect_timeout": {
+             "type": "google.protobuf.Duration",
+             "id": 9
+            },
+            "name": {
+             "type": "string",
+             "id": 7
+            },
+            "on_demand_configuration": {
+             "type": "OnDemandConfiguration",
+             "id": 8
+            }
+           },
+           "reserved": [
+            [
+             2,
+             2
+            ],
+            "tls_context"
+           ],
+           "nested": {
+            "OnDemandConfiguration": {
+             "fields": {
+              "rebuild_timeout": {
+               "type": "google.protobuf.Duration",
+               "id": 1
+              }
+             }
+            }
+           }
+          },
+          "ListenerFilterChainMatchPredicate": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.ListenerFilterChainMatchPredicate"
+           },
+           "oneofs": {
+            "rule": {
+             "options": {
+              "(validate.required)": true
+             },
+             "oneof": [
+              "or_match",
+              "and_match",
+              "not_match",
+              "any_match",
+              "destination_port_range"
+             ]
+            }
+           },
+           "fields": {
+            "or_match": {
+             "type": "MatchSet",
+             "id": 1
+            },
+            "and_match": {
+             "type": "MatchSet",
+             "id": 2
+            },
+            "not_match": {
+             "type": "ListenerFilterChainMatchPredicate",
+             "id": 3
+            },
+            "any_match": {
+             "type": "bool",
+             "id": 4,
+             "options": {
+              "(validate.rules).bool.const": true
+             }
+            },
+            "destination_port_range": {
+             "type": "type.v3.Int32Range",
+             "id": 5
+            }
+           },
+           "nested": {
+            "MatchSet": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.ListenerFilterChainMatchPredicate.MatchSet"
+             },
+             "fields": {
+              "rules": {
+               "rule": "repeated",
+               "type": "ListenerFilterChainMatchPredicate",
+               "id": 1,
+               "options": {
+                "(validate.rules).repeated.min_items": 2
+               }
+              }
+             }
+            }
+           }
+          },
+          "ListenerFilter": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.ListenerFilter"
+           },
+           "oneofs": {
+            "config_type": {
+             "oneof": [
+              "typed_config",
+              "config_discovery"
+             ]
+            }
+           },
+           "fields": {
+            "name": {
+             "type": "string",
+             "id": 1,
+             "options": {
+              "(validate.rules).string.min_len": 1
+             }
+            },
+            "typed_config": {
+             "type": "google.protobuf.Any",
+             "id": 3
+            },
+            "config_discovery": {
+             "type": "core.v3.ExtensionConfigSource",
+             "id": 5
+            },
+            "filter_disabled": {
+             "type": "ListenerFilterChainMatchPredicate",
+             "id": 4
+            }
+           },
+           "reserved": [
+            [
+             2,
+             2
+            ],
+            "config"
+           ]
+          },
+          "UdpListenerConfig": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.UdpListenerConfig"
+           },
+           "fields": {
+            "downstream_socket_config": {
+             "type": "core.v3.UdpSocketConfig",
+             "id": 5
+            },
+            "quic_options": {
+             "type": "QuicProtocolOptions",
+             "id": 7
+            },
+            "udp_packet_packet_writer_config": {
+             "type": "core.v3.TypedExtensionConfig",
+             "id": 8
+            }
+           },
+           "reserved": [
+            [
+             1,
+             1
+            ],
+            [
+             2,
+             2
+            ],
+            [
+             3,
+             3
+            ],
+            [
+             4,
+             4
+            ],
+            [
+             6,
+             6
+            ],
+            "config"
+           ]
+          },
+          "ActiveRawUdpListenerConfig": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.ActiveRawUdpListenerConfig"
+           },
+           "fields": {}
+          },
+          "QuicProtocolOptions": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.listener.QuicProtocolOptions"
+           },
+           "fields": {
+            "quic_protocol_options": {
+             "type": "core.v3.QuicProtocolOptions",
+             "id": 1
+            },
+            "idle_timeout": {
+             "type": "google.protobuf.Duration",
+             "id": 2
+            },
+            "crypto_handshake_timeout": {
+             "type": "google.protobuf.Duration",
+             "id": 3
+            },
+            "enabled": {
+             "type": "core.v3.RuntimeFeatureFlag",
+             "id": 4
+            },
+            "packets_to_read_to_connection_count_ratio": {
+             "type": "google.protobuf.UInt32Value",
+             "id": 5,
+             "options": {
+              "(validate.rules).uint32.gte": 1
+             }
+            },
+            "crypto_stream_config": {
+             "type": "core.v3.TypedExtensionConfig",
+             "id": 6
+            },
+            "proof_source_config": {
+             "type": "core.v3.TypedExtensionConfig",
+             "id": 7
+            },
+            "connection_id_generator_config": {
+             "type": "core.v3.TypedExtensionConfig",
+             "id": 8
+            },
+            "server_preferred_address_config": {
+             "type": "core.v3.TypedExtensionConfig",
+             "id": 9,
+             "options": {
+              "(xds.annotations.v3.field_status).work_in_progress": true
+             }
+            },
+            "send_disable_active_migration": {
+             "type": "google.protobuf.BoolValue",
+             "id": 10
+            },
+            "connection_debug_visitor_config": {
+             "type": "core.v3.TypedExtensionConfig",
+             "id": 11
             }
            }
           }
@@ -9442,7 +10162,7 @@ export const descriptors: object = {
       "v3": {
        "options": {
         "java_package": "io.envoyproxy.envoy.type.v3",
-        "java_outer_classname": "RangeProto",
+        "java_outer_classname": "HashPolicyProto",
         "java_multiple_files": true,
         "go_package": "github.com/envoyproxy/go-control-plane/envoy/type/v3;typev3",
         "(udpa.annotations.file_status).package_version_status": "ACTIVE"
@@ -9634,6 +10354,51 @@ export const descriptors: object = {
           "end": {
            "type": "double",
            "id": 2
+          }
+         }
+        },
+        "HashPolicy": {
+         "options": {
+          "(udpa.annotations.versioning).previous_message_type": "envoy.type.HashPolicy"
+         },
+         "oneofs": {
+          "policy_specifier": {
+           "options": {
+            "(validate.required)": true
+           },
+           "oneof": [
+            "source_ip",
+            "filter_state"
+           ]
+          }
+         },
+         "fields": {
+          "source_ip": {
+           "type": "SourceIp",
+           "id": 1
+          },
+          "filter_state": {
+           "type": "FilterState",
+           "id": 2
+          }
+         },
+         "nested": {
+          "SourceIp": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.type.HashPolicy.SourceIp"
+           },
+           "fields": {}
+          },
+          "FilterState": {
+           "fields": {
+            "key": {
+             "type": "string",
+             "id": 1,
+             "options": {
+              "(validate.rules).string.min_len": 1
+             }
+            }
+           }
           }
          }
         }
@@ -10384,8 +11149,333 @@ export const descriptors: object = {
           }
          }
         },
+        "listener": {
+         "nested": {
+          "original_dst": {
+           "nested": {
+            "v3": {
+             "options": {
+              "java_package": "io.envoyproxy.envoy.extensions.filters.listener.original_dst.v3",
+              "java_outer_classname": "OriginalDstProto",
+              "java_multiple_files": true,
+              "go_package": "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/original_dst/v3;original_dstv3",
+              "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+             },
+             "nested": {
+              "OriginalDst": {
+               "options": {
+                "(udpa.annotations.versioning).previous_message_type": "envoy.config.filter.listener.original_dst.v2.OriginalDst"
+               },
+               "fields": {}
+              }
+             }
+            }
+           }
+          }
+         }
+        },
         "network": {
          "nested": {
+          "ext_authz": {
+           "nested": {
+            "v3": {
+             "options": {
+              "java_package": "io.envoyproxy.envoy.extensions.filters.network.ext_authz.v3",
+              "java_outer_classname": "ExtAuthzProto",
+              "java_multiple_files": true,
+              "go_package": "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/ext_authz/v3;ext_authzv3",
+              "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+             },
+             "nested": {
+              "ExtAuthz": {
+               "options": {
+                "(udpa.annotations.versioning).previous_message_type": "envoy.config.filter.network.ext_authz.v2.ExtAuthz"
+               },
+               "fields": {
+                "stat_prefix": {
+                 "type": "string",
+                 "id": 1,
+                 "options": {
+                  "(validate.rules).string.min_len": 1
+                 }
+                },
+                "grpc_service": {
+                 "type": "config.core.v3.GrpcService",
+                 "id": 2
+                },
+                "failure_mode_allow": {
+                 "type": "bool",
+                 "id": 3
+                },
+                "include_peer_certificate": {
+                 "type": "bool",
+                 "id": 4
+                },
+                "transport_api_version": {
+                 "type": "config.core.v3.ApiVersion",
+                 "id": 5,
+                 "options": {
+                  "(validate.rules).enum.defined_only": true
+                 }
+                },
+                "filter_enabled_metadata": {
+                 "type": "type.matcher.v3.MetadataMatcher",
+                 "id": 6
+                },
+                "bootstrap_metadata_labels_key": {
+                 "type": "string",
+                 "id": 7
+                },
+                "include_tls_session": {
+                 "type": "bool",
+                 "id": 8
+                }
+               }
+              }
+             }
+            }
+           }
+          },
+          "tcp_proxy": {
+           "nested": {
+            "v3": {
+             "options": {
+              "java_package": "io.envoyproxy.envoy.extensions.filters.network.tcp_proxy.v3",
+              "java_outer_classname": "TcpProxyProto",
+              "java_multiple_files": true,
+              "go_package": "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3;tcp_proxyv3",
+              "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+             },
+             "nested": {
+              "TcpProxy": {
+               "options": {
+                "(udpa.annotations.versioning).previous_message_type": "envoy.config.filter.network.tcp_proxy.v2.TcpProxy"
+               },
+               "oneofs": {
+                "cluster_specifier": {
+                 "options": {
+                  "(validate.required)": true
+                 },
+                 "oneof": [
+                  "cluster",
+                  "weighted_clusters"
+                 ]
+                }
+               },
+               "fields": {
+                "stat_prefix": {
+                 "type": "string",
+                 "id": 1,
+                 "options": {
+                  "(validate.rules).string.min_len": 1
+                 }
+                },
+                "cluster": {
+                 "type": "string",
+                 "id": 2
+                },
+                "weighted_clusters": {
+                 "type": "WeightedCluster",
+                 "id": 10
+                },
+                "on_demand": {
+                 "type": "OnDemand",
+                 "id": 14
+                },
+                "metadata_match": {
+                 "type": "config.core.v3.Metadata",
+                 "id": 9
+                },
+                "idle_timeout": {
+                 "type": "google.protobuf.Duration",
+                 "id": 8
+                },
+                "downstream_idle_timeout": {
+                 "type": "google.protobuf.Duration",
+                 "id": 3
+                },
+                "upstream_idle_timeout": {
+                 "type": "google.protobuf.Duration",
+                 "id": 4
+                },
+                "access_log": {
+                 "rule": "repeated",
+                 "type": "config.accesslog.v3.AccessLog",
+                 "id": 5
+                },
+                "max_connect_attempts": {
+                 "type": "google.protobuf.UInt32Value",
+                 "id": 7,
+                 "options": {
+                  "(validate.rules).uint32.gte": 1
+                 }
+                },
+                "hash_policy": {
+                 "rule": "repeated",
+                 "type": "type.v3.HashPolicy",
+                 "id": 11,
+                 "options": {
+                  "(validate.rules).repeated.max_items": 1
+                 }
+                },
+                "tunneling_config": {
+                 "type": "TunnelingConfig",
+                 "id": 12
+                },
+                "max_downstream_connection_duration": {
+                 "type": "google.protobuf.Duration",
+                 "id": 13,
+                 "options": {
+                  "(validate.rules).duration.gte.nanos": 1000000
+                 }
+                },
+                "access_log_flush_interval": {
+                 "type": "google.protobuf.Duration",
+                 "id": 15,
+                 "options": {
+                  "deprecated": true,
+                  "(validate.rules).duration.gte.nanos": 1000000,
+                  "(envoy.annotations.deprecated_at_minor_version)": "3.0"
+                 }
+                },
+                "flush_access_log_on_connected": {
+                 "type": "bool",
+                 "id": 16,
+                 "options": {
+                  "deprecated": true,
+                  "(envoy.annotations.deprecated_at_minor_version)": "3.0"
+                 }
+                },
+                "access_log_options": {
+                 "type": "TcpAccessLogOptions",
+                 "id": 17
+                }
+               },
+               "reserved": [
+                [
+                 6,
+                 6
+                ],
+                "deprecated_v1"
+               ],
+               "nested": {
+                "WeightedCluster": {
+                 "options": {
+                  "(udpa.annotations.versioning).previous_message_type": "envoy.config.filter.network.tcp_proxy.v2.TcpProxy.WeightedCluster"
+                 },
+                 "fields": {
+                  "clusters": {
+                   "rule": "repeated",
+                   "type": "ClusterWeight",
+                   "id": 1,
+                   "options": {
+                    "(validate.rules).repeated.min_items": 1
+                   }
+                  }
+                 },
+                 "nested": {
+                  "ClusterWeight": {
+                   "options": {
+                    "(udpa.annotations.versioning).previous_message_type": "envoy.config.filter.network.tcp_proxy.v2.TcpProxy.WeightedCluster.ClusterWeight"
+                   },
+                   "fields": {
+                    "name": {
+                     "type": "string",
+                     "id": 1,
+                     "options": {
+                      "(validate.rules).string.min_len": 1
+                     }
+                    },
+                    "weight": {
+                     "type": "uint32",
+                     "id": 2,
+                     "options": {
+                      "(validate.rules).uint32.gte": 1
+                     }
+                    },
+                    "metadata_match": {
+                     "type": "config.core.v3.Metadata",
+                     "id": 3
+                    }
+                   }
+                  }
+                 }
+                },
+                "TunnelingConfig": {
+                 "options": {
+                  "(udpa.annotations.versioning).previous_message_type": "envoy.config.filter.network.tcp_proxy.v2.TcpProxy.TunnelingConfig"
+                 },
+                 "fields": {
+                  "hostname": {
+                   "type": "string",
+                   "id": 1,
+                   "options": {
+                    "(validate.rules).string.min_len": 1
+                   }
+                  },
+                  "use_post": {
+                   "type": "bool",
+                   "id": 2
+                  },
+                  "headers_to_add": {
+                   "rule": "repeated",
+                   "type": "config.core.v3.HeaderValueOption",
+                   "id": 3,
+                   "options": {
+                    "(validate.rules).repeated.max_items": 1000
+                   }
+                  },
+                  "propagate_response_headers": {
+                   "type": "bool",
+                   "id": 4
+                  },
+                  "post_path": {
+                   "type": "string",
+                   "id": 5
+                  },
+                  "propagate_response_trailers": {
+                   "type": "bool",
+                   "id": 6
+                  }
+                 }
+                },
+                "OnDemand": {
+                 "fields": {
+                  "odcds_config": {
+                   "type": "config.core.v3.ConfigSource",
+                   "id": 1
+                  },
+                  "resources_locator": {
+                   "type": "string",
+                   "id": 2
+                  },
+                  "timeout": {
+                   "type": "google.protobuf.Duration",
+                   "id": 3
+                  }
+                 }
+                },
+                "TcpAccessLogOptions": {
+                 "fields": {
+                  "access_log_flush_interval": {
+                   "type": "google.protobuf.Duration",
+                   "id": 1,
+                   "options": {
+                    "(validate.rules).duration.gte.nanos": 1000000
+                   }
+                  },
+                  "flush_access_log_on_connected": {
+                   "type": "bool",
+                   "id": 2
+                  }
+                 }
+                }
+               }
+              }
+             }
+            }
+           }
+          },
           "http_connection_manager": {
            "nested": {
             "v3": {
@@ -11252,6 +12342,70 @@ export const descriptors: object = {
                  "type": "HttpConnectionManager",
                  "id": 1
                 }
+               }
+              }
+             }
+            }
+           }
+          }
+         }
+        }
+       }
+      },
+      "clusters": {
+       "nested": {
+        "dns": {
+         "nested": {
+          "v3": {
+           "nested": {
+            "DnsCluster": {
+             "fields": {
+              "dns_refresh_rate": {
+               "type": "google.protobuf.Duration",
+               "id": 3
+              },
+              "dns_failure_refresh_rate": {
+               "type": "RefreshRate",
+               "id": 4
+              },
+              "respect_dns_ttl": {
+               "type": "bool",
+               "id": 5
+              },
+              "dns_jitter": {
+               "type": "google.protobuf.Duration",
+               "id": 6
+              },
+              "dns_lookup_family": {
+               "type": "LookupFamily",
+               "id": 8
+              },
+              "all_addresses_in_single_endpoint": {
+               "type": "bool",
+               "id": 9
+              }
+             },
+             "nested": {
+              "RefreshRate": {
+               "fields": {
+                "base_interval": {
+                 "type": "google.protobuf.Duration",
+                 "id": 1
+                },
+                "max_interval": {
+                 "type": "google.protobuf.Duration",
+                 "id": 2
+                }
+               }
+              },
+              "LookupFamily": {
+               "values": {
+                "UNSPECIFIED": 0,
+                "AUTO": 1,
+                "V4_ONLY": 2,
+                "V6_ONLY": 3,
+                "V4_PREFERRED": 4,
+                "ALL": 5
                }
               }
              }

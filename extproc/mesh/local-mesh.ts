@@ -4,6 +4,7 @@
 import type { ServiceMessage } from "../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import { messageType } from "../messages/protos.ts";
 import { Catalogs } from "./catalogs/catalogs.ts";
+import type { DestinationListener } from "./egress/told-destinations.ts";
 import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
 import { Mesh, type MeshStatus } from "./mesh.ts";
 import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
@@ -114,6 +115,10 @@ export class LocalMesh implements MeshRoom {
 
   join(channel: WorkerChannel, node: string): MeshMember {
     return this.#mesh.join(encodeFor(channel), node);
+  }
+
+  watchDestinations(listener: DestinationListener): void {
+    this.#mesh.watchDestinations(listener);
   }
 
   status(): MeshStatus {

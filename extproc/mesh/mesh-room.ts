@@ -2,6 +2,7 @@
  * The mesh, as the decision thread knows it: what it may be asked, and whom it tells.
  */
 import type { MeshTables } from "../compiled/snapshot.ts";
+import type { DestinationListener } from "./egress/told-destinations.ts";
 import type { MeshStatus } from "./mesh.ts";
 import type { ListedObject } from "./sources/mesh-source.ts";
 import type { ObjectKey } from "./sources/object.ts";
@@ -62,6 +63,8 @@ export interface MeshRoom {
   ask<K extends MeshQuestion>(kind: K, asks: MeshQuestions[K]["asks"]): Promise<MeshQuestions[K]["answer"]>;
   /** A worker of the Envoy with this id has come. */
   join(channel: WorkerChannel, node: string): MeshMember;
+  /** Where connections to virtual addresses go, first all and then what changes. For one listener. */
+  watchDestinations(listener: DestinationListener): void;
   /** As it was a second ago, or later. */
   status(): MeshStatus;
   close(): Promise<void>;

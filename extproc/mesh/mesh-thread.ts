@@ -72,6 +72,9 @@ function run(mesh: LocalMesh): void {
         workers.get(message.member)?.member.leave();
         workers.delete(message.member);
         return;
+      case "watchDestinations":
+        mesh.watchDestinations((change) => tell({ kind: "destinations", change }));
+        return;
       case "close":
         mesh.close().then(
           () => tell({ kind: "answer", id: message.id, answer: undefined }),

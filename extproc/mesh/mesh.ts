@@ -5,6 +5,7 @@ import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
 import { parseNetwork } from "../resources/network.ts";
 import type { CatalogStatus } from "./catalogs/catalog.ts";
 import type { Catalogs } from "./catalogs/catalogs.ts";
+import { type DestinationListener, ToldDestinations } from "./egress/told-destinations.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
 import type { MeshMember } from "./mesh-room.ts";
 import { contentOf, type Entry } from "./names/entry.ts";
@@ -52,6 +53,10 @@ export class Mesh {
   #table: NameTable | undefined;
   #zones: readonly Octets[] = [];
   readonly #feeds = new Set<MeshFeed>();
+  readonly #destinations = new ToldDestinations((entry) => {
+    const [namespace = "", name = ""] = entry.split("/");
+    return this.#table?.destinationsOf(namespace, name) ?? [];
+  });
   #changed = new Set<Entry>();
   #listed: boolean;
   /** Whether catalogs were read once, or could not be: undefined while no policy has spoken of any. */
@@ -94,6 +99,7 @@ export class Mesh {
     // Where no tenant has names of the mesh, there is nothing to derive.
     const isNew = this.#table === undefined ? tables.views.length > 0 : !sameOptions(before, tables);
     if (isNew && this.#mayTell) this.#rebuildLater();
+    else this.#tellLater();
   }
 
   get #mayTell(): boolean {
@@ -137,6 +143,16 @@ export class Mesh {
       interested: (views) => feed.interested(views),
       leave: () => void this.#feeds.delete(feed),
     };
+  }
+
+  /** Where connections to virtual addresses go, first all and then what changes. For one listener. */
+  watchDestinations(listener: DestinationListener): void {
+    const entries = [...this.#dependencies.objects.list("ServiceEntry")];
+    this.#destinations.begin(
+      listener,
+      entries.map(({ namespace, name }) => `${namespace}/${name}`),
+    );
+    this.#tellLater();
   }
 
   /** A name that the view may know and that its reverse zones have for this address, in wire format. */
@@ -198,6 +214,8 @@ export class Mesh {
       ttl: tables.ttl,
       addressesOf: (entry, host) => virtualAddresses.give(`${entry}/${host}`),
       catalogs,
+      isVirtual: (address) => virtualAddresses.covers(address),
+      onEntry: (entry) => this.#destinations.entryChanged(entry),
     });
     this.#zones = [this.#table.zone.apex, this.#table.clusterSet.apex, ...reverseZones(tables)];
     this.#releaseGone();
@@ -216,6 +234,7 @@ export class Mesh {
   #beginTelling(): void {
     if (!this.#mayTell) return;
     if ((this.#tables?.views.length ?? 0) > 0 && !this.#rebuilds) this.#rebuild(this.#tables);
+    else this.#tellLater();
     for (const feed of this.#feeds) feed.viewsChanged();
   }
 
@@ -252,9 +271,9 @@ export class Mesh {
     if (this.#table !== undefined) this.#tellLater(this.#table.changeCatalog(name, catalog, keys));
   }
 
-  #tellLater(changed: Iterable<Entry>): void {
+  #tellLater(changed: Iterable<Entry> = []): void {
     for (const entry of changed) this.#changed.add(entry);
-    if (this.#due || this.#changed.size === 0) return;
+    if (this.#due || (this.#changed.size === 0 && !this.#destinations.isDue)) return;
     this.#due = true;
     this.#dependencies.after(BATCH_MS, () => this.#tellSaved());
   }
@@ -280,6 +299,10 @@ export class Mesh {
       feed.changed(changed);
       if (isNew) feed.viewsChanged();
     }
+    // Who has an address is known when there are names, or nobody has any.
+    const views = this.#tables?.views.length;
+    const isKnown = this.#table === undefined ? views === 0 : !this.#rebuilds;
+    if (this.#mayTell && isKnown) this.#destinations.tell();
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * What the service and its mesh thread say to each other.
  */
+import type { DestinationChange } from "./egress/told-destinations.ts";
 import type { MeshPlaces } from "./local-mesh.ts";
 import type { MeshStatus } from "./mesh.ts";
 import type { MeshQuestion } from "./mesh-room.ts";
@@ -16,6 +17,7 @@ export type ToThread =
   /** A message has gone to the worker. */
   | { readonly kind: "sent"; readonly member: number }
   | { readonly kind: "leave"; readonly member: number }
+  | { readonly kind: "watchDestinations" }
   | { readonly kind: "close"; readonly id: number };
 
 export type FromThread =
@@ -27,6 +29,7 @@ export type FromThread =
   | { readonly kind: "send"; readonly member: number; readonly message: Uint8Array }
   /** Of objects that say who clients are. */
   | { readonly kind: "clients"; readonly delta: ObjectDelta }
+  | { readonly kind: "destinations"; readonly change: DestinationChange }
   | { readonly kind: "status"; readonly status: MeshStatus }
   | {
       readonly kind: "trouble";

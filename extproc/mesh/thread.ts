@@ -3,6 +3,7 @@
  * made. What a worker is told comes from there as it goes to the worker.
  */
 import { Worker } from "node:worker_threads";
+import type { DestinationListener } from "./egress/told-destinations.ts";
 import type { MeshSurroundings } from "./local-mesh.ts";
 import type { MeshStatus } from "./mesh.ts";
 import type { MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
@@ -45,6 +46,7 @@ class MeshThread implements MeshRoom {
   readonly #worker: Worker;
   readonly #questions = new Map<number, Question>();
   readonly #members = new Map<number, WorkerChannel>();
+  #destinations: DestinationListener = () => {};
   #status = NOTHING_YET;
   #lastId = 0;
   #closing = false;
@@ -96,6 +98,11 @@ class MeshThread implements MeshRoom {
     };
   }
 
+  watchDestinations(listener: DestinationListener): void {
+    this.#destinations = listener;
+    this.#tell({ kind: "watchDestinations" });
+  }
+
   status(): MeshStatus {
     return this.#status;
   }
@@ -138,6 +145,9 @@ class MeshThread implements MeshRoom {
         return;
       case "clients":
         this.clients.apply(message.delta);
+        return;
+      case "destinations":
+        this.#destinations(message.change);
         return;
       case "status":
         this.#status = message.status;

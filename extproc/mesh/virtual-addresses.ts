@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import ipaddr from "ipaddr.js";
-import { Network, parseNetwork } from "../resources/network.ts";
+import { Network, parseAddress, parseNetwork } from "../resources/network.ts";
 
 export interface VirtualRanges {
   /** CIDRs. */
@@ -109,6 +109,14 @@ export class VirtualAddresses {
     }
     this.#without.delete(host);
     return [addressAt(ranges.ipv4, lease.offset), addressAt(ranges.ipv6, lease.offset)];
+  }
+
+  /** Whether an address is of the ranges. */
+  covers(address: string): boolean {
+    const octets = parseAddress(address);
+    if (this.#ranges === undefined || typeof octets === "string") return false;
+    const one = new Network(octets, octets.length * 8);
+    return this.#ranges.ipv4.overlaps(one) || this.#ranges.ipv6.overlaps(one);
   }
 
   /** The host is there no more. */

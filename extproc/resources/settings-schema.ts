@@ -10,8 +10,9 @@ import { fail, resource } from "./schema-parts.ts";
 export const SETTINGS_NAME = "default";
 
 const MIN_VIRTUAL = { ipv4: 30, ipv6: 112 } as const;
+/** Those of Istio. */
+export const USUAL_VIRTUAL = { ipv4: "240.240.0.0/16", ipv6: "2001:2::/48" } as const;
 
-/** Ranges are those of Istio by default. */
 const virtualRange = (family: 4 | 6, usual: string) =>
   network.prefault(usual).superRefine((range, context) => {
     const longest = family === 4 ? MIN_VIRTUAL.ipv4 : MIN_VIRTUAL.ipv6;
@@ -26,7 +27,7 @@ const mesh = z.strictObject({
   clusterDomain: zone.optional(),
   ttl: ttl.optional(),
   virtualAddresses: z
-    .strictObject({ ipv4: virtualRange(4, "240.240.0.0/16"), ipv6: virtualRange(6, "2001:2::/48") })
+    .strictObject({ ipv4: virtualRange(4, USUAL_VIRTUAL.ipv4), ipv6: virtualRange(6, USUAL_VIRTUAL.ipv6) })
     .optional(),
 });
 

@@ -7,7 +7,7 @@
 import type { ListStatus } from "../lists/followed-list.ts";
 import type { CatalogStatus } from "../mesh/catalogs/catalog.ts";
 import type { StoredResource } from "../store/policy-source.ts";
-import type { EnvoyStatus } from "./clusters/envoy-stream.ts";
+import type { EnvoyStatus } from "./discovery/envoy-stream.ts";
 import type { WorkerStatus } from "./sync/registry.ts";
 
 export interface Condition {

@@ -6,7 +6,7 @@
  */
 import type { Snapshot } from "../compiled/snapshot.ts";
 import { type Clock, within } from "./clock.ts";
-import type { ClusterService } from "./clusters/cluster-service.ts";
+import type { DiscoveryService } from "./discovery/discovery-service.ts";
 import type { WorkerRegistry, WorkerStatus } from "./sync/registry.ts";
 
 /** For what Envoys have to say about new clusters. One that says nothing only delays its own queries. */
@@ -16,7 +16,7 @@ const WORKER_WAIT_MS = 5000;
 
 export interface RolloutDependencies {
   readonly clock: Clock;
-  readonly clusters: ClusterService;
+  readonly clusters: DiscoveryService;
   readonly registry: WorkerRegistry;
   /** What must be before workers are told. */
   readonly prepare: (snapshot: Snapshot) => Promise<void>;

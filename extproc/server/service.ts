@@ -22,10 +22,10 @@ import { accessLog } from "./authorization/access-log.ts";
 import { authorization } from "./authorization/authorization.ts";
 import { connectionRecord } from "./authorization/connection-record.ts";
 import type { Clock } from "./clock.ts";
-import { ClusterService } from "./clusters/cluster-service.ts";
 import { Control } from "./control.ts";
 import { extProc } from "./decisions/ext-proc.ts";
 import type { Decide } from "./decisions/processor.ts";
+import { DiscoveryService } from "./discovery/discovery-service.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type ServerTls, startGrpcServer } from "./grpc-server.ts";
 import { Health } from "./health.ts";
@@ -90,6 +90,7 @@ const SERVICES = [
   "envoy.service.accesslog.v3.AccessLogService",
   "envoy.service.auth.v3.Authorization",
   "envoy.service.cluster.v3.ClusterDiscoveryService",
+  "envoy.service.discovery.v3.AggregatedDiscoveryService",
   "dns.mesh.v1.Sync",
 ];
 
@@ -123,7 +124,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const metrics = createMetrics({ process: options.processMetrics ?? false });
   const health = new Health(SERVICES);
   const registry = new WorkerRegistry({ lastGoodMs, now: () => clock.now() });
-  const clusters = new ClusterService({ token, clock, logger, defaultCa });
+  const clusters = new DiscoveryService({
+    token,
+    clock,
+    logger,
+    defaultCa,
+    watchDestinations: (listener) => mesh.watchDestinations(listener),
+  });
   const telemetry = options.telemetry ?? new LocalTelemetry({ now: () => clock.now() });
   const reports = new ReportQueue({ metrics, queryLog, telemetry, later: options.later });
   const sync = new SyncService({
@@ -216,7 +223,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       telemetry.connection(event);
     },
   });
-  const services = [decisions, connections, opened, sync.grpc, clusters.grpc, health.grpc];
+  const services = [decisions, connections, opened, sync.grpc, ...clusters.grpc, health.grpc];
   const grpc = await startGrpcServer(options.listen, services, clock, options.tls).catch((error) => {
     stopSync();
     throw error;

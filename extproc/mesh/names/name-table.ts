@@ -6,6 +6,8 @@
  */
 import { presentLabels } from "../../telemetry/names.ts";
 import type { Catalog } from "../catalogs/catalog.ts";
+import type { Destination } from "../egress/destination.ts";
+import { serviceEntryDestinations } from "../egress/service-entry-destinations.ts";
 import { inCluster, nameIn } from "../sources/cluster-objects.ts";
 import type { MeshObject, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
@@ -36,7 +38,7 @@ import {
   zoneOf,
 } from "./kubernetes-names.ts";
 import { placeOf } from "./places.ts";
-import { serviceEntryNames } from "./service-entry-names.ts";
+import { type EntryContext, serviceEntryNames } from "./service-entry-names.ts";
 import { CLUSTER_SET, IMPORT_LABEL, serviceImportNames } from "./service-import-names.ts";
 import { Sidecars } from "./sidecars.ts";
 import type { Octets } from "./wire.ts";
@@ -49,6 +51,10 @@ export interface NameTableOptions {
   readonly addressesOf: (entry: string, host: string) => readonly string[];
   /** Whose names are there beside those of objects. */
   readonly catalogs?: Iterable<Catalog>;
+  /** Whether an address is of those that are given so. */
+  readonly isVirtual?: (address: string) => boolean;
+  /** A ServiceEntry (`NAMESPACE/NAME`) or what belongs to it may be other than it was. */
+  readonly onEntry?: (entry: string) => void;
 }
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
@@ -144,6 +150,14 @@ export class NameTable {
       const entry = entriesOf(group, wildcard).get(name);
       if (entry !== undefined) yield entry;
     }
+  }
+
+  /** Where connections go to virtual addresses of a ServiceEntry's hosts; nowhere where there is none of that name. */
+  destinationsOf(namespace: string, name: string): readonly Destination[] {
+    const entry = this.#objects.get("ServiceEntry", namespace, name);
+    if (entry === undefined) return [];
+    const { isVirtual = () => false } = this.#options;
+    return serviceEntryDestinations(entry, { ...this.#contextOf(entry), isVirtual });
   }
 
   /** Entries that are other than they were; those of which nobody says anything are gone. */
@@ -262,23 +276,23 @@ export class NameTable {
       }
       default: {
         const object = this.#objects.get("ServiceEntry", namespace, name);
-        return object === undefined ? [] : this.#entryNames(object);
+        this.#options.onEntry?.(`${namespace}/${name}`);
+        return object === undefined ? [] : serviceEntryNames(object, this.#contextOf(object));
       }
     }
   }
 
-  #entryNames(entry: ObjectOf<"ServiceEntry">): readonly Contribution[] {
-    const { namespace, name, value } = entry;
+  #contextOf({ namespace, name, value }: ObjectOf<"ServiceEntry">): EntryContext {
     const chooses = value.spec.workloadSelector !== undefined;
     const isWithin = (object: MeshObject) => chooses && object.namespace === namespace;
-    return serviceEntryNames(entry, {
+    return {
       ttl: this.zone.ttl,
       pods: [...this.#objects.list("Pod")].filter(isWithin),
       workloadEntries: [...this.#objects.list("WorkloadEntry")].filter(isWithin),
       places: this.#places,
       facets: (host) => this.sidecars.facetsOf(host),
       virtualAddresses: (host) => this.#options.addressesOf(`${namespace}/${name}`, host),
-    });
+    };
   }
 
   /** In the order of their names, so that the order of addresses is not that of arrival. */

@@ -23,7 +23,7 @@ export interface EntryContext {
 }
 
 /** An answer holds no more than some thousand. */
-const MAX_ENDPOINTS = 1000;
+export const MAX_ENDPOINTS = 1000;
 
 export function serviceEntryNames(entry: ObjectOf<"ServiceEntry">, context: EntryContext): Contribution[] {
   const { metadata, spec } = entry.value;
@@ -37,7 +37,8 @@ export function serviceEntryNames(entry: ObjectOf<"ServiceEntry">, context: Entr
       wildcards: new Names(group, ttl),
     };
     gathered.set(key, { names, wildcards });
-    const { addresses, virtual } = addressesOf(entry, host, context);
+    const { addresses, source } = addressesOf(entry, host, context);
+    const virtual = source === "given";
     const places = virtual ? undefined : placesOf(entry, context);
     const wildcard = host.startsWith("*");
     const own = wireOf(wildcard ? host.replace(/^\*{1,2}\./, "") : host);
@@ -60,21 +61,22 @@ export function wantsVirtualAddress({ value }: ObjectOf<"ServiceEntry">, host: s
   return metadata.labels["networking.istio.io/enable-autoallocate-ip"] !== "false";
 }
 
-function addressesOf(
+/** Addresses of a host: its own, as somebody wrote them or as they were given to it, or those of its endpoints. */
+export function addressesOf(
   entry: ObjectOf<"ServiceEntry">,
   host: string,
   context: EntryContext,
-): { readonly addresses: readonly string[]; readonly virtual: boolean } {
+): { readonly addresses: readonly string[]; readonly source: "written" | "given" | "endpoints" } {
   const { spec } = entry.value;
   const written = spec.addresses.filter((text) => isWhole(text)).map((text) => canonical(text.replace(/\/.*/, "")));
-  if (written.length > 0) return { addresses: written, virtual: false };
+  if (written.length > 0) return { addresses: written, source: "written" };
   const given = givenAddresses(entry, host);
-  if (given.length > 0) return { addresses: given, virtual: true };
+  if (given.length > 0) return { addresses: given, source: "given" };
   if (spec.resolution === "STATIC") {
     const addresses = [...placesOf(entry, context).keys()].slice(0, MAX_ENDPOINTS);
-    if (addresses.length > 0) return { addresses, virtual: false };
+    if (addresses.length > 0) return { addresses, source: "endpoints" };
   }
-  return { addresses: wantsVirtualAddress(entry, host) ? context.virtualAddresses(host) : [], virtual: true };
+  return { addresses: wantsVirtualAddress(entry, host) ? context.virtualAddresses(host) : [], source: "given" };
 }
 
 /** What Istio (1.24 and later) has put into the status; an address without a host is of the entry's every host. */
@@ -90,27 +92,45 @@ function isWhole(text: string): boolean {
 }
 
 /** Addresses of its endpoints, each with its place. */
-function placesOf({ value: { spec } }: ObjectOf<"ServiceEntry">, context: EntryContext) {
+function placesOf(entry: ObjectOf<"ServiceEntry">, context: EntryContext) {
   const found = new Map<string, string | undefined>();
-  const add = (address: string | undefined, place: string | undefined): void => {
-    if (address === undefined || isIP(address) === 0) return;
-    if (!found.has(canonical(address))) found.set(canonical(address), place);
-  };
-  for (const { address, locality } of spec.endpoints) add(address, placeOfLocality(locality));
+  for (const { address, place } of endpointsOf(entry, context)) {
+    if (isIP(address) !== 0 && !found.has(canonical(address))) found.set(canonical(address), place);
+  }
+  return found;
+}
+
+interface EntryEndpoint {
+  /** Or a name, or the path of a socket; empty where it says none. */
+  readonly address: string;
+  readonly place: string | undefined;
+  /** Of its own, by the names of the entry's. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+/** Those that it lists, and workloads that it chooses. */
+export function* endpointsOf(
+  { value: { spec } }: ObjectOf<"ServiceEntry">,
+  context: EntryContext,
+): Generator<EntryEndpoint> {
+  for (const { address = "", locality, ports } of spec.endpoints) {
+    yield { address, place: placeOfLocality(locality), ports };
+  }
   const selector = spec.workloadSelector?.labels;
-  if (selector === undefined) return found;
+  if (selector === undefined) return;
   for (const { value } of context.workloadEntries) {
     // An entry's labels are those of its workload, and by custom those of the object itself.
     const labels = { ...value.metadata.labels, ...value.spec.labels };
-    if (selects(selector, labels)) add(value.spec.address, placeOfLocality(value.spec.locality));
+    if (!selects(selector, labels)) continue;
+    const { address = "", locality, ports } = value.spec;
+    yield { address, place: placeOfLocality(locality), ports };
   }
   for (const pod of context.pods) {
     const ready = pod.value.status?.conditions.find(({ type }) => type === "Ready")?.status;
     if (ready === "False" || !selects(selector, pod.value.metadata.labels)) continue;
     const place = context.places({ nodeName: pod.value.spec?.nodeName });
-    for (const address of toWorkload(pod).addresses) add(address, place);
+    for (const address of toWorkload(pod).addresses) yield { address, place, ports: {} };
   }
-  return found;
 }
 
 function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {

@@ -27,10 +27,27 @@ describe("dnspolicy capture", () => {
     assert.match(nft.stdout, /meta skuid 1337 return/);
   });
 
+  it("brings connections to virtual addresses to Envoy where it is asked to, each family to its own", async () => {
+    const install = (...words: string[]) =>
+      runCommand(["capture", "install", "--dry-run", "--uid", "1", "--virtual-port", "15002", ...words]);
+    const { stdout } = await install("--with", "iptables", "--resolver-port", "15054");
+    const rules = stdout.split("\n").filter((line) => line.startsWith("-A") && !/dport 53|uid/.test(line));
+    assert.deepEqual(rules, [
+      "-A DNSPOLICY -d 127.0.0.1/32 -p tcp -m tcp --dport 15054 -j REDIRECT --to-ports 1053",
+      "-A DNSPOLICY -d 240.240.0.0/16 -p tcp -j REDIRECT --to-ports 15002",
+      "-A DNSPOLICY -d 2001:2::/48 -p tcp -j REDIRECT --to-ports 15002",
+    ]);
+    const nft = await install("--virtual-range", "10.9.0.0/24");
+    assert.match(nft.stdout, /ip daddr 10\.9\.0\.0\/24 meta l4proto tcp redirect to :15002/);
+    assert.doesNotMatch(nft.stdout, /240\.240|ip6/);
+  });
+
   for (const [words, expected] of [
     ["install", "expected --uid or --mark of Envoy"],
     ["install --uid envoy", "--uid: expected a number from 0 to 4294967294, got envoy"],
     ["install --uid 1 --port 0", "--port: expected a number from 1 to 65535, got 0"],
+    ["install --uid 1 --virtual-range 10.0.0.0/8", "--virtual-range: expected --virtual-port beside it"],
+    ["install --uid 1 --virtual-port 1 --virtual-range 10.0.0.1/8", "--virtual-range: expected no bits beyond"],
     ["install --uid 1 --mark 0", "--mark: expected a number from 1 to 4294967295, got 0"],
     ["install --with resolv-conf --nameserver ns.example", "--nameserver: expected an address, got ns.example"],
   ] as const) {

@@ -1,36 +1,12 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
-import type { Type } from "protobufjs";
-import { root } from "../../../extproc/messages/protos.ts";
-import { clusterResource } from "../../../extproc/server/clusters/cluster-resource.ts";
+import { clusterResource } from "../../../extproc/server/discovery/cluster-resource.ts";
 import { Harness, until } from "./harness.ts";
 import { bearer, EnvoyPeer, WorkerPeer } from "./peers.ts";
 import { DENY_COM, TENANT, upstream } from "./policies.ts";
+import { names, unpack } from "./unpack.ts";
 
 const MOVED = [TENANT, upstream(9953), DENY_COM].join("---\n");
-
-interface Packed {
-  readonly type_url: string;
-  readonly value: Uint8Array;
-}
-
-/** Plain objects, with what is packed unpacked. */
-function unpack({ type_url, value }: Packed): Record<string, unknown> {
-  const type: Type = root.lookupType(type_url.slice(type_url.indexOf("/") + 1));
-  return expand(type.toObject(type.decode(value), { longs: Number, enums: String })) as Record<string, unknown>;
-}
-
-function expand(value: unknown): unknown {
-  if (Buffer.isBuffer(value)) return value.toString();
-  if (Array.isArray(value)) return value.map(expand);
-  if (typeof value !== "object" || value === null) return value;
-  if ("type_url" in value && "value" in value) return unpack(value as Packed);
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, expand(each)]));
-}
-
-function names(resources: readonly { readonly type_url: string; readonly value: Uint8Array }[]): unknown[] {
-  return resources.map((resource) => unpack(resource).name);
-}
 
 const server = {
   name: "up/x/1",
@@ -212,13 +188,20 @@ describe("cluster discovery", () => {
     assert.equal((await applied).status, 200);
   });
 
-  it("asks for the token, and for clusters", async () => {
+  it("has a service of clusters alone", async () => {
+    harness = await Harness.start();
+    const envoy = EnvoyPeer.ofClusters(harness.client());
+    await until(() => envoy.received.length === 1, "the clusters");
+    assert.deepEqual(names(envoy.received[0]?.resources ?? []), [harness.store.current().clusters[0]?.name]);
+  });
+
+  it("asks for the token, and for kinds that it has", async () => {
     harness = await Harness.start({ token: "secret" });
     const client = harness.client();
     assert.equal((await new EnvoyPeer(client).waitEnd()).code, status.UNAUTHENTICATED);
     const admitted = new EnvoyPeer(client, "envoy", bearer("secret"));
     await admitted.next(1);
-    admitted.send({ type_url: "type.googleapis.com/envoy.config.listener.v3.Listener" });
+    admitted.send({ type_url: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration" });
     assert.equal((await admitted.waitEnd()).code, status.INVALID_ARGUMENT);
   });
 });

@@ -11,12 +11,15 @@ import type { DiscoveryResponse__Output } from "../../../extproc/gen/types/envoy
 import type { ProcessingRequest } from "../../../extproc/gen/types/envoy/service/ext_proc/v3/ProcessingRequest.ts";
 import type { ProcessingResponse__Output } from "../../../extproc/gen/types/envoy/service/ext_proc/v3/ProcessingResponse.ts";
 import { toNumber } from "../../../extproc/messages/long.ts";
-import { clusterDiscoveryService } from "../../../extproc/server/clusters/cluster-service.ts";
 import { extProcService } from "../../../extproc/server/decisions/ext-proc.ts";
+import { discoveryServices } from "../../../extproc/server/discovery/discovery-service.ts";
 import { syncService } from "../../../extproc/server/sync/sync-service.ts";
 import { until } from "./harness.ts";
 
-const CLUSTER_URL = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+export const CLUSTER_URL = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+export const LISTENER_URL = "type.googleapis.com/envoy.config.listener.v3.Listener";
+
+const { aggregated, clusters } = discoveryServices;
 
 interface Method {
   readonly path: string;
@@ -127,9 +130,17 @@ export class WorkerPeer extends Peer<WorkerMessage, ServiceMessage__Output> {
 }
 
 export class EnvoyPeer extends Peer<DiscoveryRequest, DiscoveryResponse__Output> {
-  constructor(client: GrpcClient, node = "envoy", metadata?: Metadata) {
-    super(open(client, clusterDiscoveryService.StreamClusters, metadata));
-    this.send({ node: { id: node }, type_url: CLUSTER_URL });
+  /** `more` of its first request, which is for clusters. */
+  constructor(client: GrpcClient, node = "envoy", metadata?: Metadata, more: DiscoveryRequest = {}) {
+    super(open(client, aggregated.StreamAggregatedResources, metadata));
+    this.send({ type_url: CLUSTER_URL, ...more, node: { ...more.node, id: node } });
+  }
+
+  /** One that asks the service of clusters alone. */
+  static ofClusters(client: GrpcClient): Peer<DiscoveryRequest, DiscoveryResponse__Output> {
+    const peer = new Peer<DiscoveryRequest, DiscoveryResponse__Output>(open(client, clusters.StreamClusters));
+    peer.send({ node: { id: "old" } });
+    return peer;
   }
 
   async next(count: number): Promise<DiscoveryResponse__Output> {
@@ -139,12 +150,12 @@ export class EnvoyPeer extends Peer<DiscoveryRequest, DiscoveryResponse__Output>
     return response;
   }
 
-  accept({ version_info, nonce }: DiscoveryResponse__Output): void {
-    this.send({ version_info, response_nonce: nonce, type_url: CLUSTER_URL });
+  accept({ version_info, nonce, type_url }: DiscoveryResponse__Output): void {
+    this.send({ version_info, response_nonce: nonce, type_url });
   }
 
-  reject({ nonce }: DiscoveryResponse__Output, message: string): void {
-    this.send({ response_nonce: nonce, type_url: CLUSTER_URL, error_detail: { code: 3, message } });
+  reject({ nonce, type_url }: DiscoveryResponse__Output, message: string): void {
+    this.send({ response_nonce: nonce, type_url, error_detail: { code: 3, message } });
   }
 }
 

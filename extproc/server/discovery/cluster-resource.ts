@@ -4,8 +4,7 @@
  */
 import { type ClusterDefinition, Protocol } from "../../compiled/messages.ts";
 import { pack } from "../../messages/protos.ts";
-
-export type Any = ReturnType<typeof pack>;
+import type { Resource } from "./envoy-stream.ts";
 
 export const CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster";
 
@@ -23,7 +22,7 @@ const STREAM_WINDOW = 65_536 * 4;
 const CONNECTION_WINDOW = 2 ** 20;
 
 /** `defaultCa`: PEM to trust for servers that name no authorities. */
-export function clusterResource(definition: ClusterDefinition, defaultCa: string): Any {
+export function clusterResource(definition: ClusterDefinition, defaultCa: string): Resource {
   const { name, protocol, address, port } = definition;
   const limits = {
     max_connections: value(BREAKER),

@@ -1,0 +1,20 @@
+/**
+ * Where connections go that are opened to a virtual address, by port.
+ */
+
+export interface Destination {
+  /** `NAMESPACE/NAME/HOST/PORT`: the ServiceEntry, its host, and the port. */
+  readonly id: string;
+  /** What the host's name is answered with. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** Of the endpoints: `names in turn` are asked for, and new connections go to the address that was told last. */
+  readonly resolution: "addresses" | "names" | "names in turn";
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface Endpoint {
+  /** Or a name. */
+  readonly address: string;
+  readonly port: number;
+}
