@@ -13,12 +13,16 @@ export interface ClientOptions {
   readonly tlsCa?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  /** For who cannot wait as long as a change of policy may take. */
+  readonly timeoutMs?: number;
 }
 
 /** A CommandError for anything but success. */
 export async function ask(context: Context, options: ClientOptions, call: AdminCall): Promise<AdminReply> {
-  const { server, token } = options;
-  return expectSuccess(context, await new AdminClient({ server, token, tls: await readTls(options) }).call(call));
+  const { server, token, timeoutMs } = options;
+  const timeout = timeoutMs === undefined ? {} : { timeoutMs };
+  const client = new AdminClient({ server, token, tls: await readTls(options), ...timeout });
+  return expectSuccess(context, await client.call(call));
 }
 
 /** What comes of a path that never ends, as text, until the signal. */

@@ -18,6 +18,7 @@ import { runLint } from "./lint-command.ts";
 import { runDrain, runGet, runStatus } from "./look-commands.ts";
 import { runSchema, runValidate } from "./offline-commands.ts";
 import { OUTPUTS } from "./output.ts";
+import { runRegister } from "./register-command.ts";
 import { runReplay } from "./replay-command.ts";
 import { serve } from "./serve.ts";
 import { DEFAULT_ADMIN, DEFAULT_LISTEN, readServeOptions, type ServeFlags } from "./serve-options.ts";
@@ -251,6 +252,18 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
   addView("stats", "what tenants' queries were and what became of them").action(async (options) =>
     finish(await runStats(context, options)),
   );
+  add("register", "make this machine an endpoint of a ServiceEntry, for as long as this runs")
+    .requiredOption("--service <name>", "the ServiceEntry, which chooses workloads by labels")
+    .requiredOption("--address <address>", "where this machine is")
+    .option("--namespace <namespace>", "that of the ServiceEntry", "default")
+    .option("--name <name>", "of the endpoint (default: the service and the address)")
+    .option("--port <name=number>", "a port that is another than the ServiceEntry's; may be repeated", collect)
+    .option("--label <name=value>", "a label beside those that are asked for; may be repeated", collect)
+    .option("--locality <region/zone>", "where that is")
+    .option("--service-account <name>", "as whom its programs run")
+    .option("--ttl <duration>", "gone without a beat for so long; there are three in it", "30s")
+    .option("--once", "do not stay: whoever calls this calls it again in time")
+    .action(async (options) => finish(await runRegister(context, options)));
   add("drain", "tell workers that their Envoy is about to be stopped")
     .option("--node <node>", "only those of this Envoy")
     .action(async (options) => finish(await runDrain(context, options)));

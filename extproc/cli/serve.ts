@@ -154,6 +154,7 @@ async function openMesh(
           objects: join(directory, "mesh", "objects.jsonl"),
           virtualAddresses: join(directory, "mesh", "virtual-addresses.jsonl"),
           zones: join(directory, "mesh", "zones"),
+          registrations: join(directory, "mesh", "registrations.jsonl"),
         };
   try {
     return await startMesh({

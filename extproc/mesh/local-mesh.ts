@@ -9,8 +9,10 @@ import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
 import { Mesh, type MeshStatus } from "./mesh.ts";
 import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
 import { type KubernetesOptions, type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
+import { MergedObjects } from "./sources/merged-objects.ts";
 import { MeshSource, toListed } from "./sources/mesh-source.ts";
 import { type MeshObjects, type ObjectChange, ObjectStore } from "./sources/object-store.ts";
+import { Registrations } from "./sources/registrations.ts";
 import { VirtualAddresses } from "./virtual-addresses.ts";
 
 /** Where objects come from, and what is kept. */
@@ -19,6 +21,8 @@ export interface MeshPlaces {
   readonly objects?: string | undefined;
   /** The file of addresses that were given; undefined for none to remember. */
   readonly virtualAddresses?: string | undefined;
+  /** The file of machines that have registered; undefined for some that have to do so anew with every start. */
+  readonly registrations?: string | undefined;
   /** The directory of copies of zones; undefined for zones that are fetched whole with every start. */
   readonly zones?: string | undefined;
   /** A kubeconfig's path; or `in-cluster`, for a pod's service account. */
@@ -36,12 +40,18 @@ export interface MeshSurroundings {
 
 /** For other clusters to be listed, at the start. */
 const OTHERS_MS = 10_000;
+/** How often it is looked who has not beaten for too long. */
+const EXPIRE_MS = 1000;
 
 const serviceMessage = messageType<ServiceMessage, ServiceMessage>("dns.mesh.v1.ServiceMessage");
 
 export class LocalMesh implements MeshRoom {
   readonly #source: MeshSource;
   readonly #mesh: Mesh;
+  readonly #registrations: Registrations;
+  /** What was pushed or is of a live API, and what has registered. */
+  readonly #objects: MergedObjects;
+  #closed = false;
   readonly #catalogs: Catalogs;
   readonly #virtualAddresses: VirtualAddresses;
   readonly #clusters: KubernetesSource | undefined;
@@ -53,23 +63,27 @@ export class LocalMesh implements MeshRoom {
     const clusters = await watchClusters(places, { after, onProblem });
     const source = await MeshSource.open({ path: places.objects, live: clusters });
     const virtualAddresses = await VirtualAddresses.open(now, places.virtualAddresses);
+    const registrations = await Registrations.open(places.registrations, now);
     const catalogs = new Catalogs({ now, after, directory: places.zones, onProblem });
-    return new LocalMesh(source, virtualAddresses, catalogs, clusters, surroundings);
+    return new LocalMesh(source, registrations, virtualAddresses, catalogs, clusters, surroundings);
   }
 
   private constructor(
     source: MeshSource,
+    registrations: Registrations,
     virtualAddresses: VirtualAddresses,
     catalogs: Catalogs,
     clusters: KubernetesSource | undefined,
     { after, onTrouble }: MeshSurroundings,
   ) {
     this.#source = source;
+    this.#registrations = registrations;
+    this.#objects = new MergedObjects(source.objects, registrations.objects);
     this.#virtualAddresses = virtualAddresses;
     this.#catalogs = catalogs;
     this.#clusters = clusters;
     this.#mesh = new Mesh({
-      objects: source.objects,
+      objects: this.#objects,
       listed: source.listed,
       virtualAddresses,
       catalogs,
@@ -79,10 +93,19 @@ export class LocalMesh implements MeshRoom {
       onError: (error) =>
         onTrouble("error", { err: error }, "virtual addresses cannot be written down: changes are not told"),
     });
+    this.#expireLater(after);
+  }
+
+  #expireLater(after: MeshSurroundings["after"]): void {
+    after(EXPIRE_MS, () => {
+      if (this.#closed) return;
+      void this.#registrations.expire();
+      this.#expireLater(after);
+    });
   }
 
   get clients(): MeshObjects {
-    return this.#source.objects;
+    return this.#objects;
   }
 
   ask<K extends MeshQuestion>(kind: K, asks: MeshQuestions[K]["asks"]): Promise<MeshQuestions[K]["answer"]> {
@@ -96,11 +119,11 @@ export class LocalMesh implements MeshRoom {
     apply: async (delta) => (await this.#source.apply(delta)).map(toMade),
     diff: async (delta) => this.#source.diff(delta).map(toMade),
     list: async (kind) => {
-      const listed = [...this.#source.objects.list(kind)].map((object) => toListed(object));
+      const listed = [...this.#objects.list(kind)].map((object) => toListed(object));
       return listed.sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     get: async ({ kind, namespace, name }) => {
-      const object = this.#source.objects.get(kind, namespace, name);
+      const object = this.#objects.get(kind, namespace, name);
       return object && toListed(object);
     },
     nameAt: async ({ view, address }) => this.#mesh.nameAt(view, address),
@@ -108,6 +131,9 @@ export class LocalMesh implements MeshRoom {
       const owners = zones.map((zone) => [zone, this.#mesh.ownerOf(zone)] as const);
       return new Map(owners.flatMap(([zone, owner]) => (owner === undefined ? [] : [[zone, owner]])));
     },
+    register: ({ namespace, name, registration }) =>
+      this.#registrations.register({ namespace, name }, registration, this.#objects),
+    unregister: (key) => this.#registrations.unregister(key),
     notify: async ({ zone, address }) => this.#catalogs.notify(zone, address),
     listed: async () => void (await this.#source.listed),
     configure: async (tables) => void this.#mesh.configure(tables),
@@ -126,9 +152,11 @@ export class LocalMesh implements MeshRoom {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#mesh.close();
     await this.#clusters?.close();
     await this.#source.close();
+    await this.#registrations.close();
     await this.#virtualAddresses.close();
   }
 }

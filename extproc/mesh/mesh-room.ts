@@ -7,6 +7,8 @@ import type { MeshStatus } from "./mesh.ts";
 import type { ListedObject } from "./sources/mesh-source.ts";
 import type { ObjectKey } from "./sources/object.ts";
 import type { MeshObjects, ObjectDelta } from "./sources/object-store.ts";
+import type { Registration } from "./sources/registration.ts";
+import type { RegisterOutcome } from "./sources/registrations.ts";
 import type { ObjectKind } from "./sources/schema.ts";
 
 /** What became of an object. */
@@ -27,6 +29,13 @@ export interface MeshQuestions {
   nameAt: { asks: { readonly view: string; readonly address: string }; answer: Uint8Array | undefined };
   /** Of zones in presentation format, the tenants whose names they are, where that is known. */
   owners: { asks: readonly string[]; answer: ReadonlyMap<string, string> };
+  /** A machine registers as an endpoint, or beats. */
+  register: {
+    asks: { readonly namespace: string; readonly name: string; readonly registration: Registration };
+    answer: RegisterOutcome;
+  };
+  /** Answered whether it was there. */
+  unregister: { asks: { readonly namespace: string; readonly name: string }; answer: boolean };
   /** A primary at the address says that its zone has changed; answered whether it is one that names come from. */
   notify: { asks: { readonly zone: string; readonly address: string }; answer: boolean };
   /** Answered when all objects of a live API have been told once; where there is none, at once. */

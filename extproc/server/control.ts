@@ -12,6 +12,8 @@ import type { MeshRoom } from "../mesh/mesh-room.ts";
 import type { Pods } from "../mesh/pods.ts";
 import type { ListedObject } from "../mesh/sources/mesh-source.ts";
 import { parsePath } from "../mesh/sources/object.ts";
+import type { Registration } from "../mesh/sources/registration.ts";
+import type { RegisterOutcome } from "../mesh/sources/registrations.ts";
 import type { ForeignKindName } from "../resources/foreign-kinds.ts";
 import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
 import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
@@ -154,6 +156,24 @@ export class Control {
 
   object(kind: ForeignKindName, path: string): Promise<ListedObject | undefined> {
     return this.#dependencies.mesh.ask("get", parsePath(kind, path));
+  }
+
+  register(
+    at: { readonly namespace: string; readonly name: string },
+    registration: Registration,
+  ): Promise<RegisterOutcome> {
+    return this.#dependencies.mesh.ask("register", { ...at, registration });
+  }
+
+  /** Whether it was there. */
+  unregister(at: { readonly namespace: string; readonly name: string }): Promise<boolean> {
+    return this.#dependencies.mesh.ask("unregister", at);
+  }
+
+  /** The tenant's own; none where it is none. */
+  namespacesOf(tenant: string): readonly string[] {
+    const owners = this.#dependencies.source.current()?.tables.mesh.owners ?? [];
+    return owners.find((owner) => owner.tenant === tenant)?.namespaces ?? [];
   }
 
   /** Newest first; undefined where somebody else keeps them. */

@@ -1,15 +1,19 @@
 /**
- * Names of other catalogs, answered by Envoy's workers as names of the mesh: a zone of a real BIND.
+ * Names of other catalogs, answered by Envoy's workers as names of the mesh: a zone of a real BIND, and machines that
+ * register.
  */
 import { strict as assert } from "node:assert";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PROGRAM } from "../extproc/cli/run-command.ts";
 import { KEY_NAME, type Named, startNamed } from "../extproc/lists/named.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
+
 import { freePort } from "./ports.ts";
+import { Program } from "./process.ts";
 import { Stack, type StackOptions } from "./stack.ts";
 import type { Client } from "./target.ts";
 
@@ -31,6 +35,12 @@ const tenants =
   tenant("frontend", "127.0.1.1", "namespaces: [web], isolation: {discover: All}") +
   tenant("backend", "127.0.2.1", "namespaces: [data], isolation: {discover: All}") +
   tenant("platform", "127.0.3.1", "namespaces: [cloud]");
+const vms = `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: pay, namespace: web}
+spec: {hosts: [pay.example], resolution: STATIC, workloadSelector: {labels: {app: pay}}}
+`;
 const upstreams: StackOptions["upstreams"] = {
   public: { zone: "db.cloud.example 300 A 192.0.2.1\nwww.example.org 300 A 192.0.2.2\nready.test 300 A 192.0.2.9" },
 };
@@ -131,5 +141,37 @@ spec:
     await stack.apply(stack.policy({ policy: tenants + source("[data]"), upstreams }));
     const addressOf = async (client: Client) => (await ask("db.cloud.example", "A", client))[1]?.split(" ").at(-1);
     assert.deepEqual([await addressOf("frontend"), await addressOf("backend")], ["192.0.2.1", "10.20.1.2"]);
+  });
+
+  it("come from machines that register, for as long as they say so", async () => {
+    await stack.apply(stack.policy({ policy: tenants + vms, upstreams }));
+    const register = (address: string) =>
+      new Program("register", "node", [
+        ...PROGRAM,
+        "register",
+        ...["--server", `unix:${stack.directory}/admin.sock`, "--namespace", "web", "--service", "pay"],
+        ...["--address", address, "--ttl", "3s"],
+      ]);
+    const machines = [register("10.30.0.1"), register("10.30.0.2")] as const;
+    const addresses = async () => (await ask("pay.example")).slice(1).map((record) => record.split(" ").at(-1));
+    const are = (what: string, ...expected: readonly string[]) =>
+      eventually(30_000, what, async () => {
+        const found = (await addresses()).sort().join();
+        if (found !== expected.join()) throw new Error(`expected ${expected}, got ${found}`);
+        return true;
+      });
+    try {
+      await are("both are endpoints", "10.30.0.1", "10.30.0.2");
+      await stack.service.kill();
+      await stack.service.restart();
+      await are("both are endpoints still", "10.30.0.1", "10.30.0.2");
+      // One is taken away, the other says good-bye.
+      await machines[0].kill();
+      await are("one is gone", "10.30.0.2");
+      assert.deepEqual(await ask("pay.example", "A", "backend"), ["NOERROR", "pay.example 5 A 10.30.0.2"]);
+    } finally {
+      for (const machine of machines) await machine.stop();
+    }
+    await eventually(5000, "nobody is left", async () => (await addresses()).length === 0);
   });
 });

@@ -2,14 +2,14 @@
  * Objects of two origins as one: what the first has comes before what the second has of the same kind and name.
  */
 import type { MeshObject, ObjectKey, ObjectOf } from "./object.ts";
-import type { MeshObjects, ObjectChange, ObjectStore } from "./object-store.ts";
+import type { AllObjects, MeshObjects, ObjectChange } from "./object-store.ts";
 import type { ObjectKind } from "./schema.ts";
 
-export class MergedObjects implements MeshObjects {
-  readonly #first: ObjectStore;
-  readonly #second: ObjectStore;
+export class MergedObjects implements AllObjects {
+  readonly #first: AllObjects;
+  readonly #second: AllObjects;
 
-  constructor(first: ObjectStore, second: ObjectStore) {
+  constructor(first: AllObjects, second: AllObjects) {
     this.#first = first;
     this.#second = second;
   }
@@ -56,6 +56,6 @@ export class MergedObjects implements MeshObjects {
   }
 }
 
-function find(store: ObjectStore, { kind, namespace, name }: ObjectKey): MeshObject | undefined {
+function find(store: MeshObjects, { kind, namespace, name }: ObjectKey): MeshObject | undefined {
   return store.get(kind, namespace, name);
 }

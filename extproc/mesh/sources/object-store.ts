@@ -25,6 +25,11 @@ export interface MeshObjects {
   onChange(listener: (changes: readonly ObjectChange[]) => void): () => void;
 }
 
+/** Of all kinds, too. */
+export interface AllObjects extends MeshObjects {
+  all(): Iterable<MeshObject>;
+}
+
 export interface ObjectDelta {
   readonly set?: readonly MeshObject[];
   readonly delete?: readonly ObjectKey[];
@@ -32,7 +37,7 @@ export interface ObjectDelta {
   readonly replace?: boolean;
 }
 
-export class ObjectStore implements MeshObjects {
+export class ObjectStore implements AllObjects {
   readonly #kinds = new Map<ObjectKind, Map<string, MeshObject>>();
   readonly #listeners = new Set<(changes: readonly ObjectChange[]) => void>();
 

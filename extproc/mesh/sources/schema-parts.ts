@@ -3,7 +3,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { parseTtl } from "../../resources/duration.ts";
+import { parseInterval, parseTtl } from "../../resources/duration.ts";
 import { NameSyntaxError, parseName, parsePattern } from "../../resources/name-pattern.ts";
 import { describe } from "../../resources/problem.ts";
 
@@ -115,10 +115,14 @@ export const annotations = z
       return typeof ttl === "string" ? ttl : undefined;
     }).optional(),
     "networking.istio.io/exportTo": z.string().optional(),
+    "dns.mesh/registered-for": checked((text) => {
+      const seconds = parseInterval(text);
+      return typeof seconds === "string" ? seconds : undefined;
+    }).optional(),
   })
   .nullish()
   .transform((value) => value ?? {}) as unknown as z.ZodType<
-  { "dns.mesh/ttl"?: string; "networking.istio.io/exportTo"?: string },
+  { "dns.mesh/ttl"?: string; "networking.istio.io/exportTo"?: string; "dns.mesh/registered-for"?: string },
   object | null | undefined
 >;
 

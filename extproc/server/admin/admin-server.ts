@@ -154,7 +154,7 @@ class Answer {
       error = known.message;
       reply = describeError(known);
     }
-    await this.#audit(url?.searchParams ?? new URLSearchParams(), reply.status, error);
+    if (!reply.unchanged) await this.#audit(url?.searchParams ?? new URLSearchParams(), reply.status, error);
     if (!this.#response.destroyed) send(this.#response, reply);
   }
 

@@ -13,7 +13,7 @@ export interface OperationDescription {
   /** Of PARAMETERS, besides the variables of the path. */
   readonly parameters?: readonly ParameterName[];
   /** Resources as YAML, or a question as JSON. */
-  readonly takes?: "yaml" | "ExplainRequest";
+  readonly takes?: "yaml" | "ExplainRequest" | "RegistrationRequest";
   readonly replies: Readonly<Record<number, ReplyDescription>>;
 }
 
@@ -43,6 +43,20 @@ export const PARAMETERS = {
     in: "path",
     name: "name",
     description: "metadata.name; of an object of the mesh, NAMESPACE/NAME",
+    schema: { type: "string" },
+    required: true,
+  },
+  namespace: {
+    in: "path",
+    name: "namespace",
+    description: "Of Kubernetes",
+    schema: { type: "string" },
+    required: true,
+  },
+  workload: {
+    in: "path",
+    name: "workload",
+    description: "A name of the caller's choice, which no other of the namespace has",
     schema: { type: "string" },
     required: true,
   },
@@ -314,6 +328,26 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
     summary: "Erase past queries for good",
     parameters: FILTER,
     replies: { 200: { description: "They are gone", json: "Erased" }, ...BAD_QUESTION, ...NO_STORE },
+  },
+  "PUT /v1/workloads/{namespace}/{workload}": {
+    id: "registerWorkload",
+    summary: "Be an endpoint of a ServiceEntry for some time; again, in time, to stay one",
+    takes: "RegistrationRequest",
+    replies: {
+      200: { description: "It is one", json: "Registered" },
+      400: { description: "No registration", json: "Error" },
+      404: { description: "There is no such ServiceEntry", json: "Error" },
+      409: { description: "The ServiceEntry chooses no workloads by labels", json: "Error" },
+      503: { description: "There are too many", json: "Error" },
+    },
+  },
+  "DELETE /v1/workloads/{namespace}/{workload}": {
+    id: "unregisterWorkload",
+    summary: "Be an endpoint no more",
+    replies: {
+      200: { description: "It is none", json: "Unregistered" },
+      404: { description: "It was none", json: "Error" },
+    },
   },
   "POST /v1/drain": {
     id: "drain",

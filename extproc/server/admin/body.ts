@@ -2,7 +2,11 @@
  * The body of a request: YAML, or several files of it as multipart/form-data; or JSON.
  */
 import type { IncomingMessage } from "node:http";
+import type { z } from "zod";
 import type { Source } from "../../compile/change.ts";
+import { explainIssue } from "../../resources/explain-issue.ts";
+import { fieldNames } from "../../resources/field-names.ts";
+import { formatPath, type Problem } from "../../resources/problem.ts";
 import { HttpError } from "./http-error.ts";
 import { readMultipart } from "./multipart.ts";
 import { decodeText, shareText } from "./utf8.ts";
@@ -37,7 +41,24 @@ export async function readSources(request: IncomingMessage): Promise<readonly So
   return parts.map(({ name, octets }) => ({ name, text: shareText(octets, name) }));
 }
 
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+/** JSON that is as the schema has it. */
+export async function readQuestion<S extends z.ZodType>(
+  request: IncomingMessage,
+  schema: S,
+  what: string,
+): Promise<z.output<S>> {
+  const value = await readJson(request);
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.flatMap((issue): Problem[] =>
+    explainIssue(issue, value, (at) => fieldNames(schema, at)).map(({ path, message }) => {
+      return { source: "request", document: 0, line: 0, path: formatPath(path), message };
+    }),
+  );
+  throw new HttpError(400, `expected ${what}, got another request`, { problems });
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
   const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase();
   if (type !== "application/json") throw new HttpError(415, `expected content-type application/json, got ${type}`);
   const text = decodeText(await readBody(request), "the body");

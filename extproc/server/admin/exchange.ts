@@ -12,6 +12,8 @@ export interface Reply {
   readonly body: string | object;
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** All is as it was: there is nothing to write down. */
+  readonly unchanged?: boolean;
   /** Instead of the body: writes for as long as the caller stays. */
   readonly stream?: (response: ServerResponse) => void;
 }

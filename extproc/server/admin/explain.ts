@@ -3,26 +3,14 @@
  */
 
 import { explainRequest, toDecisionRequest } from "../../explain/request.ts";
-import { explainIssue } from "../../resources/explain-issue.ts";
-import { fieldNames } from "../../resources/field-names.ts";
-import { formatPath, type Problem } from "../../resources/problem.ts";
-import { readJson } from "./body.ts";
+import { readQuestion } from "./body.ts";
 import type { AdminRequest, Reply } from "./exchange.ts";
 import { HttpError } from "./http-error.ts";
 
 export async function explain({ message, control }: AdminRequest): Promise<Reply> {
-  const value = await readJson(message);
-  const result = explainRequest.safeParse(value);
-  if (!result.success) {
-    const problems = result.error.issues.flatMap((issue): Problem[] =>
-      explainIssue(issue, value, (at) => fieldNames(explainRequest, at)).map(({ path, message }) => {
-        return { source: "request", document: 0, line: 0, path: formatPath(path), message };
-      }),
-    );
-    throw new HttpError(400, "expected a question of a client, got another request", { problems });
-  }
-  const { rules, resources, prune } = result.data;
-  const question = toDecisionRequest(result.data, control.now);
+  const asked = await readQuestion(message, explainRequest, "a question of a client");
+  const { rules, resources, prune } = asked;
+  const question = toDecisionRequest(asked, control.now);
   if (resources !== undefined) {
     const upsert = [{ name: "request", text: resources }];
     const outcome = await control.explainAfter({ upsert, prune }, question, rules);

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { explainRequest } from "../../explain/request.ts";
+import { registrationRequest } from "../../mesh/sources/registration.ts";
 import { describeKind, KINDS } from "../../resources/json-schema.ts";
 import {
   OPERATIONS,
@@ -106,6 +107,11 @@ function replySchemas(): Record<string, object> {
     const { $schema, ...described } = z.toJSONSchema(schema);
     return [name, described];
   });
-  const { $schema, ...ExplainRequest } = z.toJSONSchema(explainRequest, { io: "input" });
-  return { ...Object.fromEntries(entries), ExplainRequest };
+  const requests = Object.entries({ ExplainRequest: explainRequest, RegistrationRequest: registrationRequest }).map(
+    ([name, schema]) => {
+      const { $schema, ...described } = z.toJSONSchema(schema, { io: "input" });
+      return [name, described];
+    },
+  );
+  return Object.fromEntries([...entries, ...requests]);
 }

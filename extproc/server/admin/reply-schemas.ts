@@ -258,10 +258,16 @@ export const REPLY_SCHEMAS = {
   }),
   Explanation: explanation,
   History: z.strictObject({ sequence, versions: z.array(version).describe("Newest first: the first is in force") }),
+  Registered: z.strictObject({
+    namespace: z.string(),
+    name: z.string(),
+    until: z.iso.datetime().describe("Without another registration until then, it is none"),
+  }),
   Resource: resource,
   Resources: z.strictObject({ sequence, resources: z.array(resource) }),
   Status: status,
   Told: z.strictObject({ told: count.describe("Workers that were told") }),
+  Unregistered: z.strictObject({ namespace: z.string(), name: z.string() }),
   Version: z.strictObject({
     ...versionFields,
     resources: z.array(z.strictObject(resourceFields)),

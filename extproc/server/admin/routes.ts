@@ -23,6 +23,7 @@ import {
   top,
   upstreams,
 } from "./telemetry.ts";
+import { registerWorkload, unregisterWorkload } from "./workloads.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 
@@ -51,6 +52,13 @@ export const routes: readonly Route[] = [
   {
     path: "/v1/resources/{kind}/{name}",
     methods: { GET: { role: "viewer", handler: getResource }, DELETE: { role: "editor", handler: deleteResource } },
+  },
+  {
+    path: "/v1/workloads/{namespace}/{workload}",
+    methods: {
+      PUT: { role: "editor", handler: registerWorkload },
+      DELETE: { role: "editor", handler: unregisterWorkload },
+    },
   },
   { path: "/v1/history", methods: { GET: { role: "viewer", handler: listVersions } } },
   { path: "/v1/history/{version}", methods: { GET: { role: "viewer", handler: getVersion } } },

@@ -8,6 +8,12 @@ import { Harness, type HttpCall, until } from "./harness.ts";
 import { WorkerPeer } from "./peers.ts";
 import { DENY_COM, TENANT, upstream } from "./policies.ts";
 
+const SHOP = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: shop, namespace: shop }
+spec: { hosts: [shop.example], resolution: STATIC, workloadSelector: { labels: { app: shop } } }
+`;
+
 interface Reply {
   readonly content: Readonly<Record<string, { readonly schema: object }>>;
   readonly headers?: object;
@@ -106,6 +112,20 @@ describe("the description of the admin API", () => {
       }
       assert.equal(await call("/v1/rollback", { method: "POST", path: "/v1/rollback?version=2" }), 200);
       assert.equal(await call("/v1/drain", { method: "POST", path: "/v1/drain?node=none" }), 200);
+      const workload = "/v1/workloads/{namespace}/{workload}";
+      const register = (body: string) =>
+        call(workload, {
+          method: "PUT",
+          path: "/v1/workloads/shop/vm-1",
+          headers: { "content-type": "application/json" },
+          body,
+        });
+      assert.equal(await put(SHOP), 200);
+      assert.equal(await register('{"service": "shop", "address": "10.0.0.1"}'), 200);
+      assert.equal(await register('{"service": "none", "address": "10.0.0.1"}'), 404);
+      assert.equal(await register('{"service": "shop"}'), 400);
+      assert.equal(await call(workload, { method: "DELETE", path: "/v1/workloads/shop/vm-1" }), 200);
+      assert.equal(await call(workload, { method: "DELETE", path: "/v1/workloads/shop/vm-1" }), 404);
       for (const path of [
         "/healthz",
         "/readyz",
