@@ -1,10 +1,12 @@
 /**
- * The commands that ask nobody: validate, schema.
+ * The commands that ask nobody: validate, schema, crds.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { stringify } from "yaml";
 import { CompileJobs } from "../compile/job.ts";
 import { parseObjects } from "../mesh/sources/parse-objects.ts";
+import { customResources } from "../resources/custom-resource.ts";
 import { KINDS, kindSchema, resourceSchema } from "../resources/json-schema.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { Kind } from "../resources/schema.ts";
@@ -56,6 +58,14 @@ export async function runSchema(context: Context, kind: string | undefined, opti
   }
   context.stdout.write(format(known === undefined ? resourceSchema() : kindSchema(known)));
   return ExitCode.OK;
+}
+
+/** For `kubectl apply -f -`. */
+export function runCrds(context: Context): void {
+  const documents = customResources().map((definition) =>
+    stringify(definition, { aliasDuplicateObjects: false, lineWidth: 0 }),
+  );
+  context.stdout.write(documents.map((text) => `---\n${text}`).join(""));
 }
 
 function writeSchema(directory: string, name: Kind | "resource", schema: object): Promise<void> {

@@ -16,7 +16,7 @@ import { runExplain } from "./explain-command.ts";
 import { runDiff, runHistory } from "./history-commands.ts";
 import { runLint } from "./lint-command.ts";
 import { runDrain, runGet, runStatus } from "./look-commands.ts";
-import { runSchema, runValidate } from "./offline-commands.ts";
+import { runCrds, runSchema, runValidate } from "./offline-commands.ts";
 import { OUTPUTS } from "./output.ts";
 import { runRegister } from "./register-command.ts";
 import { runReplay } from "./replay-command.ts";
@@ -326,6 +326,10 @@ function addOfflineCommands(program: Command, context: Context, finish: (code: E
     .description("print the JSON Schema of resources, for editors and other tools")
     .option("--directory <dir>", "write a file for each kind, and one for all, instead")
     .action(async (kind: string | undefined, options) => finish(await runSchema(context, kind, options)));
+  program
+    .command("crds")
+    .description("print the resources as CustomResourceDefinitions of Kubernetes: dnspolicy crds | kubectl apply -f -")
+    .action(() => runCrds(context));
   program
     .command("completion")
     .addArgument(new Argument("<shell>").choices(SHELLS))

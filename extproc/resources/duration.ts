@@ -30,16 +30,20 @@ export function parseInterval(text: string): number | string {
 
 const MAX_KEEP_DAYS = 3650;
 
+export const KEEP = /^(\d{1,6})([dh])$/;
+
 /** Whole milliseconds for which something is kept, or what was expected instead. */
 export function parseKeep(text: string): number | string {
-  const match = /^(\d{1,6})([dh])$/.exec(text);
+  const match = KEEP.exec(text);
   if (match === null) return "days or hours as 30d or 12h";
   const milliseconds = Number(match[1]) * (match[2] === "d" ? 24 : 1) * 3_600_000;
   return milliseconds > 0 && milliseconds <= MAX_KEEP_DAYS * 86_400_000 ? milliseconds : `1h to ${MAX_KEEP_DAYS}d`;
 }
 
+export const SECONDS = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/;
+
 function parseSeconds(text: string): number | string {
-  const match = /^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(text);
+  const match = SECONDS.exec(text);
   if (match === null || text === "") return "a duration in whole seconds as 30s, 5m or 1h30m";
   return UNITS.reduce((sum, [unit], index) => sum + unit * Number(match[index + 1] ?? 0), 0);
 }
@@ -48,9 +52,11 @@ function parseSeconds(text: string): number | string {
 const MIN_WINDOW_MS = 100;
 const MAX_WINDOW_MS = 3_600_000;
 
+export const WINDOW = /^(?:(\d{1,2})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?(?:(\d{1,4})ms)?$/;
+
 /** Whole milliseconds in which something is counted, or what was expected instead. */
 export function parseWindow(text: string): number | string {
-  const match = /^(?:(\d{1,2})h)?(?:(\d{1,4})m)?(?:(\d{1,4})s)?(?:(\d{1,4})ms)?$/.exec(text);
+  const match = WINDOW.exec(text);
   if (match === null || text === "") return "a duration as 100ms, 1s or 5m";
   const [, hours = 0, minutes = 0, seconds = 0, milliseconds = 0] = match;
   const sum = Number(hours) * 3_600_000 + Number(minutes) * 60_000 + Number(seconds) * 1000 + Number(milliseconds);
@@ -60,9 +66,11 @@ export function parseWindow(text: string): number | string {
 /** An answer that is later than the filter's patience is not sent at all. */
 const MAX_DELAY_MS = 4000;
 
+export const DELAY = /^(?:(\d{1,4})s)?(?:(\d{1,4})ms)?$/;
+
 /** Whole milliseconds, or what was expected instead. */
 export function parseDelay(text: string): number | string {
-  const match = /^(?:(\d{1,4})s)?(?:(\d{1,4})ms)?$/.exec(text);
+  const match = DELAY.exec(text);
   if (match === null || text === "") return "a delay as 200ms, 1s or 1s500ms";
   const milliseconds = Number(match[1] ?? 0) * 1000 + Number(match[2] ?? 0);
   return milliseconds > 0 && milliseconds <= MAX_DELAY_MS ? milliseconds : "more than 0ms and at most 4s";

@@ -20,6 +20,7 @@ export const tenantLimits = z
     /** Percent of the answer cache. */
     cacheShare: z.int().min(1).max(80).optional(),
   })
-  .refine((limits) => Object.keys(limits).length > 0, "expected at least one limit, got none");
+  .refine((limits) => Object.keys(limits).length > 0, "expected at least one limit, got none")
+  .meta({ minProperties: 1 });
 
 export type TenantLimits = z.output<typeof tenantLimits>;

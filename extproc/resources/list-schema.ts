@@ -1,6 +1,7 @@
 /** A list of names that rules refer to, and where it is kept: here, in a file, or in a zone of another name server. */
 
 import { z } from "zod";
+import { admission } from "./admission.ts";
 import { checked, pattern } from "./field.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 import { transfer } from "./transfer-schema.ts";
@@ -14,7 +15,7 @@ const path = checked((text) =>
     : "a path of at most 1024 characters, absolute or below the directory of lists",
 );
 
-const listSpec = z
+const listFields = z
   .strictObject({
     /** Plain: a name or a wildcard a line; Hosts: as /etc/hosts; RPZ: a zone file of a response policy zone. */
     format: z.enum(["Plain", "Hosts", "RPZ"]).optional(),
@@ -37,8 +38,27 @@ const listSpec = z
     if (subdomains && (format === "RPZ" || transfer)) {
       fail(context, ["subdomains"], "expected no subdomains with format RPZ, which says them by wildcards of its own");
     }
-  })
-  .transform(({ format, ...spec }) => ({ format: format ?? (spec.transfer ? "RPZ" : "Plain"), ...spec }));
+  });
+
+const listSpec = admission(
+  listFields,
+  {
+    rule: "[has(self.inline), has(self.file), has(self.transfer)].filter(there, there).size() == 1",
+    message: "expected inline, file or transfer, one of them",
+  },
+  {
+    rule: '!has(self.format) || !has(self.transfer) || self.format == "RPZ"',
+    message: "expected format RPZ beside transfer",
+  },
+  {
+    rule: '!has(self.format) || !has(self.inline) || self.format == "Plain"',
+    message: "expected no format beside inline",
+  },
+  {
+    rule: '!has(self.subdomains) || !self.subdomains || !(has(self.transfer) || (has(self.format) && self.format == "RPZ"))',
+    message: "expected no subdomains with format RPZ, which says them by wildcards of its own",
+  },
+).transform(({ format, ...spec }) => ({ format: format ?? (spec.transfer ? "RPZ" : "Plain"), ...spec }));
 
 export const listSchema = resource("NameList", listSpec);
 

@@ -33,9 +33,11 @@ export class Network {
   }
 }
 
+export const NETWORK = /^([^/]+)\/(\d{1,3})$/;
+
 /** The block, or what was expected instead. */
 export function parseNetwork(text: string): Network | string {
-  const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
+  const match = NETWORK.exec(text);
   if (match === null) return "an address block as 10.0.0.0/8 or fd00::/8";
   const [, address = "", digits = ""] = match;
   const octets = parseLiteral(address);

@@ -1,6 +1,7 @@
 /** The policies: whom they speak of, and their rules. */
 
 import { z } from "zod";
+import { admission, listByName } from "./admission.ts";
 import { namespaceName, network, principal, resourceName } from "./field.ts";
 import { labelSelector } from "./label-selector.ts";
 import { responseRule } from "./response-rule-schema.ts";
@@ -9,9 +10,10 @@ import { fail, list, mode, resource } from "./schema-parts.ts";
 
 /** An exception that names nobody would be one of everybody. */
 function atLeastOne<S extends z.ZodType<object>>(schema: S): S {
-  return schema.refine((value) => Object.values(value).some((field) => field !== undefined), {
+  const refined = schema.refine((value) => Object.values(value).some((field) => field !== undefined), {
     message: "expected who is excepted, got an empty map",
   });
+  return refined.meta({ minProperties: 1 });
 }
 
 /** Whoever has one of each that is there. */
@@ -25,8 +27,8 @@ const who = {
 
 /** Of each kind, in order; one rule at least. */
 const rules = {
-  rules: z.array(rule).default([]),
-  responseRules: z.array(responseRule).default([]),
+  rules: listByName(z.array(rule)).default([]),
+  responseRules: listByName(z.array(responseRule)).default([]),
 };
 
 interface Rules {
@@ -46,6 +48,11 @@ function checkRules(spec: Rules, context: z.RefinementCtx) {
   }
   if (places.size === 0) fail(context, ["rules"], "expected rules or responseRules, got none");
 }
+
+const HAS_RULES = {
+  rule: "(has(self.rules) && size(self.rules) > 0) || (has(self.responseRules) && size(self.responseRules) > 0)",
+  message: "expected rules or responseRules",
+};
 
 const priority = z.int().min(0).max(1000);
 
@@ -81,8 +88,14 @@ const policySpec = z
     }
   });
 
-export const clusterPolicySchema = resource("ClusterDnsPolicy", clusterPolicySpec);
-export const policySchema = resource("DnsPolicy", policySpec);
+export const clusterPolicySchema = resource("ClusterDnsPolicy", admission(clusterPolicySpec, HAS_RULES));
+export const policySchema = resource(
+  "DnsPolicy",
+  admission(policySpec, HAS_RULES, {
+    rule: "size(self.subject.tenants) == 1",
+    message: "expected one tenant in subject.tenants, of which a DnsPolicy alone may speak",
+  }),
+);
 
 export type ClusterDnsPolicy = z.output<typeof clusterPolicySchema>;
 export type DnsPolicy = z.output<typeof policySchema>;

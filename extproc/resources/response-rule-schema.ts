@@ -1,8 +1,9 @@
 /** A rule for what upstreams answer: what has to be in an answer, and what becomes of it. */
 
 import { z } from "zod";
+import { admission } from "./admission.ts";
 import { network, pattern, recordType, ruleName } from "./field.ts";
-import { response } from "./response-schema.ts";
+import { NO_NXDOMAIN_BESIDE_TYPES, response } from "./response-schema.ts";
 import { ttlBounds } from "./rule-schema.ts";
 import { fail, list, mode } from "./schema-parts.ts";
 
@@ -19,9 +20,10 @@ const responseMatch = z
     if (Object.values(match).every((field) => field === undefined)) {
       fail(context, [], "expected names, addresses, targets, types or ttl, got none of them");
     }
-  });
+  })
+  .meta({ minProperties: 1 });
 
-export const responseRule = z
+const responseRuleFields = z
   .strictObject({
     name: ruleName,
     mode,
@@ -41,5 +43,11 @@ export const responseRule = z
       );
     }
   });
+
+export const responseRule = admission(
+  responseRuleFields,
+  { rule: '!has(self.response) || self.action == "Deny"', message: "expected response only with action Deny" },
+  NO_NXDOMAIN_BESIDE_TYPES,
+);
 
 export type ResponseRule = z.output<typeof responseRule>;

@@ -1,6 +1,7 @@
 /** A rule of a policy: what it is about, and what it does. */
 
 import { z } from "zod";
+import { admission, oneOf } from "./admission.ts";
 import {
   delay,
   name,
@@ -17,7 +18,7 @@ import {
 } from "./field.ts";
 import { NamePattern } from "./name-pattern.ts";
 import { TYPE_CNAME } from "./record.ts";
-import { response } from "./response-schema.ts";
+import { NO_NXDOMAIN_BESIDE_TYPES, response } from "./response-schema.ts";
 import { fail, list, mode, TRANSPORTS } from "./schema-parts.ts";
 
 /** What a verdict may carry (verdict.proto). */
@@ -29,7 +30,7 @@ const MAX_LISTS = 16;
 /** A question may have to be matched against each of them. */
 const MAX_REGEXES = 16;
 
-const ruleMatch = z
+const matchFields = z
   .strictObject({
     names: list(pattern).optional(),
     /** NameLists, one of which has to have the name. */
@@ -49,6 +50,7 @@ const ruleMatch = z
       );
     }
   });
+const ruleMatch = admission(matchFields, oneOf("names", "lists", "nameRegex", "types", "transports", "schedule"));
 
 /** Records of the name that is asked for; a CNAME is followed. */
 const answer = z
@@ -78,7 +80,8 @@ export const ttlBounds = z
     }
     if (min !== undefined && max !== undefined && min > max)
       fail(context, ["min"], "expected no more than max, got more");
-  });
+  })
+  .meta({ minProperties: 1 });
 
 /** What goes wrong: an answer that is late, or is none. */
 const fault = z
@@ -88,7 +91,8 @@ const fault = z
   })
   .superRefine(({ delay, code }, context) => {
     if (delay === undefined && code === undefined) fail(context, [], "expected delay or code, got neither");
-  });
+  })
+  .meta({ minProperties: 1 });
 
 /** Who is counted by itself: each client, an IPv4 address or an IPv6 /64; or all clients of a tenant together. */
 export const COUNTED_BY = z.enum(["Client", "Tenant"]);
@@ -123,7 +127,17 @@ const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
 };
 const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit", "rewrite"] as const;
 
-export const rule = z
+/** What actions are nothing without, and what has to be in it. */
+const NEEDED_BY = {
+  Fault: ["fault", "delay or code"],
+  RateLimit: ["rateLimit", "queries"],
+  Ttl: ["ttl", "min or max"],
+  Answer: ["answer", "records"],
+  Route: ["route", "an upstream"],
+  Rewrite: ["rewrite", "a name"],
+} as const;
+
+const ruleFields = z
   .strictObject({
     name: ruleName,
     mode,
@@ -144,27 +158,20 @@ export const rule = z
         fail(context, [field], `expected no ${field} with action ${action}, got a map`);
       }
     }
-    if (action === "Fault" && !rule.fault)
-      fail(context, ["fault"], "expected delay or code with action Fault, got nothing");
+    for (const [needing, [field, content]] of Object.entries(NEEDED_BY)) {
+      if (action === needing && !rule[field])
+        fail(context, [field], `expected ${content} with action ${action}, got nothing`);
+    }
     if (rule.fault?.code === "Truncate" && match.transports?.some((transport) => transport !== "UDP")) {
       fail(context, ["match", "transports"], "expected UDP alone, over which answers are truncated, got others");
     }
-    if (action === "RateLimit" && !rule.rateLimit)
-      fail(context, ["rateLimit"], "expected queries with action RateLimit, got nothing");
-    if (action === "Ttl" && !rule.ttl) fail(context, ["ttl"], "expected min or max with action Ttl, got nothing");
     if (match.percent !== undefined && (action === "Ttl" || action === "Strip")) {
       fail(context, ["match", "percent"], `expected no percent with action ${action}, got one: it decides nothing`);
     }
     if (action === "Strip" && !match.types) {
       fail(context, ["match", "types"], "expected the types whose records are left out, got nothing");
     }
-    if (action === "Answer" && !rule.answer)
-      fail(context, ["answer"], "expected records with action Answer, got nothing");
-    if (action === "Rewrite" && !rule.rewrite)
-      fail(context, ["rewrite"], "expected a name with action Rewrite, got nothing");
     checkRewrite(rule, context);
-    if (action === "Route" && !rule.route)
-      fail(context, ["route"], "expected an upstream with action Route, got nothing");
     if (match.percent !== undefined && action === "Pass") {
       fail(context, ["match", "percent"], "expected no percent with action Pass, got one: chance decides, or does not");
     }
@@ -177,7 +184,29 @@ export const rule = z
     }
   });
 
-type WrittenRewrite = Pick<z.output<typeof rule>, "match" | "rewrite">;
+export const rule = admission(
+  ruleFields,
+  ...ACTION_FIELDS.map((field) => {
+    const actions = ACTIONS_OF[field] ?? [];
+    const rule = `!has(self.${field}) || self.action in ${JSON.stringify(actions)}`;
+    return { rule, message: `expected ${field} only with action ${actions.join(" or ")}` };
+  }),
+  ...Object.entries(NEEDED_BY).map(([action, [field, content]]) => ({
+    rule: `self.action != "${action}" || has(self.${field})`,
+    message: `expected ${content} in ${field} with action ${action}`,
+  })),
+  {
+    rule: 'self.action != "Strip" || has(self.match.types)',
+    message: "expected in match.types the types whose records are left out, with action Strip",
+  },
+  {
+    rule: '!has(self.match.percent) || !(self.action in ["Pass", "Ttl", "Strip"])',
+    message: "expected no match.percent with action Pass, Ttl or Strip",
+  },
+  NO_NXDOMAIN_BESIDE_TYPES,
+);
+
+type WrittenRewrite = Pick<z.output<typeof ruleFields>, "match" | "rewrite">;
 
 /** What is replaced has to be there, and what comes of it is not rewritten again. */
 function checkRewrite({ match, rewrite }: WrittenRewrite, context: z.RefinementCtx): void {

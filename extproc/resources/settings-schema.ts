@@ -1,6 +1,7 @@
 /** What holds for all tenants: the one Settings. */
 
 import { z } from "zod";
+import { admission } from "./admission.ts";
 import { network, ttl, zone } from "./field.ts";
 import { guards } from "./guards-schema.ts";
 import { response } from "./response-schema.ts";
@@ -54,7 +55,7 @@ const settingsSpec = z.strictObject({
     .optional(),
 });
 
-export const settingsSchema = resource("Settings", settingsSpec).superRefine((settings, context) => {
+const settingsFields = resource("Settings", settingsSpec).superRefine((settings, context) => {
   if (settings.metadata.name !== SETTINGS_NAME) {
     fail(
       context,
@@ -62,6 +63,11 @@ export const settingsSchema = resource("Settings", settingsSpec).superRefine((se
       `expected "${SETTINGS_NAME}", got "${settings.metadata.name}": there is one Settings`,
     );
   }
+});
+
+export const settingsSchema = admission(settingsFields, {
+  rule: `self.metadata.name == "${SETTINGS_NAME}"`,
+  message: `expected metadata.name "${SETTINGS_NAME}": there is one Settings`,
 });
 
 export type Settings = z.output<typeof settingsSchema>;

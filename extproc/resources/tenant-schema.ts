@@ -1,6 +1,7 @@
 /** A tenant: who it is, and what holds for all that it asks. */
 
 import { z } from "zod";
+import { admission, oneOf } from "./admission.ts";
 import { httpPath, keep, namespaceName, network, percent, principal, resourceName, serverName, zone } from "./field.ts";
 import { guards } from "./guards-schema.ts";
 import { labelSelector } from "./label-selector.ts";
@@ -10,7 +11,7 @@ import { fail, list, resource } from "./schema-parts.ts";
 /** One principal, server name and path each make one way to match: so many at most, in one entry. */
 const MAX_COMBINATIONS = 10_000;
 
-const matchEntry = z
+const matchFields = z
   .strictObject({
     principals: list(principal).optional(),
     cidrs: list(network).optional(),
@@ -54,11 +55,27 @@ const matchEntry = z
     }
   });
 
+const PODS = "(has(self.namespaces) || has(self.podLabels))";
+const CLAIMED = `!has(self.principals) && !has(self.cidrs) && !${PODS}`;
+const matchEntry = admission(
+  matchFields,
+  oneOf("principals", "cidrs", "namespaces", "podLabels", "serverNames", "paths"),
+  {
+    rule: `!${PODS} || !(has(self.principals) || has(self.cidrs))`,
+    message: "expected no principals and cidrs beside namespaces and podLabels, which are evidence of their own",
+  },
+  {
+    rule: `(${CLAIMED}) == (has(self.unauthenticated) && self.unauthenticated)`,
+    message:
+      "expected `unauthenticated: true` where serverNames and paths, the client's own claim, stand alone, and only there",
+  },
+);
+
 /** resolv.conf(5): glibc takes more, musl cuts the line at 256 octets. */
 const MAX_SEARCH_DOMAINS = 16;
 
 /** Which names of the mesh a tenant has: those of its own namespaces, and what else. */
-const isolation = z
+const isolationFields = z
   .strictObject({ discover: z.enum(["Own", "All", "None"]).default("Own"), from: list(resourceName).optional() })
   .superRefine(({ discover, from }, context) => {
     if (from && discover !== "Own") {
@@ -66,8 +83,13 @@ const isolation = z
     }
   });
 
+const isolation = admission(isolationFields, {
+  rule: '!has(self.from) || !has(self.discover) || self.discover == "Own"',
+  message: "expected no from but with discover Own",
+});
+
 /** What is written down of a tenant's queries, and for how long. */
-const tenantTelemetry = z
+const telemetryFields = z
   .strictObject({
     log: z.enum(["Denials", "All"]).default("Denials"),
     /** Percent of what was not denied that is logged. */
@@ -82,6 +104,11 @@ const tenantTelemetry = z
   .superRefine(({ log, sample }, context) => {
     if (sample !== undefined && log !== "All") fail(context, ["sample"], `expected log: All beside it, got ${log}`);
   });
+
+const tenantTelemetry = admission(telemetryFields, {
+  rule: '!has(self.sample) || (has(self.log) && self.log == "All")',
+  message: "expected log: All beside sample",
+});
 
 const tenantSpec = z
   .strictObject({
@@ -117,7 +144,24 @@ const tenantSpec = z
     }
   });
 
-export const tenantSchema = resource("Tenant", tenantSpec);
+export const tenantSchema = resource(
+  "Tenant",
+  admission(
+    tenantSpec,
+    {
+      rule: "!has(self.requires) || (has(self.match) && self.match.exists(entry, has(entry.principals)))",
+      message: "expected an entry of match with principals beside requires: nobody could be this tenant",
+    },
+    {
+      rule: '!has(self.limits) || !has(self.limits.cacheShare) || (has(self.cache) && self.cache == "Own")',
+      message: "expected cache: Own beside limits.cacheShare: a cache that is shared is nobody's",
+    },
+    {
+      rule: "!has(self.searchDomains) || has(self.isolation)",
+      message: "expected isolation beside searchDomains, without which a tenant has no names of the mesh",
+    },
+  ),
+);
 
 export type MatchEntry = z.output<typeof matchEntry>;
 export type Tenant = z.output<typeof tenantSchema>;

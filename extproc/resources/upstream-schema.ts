@@ -3,6 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
+import { admission } from "./admission.ts";
 import { filePath, httpPath, interval, name, parsed, pin, serverAddress, serverName } from "./field.ts";
 import { fail, list, resource } from "./schema-parts.ts";
 
@@ -21,7 +22,7 @@ const certificates = parsed<{ readonly pem: string }>((text) => {
   return { pem: `${blocks.join("\n")}\n` };
 }).transform(({ pem }) => pem);
 
-const upstreamSpec = z
+const upstreamFields = z
   .strictObject({
     protocol: z.enum(["DoT", "TCP", "DoH", "DoH3"]),
     servers: list(
@@ -65,20 +66,36 @@ const upstreamSpec = z
         fail(context, ["servers", index, "path"], `expected no path with protocol ${spec.protocol}, got one`);
       }
     }
-  })
-  .transform((spec) => {
-    const http = spec.protocol === "DoH" || spec.protocol === "DoH3";
-    const servers = spec.servers.map((server) => ({
-      address: server.address,
-      port: server.port ?? DEFAULT_PORTS[spec.protocol],
-      serverName: server.serverName ?? "",
-      path: http ? (server.path ?? "/dns-query") : "",
-      priority: server.priority,
-    }));
-    const { protocol, strategy, healthCheck, ecs, padding = protocol !== "TCP" } = spec;
-    const { ca = "", pins = [], clientCertificate, minimumVersion = "1.2" } = spec.tls ?? {};
-    return { protocol, servers, strategy, healthCheck, ecs, padding, ca, pins, clientCertificate, minimumVersion };
   });
+
+const upstreamSpec = admission(
+  upstreamFields,
+  { rule: 'self.protocol != "TCP" || !has(self.tls)', message: "expected no tls with protocol TCP" },
+  {
+    rule: 'self.protocol != "TCP" || !has(self.padding) || !self.padding',
+    message: "expected no padding with protocol TCP, which hides nothing",
+  },
+  {
+    rule: 'self.servers.all(server, has(server.serverName) == (self.protocol != "TCP"))',
+    message: "expected serverName of each server, the name in its certificate, and none with protocol TCP",
+  },
+  {
+    rule: 'self.protocol.startsWith("DoH") || !self.servers.exists(server, has(server.path))',
+    message: "expected no path of a server but with protocol DoH or DoH3",
+  },
+).transform((spec) => {
+  const http = spec.protocol === "DoH" || spec.protocol === "DoH3";
+  const servers = spec.servers.map((server) => ({
+    address: server.address,
+    port: server.port ?? DEFAULT_PORTS[spec.protocol],
+    serverName: server.serverName ?? "",
+    path: http ? (server.path ?? "/dns-query") : "",
+    priority: server.priority,
+  }));
+  const { protocol, strategy, healthCheck, ecs, padding = protocol !== "TCP" } = spec;
+  const { ca = "", pins = [], clientCertificate, minimumVersion = "1.2" } = spec.tls ?? {};
+  return { protocol, servers, strategy, healthCheck, ecs, padding, ca, pins, clientCertificate, minimumVersion };
+});
 
 export const upstreamSchema = resource("Upstream", upstreamSpec);
 

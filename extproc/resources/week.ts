@@ -7,9 +7,11 @@ export const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
 
 export const DAY_MINUTES = 24 * 60;
 
+export const TIME_OF_DAY = /^(\d\d):(\d\d)$/;
+
 /** Minutes since midnight, or what was expected instead. 24:00 is the end of a day. */
 export function parseTimeOfDay(text: string): { readonly minute: number } | string {
-  const match = /^(\d\d):(\d\d)$/.exec(text);
+  const match = TIME_OF_DAY.exec(text);
   const minute = match === null ? Number.NaN : Number(match[1]) * 60 + Number(match[2]);
   if (!(minute <= DAY_MINUTES) || Number(match?.[2]) > 59) return "a time of day as 08:30, up to 24:00";
   return { minute };
