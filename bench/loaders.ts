@@ -49,8 +49,17 @@ export interface DnsperfOptions {
 export async function dnsperf(server: RunningServer, options: DnsperfOptions): Promise<Load> {
   const { mode, seconds, clients, outstanding } = options;
   const port = mode === "dot" ? server.ports.dot : server.ports.dns;
-  const values = ["-f", "inet", "-m", mode, "-s", "127.0.0.1", "-p", port, "-d", await nameFile()];
-  const output = await pinned("dnsperf", [...values, "-l", seconds, "-c", clients, "-q", outstanding, "-t", 2]);
+  const values = ["-m", mode, "-d", await nameFile(), "-l", seconds, "-c", clients, "-q", outstanding];
+  return runDnsperf(port, values);
+}
+
+/** Each name once over UDP; the file has a line `NAME A` for each. */
+export function askEachOnce(port: number, file: string): Promise<Load> {
+  return runDnsperf(port, ["-m", "udp", "-d", file, "-n", 1, "-c", 20, "-q", 200]);
+}
+
+async function runDnsperf(port: number, values: (string | number)[]): Promise<Load> {
+  const output = await pinned("dnsperf", ["-f", "inet", "-s", "127.0.0.1", "-p", port, "-t", 2, ...values]);
   const number = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? Number.NaN);
   const answered = number(/Queries completed:\s+(\d+)/);
   if (!(answered > 0)) throw new Error(`dnsperf got no answers:\n${output}`);

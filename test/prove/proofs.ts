@@ -12,6 +12,7 @@ import { scale } from "./lists/scale.ts";
 import { mainJob } from "./main-job.ts";
 import { memory } from "./memory.ts";
 import { meshChurn } from "./mesh/churn.ts";
+import { meshCold } from "./mesh/cold.ts";
 import { meshIsolation } from "./mesh/mesh-isolation.ts";
 import { meshTable } from "./mesh/mesh-table.ts";
 import { outage } from "./mesh/outage.ts";
@@ -59,6 +60,7 @@ export const proofs: Proof[] = [
   meshScale,
   meshChurn,
   meshIsolation,
+  meshCold,
   resolvers,
   truth,
   hungService,
