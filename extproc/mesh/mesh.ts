@@ -51,6 +51,8 @@ export class Mesh {
   #tables: MeshTables | undefined;
   #views: ReadonlyMap<string, MeshView> = new Map();
   #table: NameTable | undefined;
+  /** What is to take the table's place, while it is built. */
+  #building: NameTable | undefined;
   #zones: readonly Octets[] = [];
   readonly #feeds = new Set<MeshFeed>();
   readonly #destinations = new ToldDestinations((entry) => {
@@ -97,7 +99,8 @@ export class Mesh {
     this.#follow(tables);
     for (const feed of this.#feeds) feed.viewsChanged();
     // Where no tenant has names of the mesh, there is nothing to derive.
-    const isNew = this.#table === undefined ? tables.views.length > 0 : !sameOptions(before, tables);
+    const isFirst = this.#table === undefined && this.#building === undefined;
+    const isNew = isFirst ? tables.views.length > 0 : !sameOptions(before, tables);
     if (isNew && this.#mayTell) this.#rebuildLater();
     else this.#tellLater();
   }
@@ -124,14 +127,12 @@ export class Mesh {
     void read.then(begin);
   }
 
-  /** This takes seconds for a hundred thousand services: names are told as they were until then. */
   #rebuildLater(): void {
     if (this.#rebuilds) return;
     this.#rebuilds = true;
     this.#dependencies.after(0, () => {
       this.#rebuilds = false;
       this.#rebuild(this.#tables);
-      for (const feed of this.#feeds) feed.viewsChanged();
     });
   }
 
@@ -194,7 +195,8 @@ export class Mesh {
   #world(): MeshWorld | undefined {
     if (!this.#mayTell) return undefined;
     const { objects } = this.#dependencies;
-    if (this.#table === undefined && !this.#rebuilds) this.#rebuild(this.#tables);
+    const isComing = this.#rebuilds || this.#building !== undefined;
+    if (this.#table === undefined && !isComing) this.#rebuild(this.#tables);
     return this.#table && this.#saved
       ? {
           table: this.#table,
@@ -205,11 +207,12 @@ export class Mesh {
       : undefined;
   }
 
+  /** Takes seconds for a hundred thousand services: until then, names are told by the table that there is. */
   #rebuild(tables: MeshTables | undefined): void {
     if (tables === undefined) return;
-    const { objects, virtualAddresses, catalogs = [] } = this.#dependencies;
+    const { objects, virtualAddresses, catalogs = [], after } = this.#dependencies;
     virtualAddresses.setRanges(tables.virtualAddresses);
-    this.#table = new NameTable(objects, {
+    const table = new NameTable(objects, {
       clusterDomain: tables.clusterDomain,
       ttl: tables.ttl,
       addressesOf: (entry, host) => virtualAddresses.give(`${entry}/${host}`),
@@ -217,18 +220,33 @@ export class Mesh {
       isVirtual: (address) => virtualAddresses.covers(address),
       onEntry: (entry) => this.#destinations.entryChanged(entry),
     });
-    this.#zones = [this.#table.zone.apex, this.#table.clusterSet.apex, ...reverseZones(tables)];
+    this.#building = table;
+    const steps = table.build();
+    const step = () => {
+      if (this.#building !== table) return;
+      if (!steps.next().done) after(0, step);
+      else this.#takeOver(table, tables);
+    };
+    step();
+  }
+
+  #takeOver(table: NameTable, tables: MeshTables): void {
+    this.#building = undefined;
+    this.#table = table;
+    this.#zones = [table.zone.apex, table.clusterSet.apex, ...reverseZones(tables)];
     this.#releaseGone();
     this.#changed.clear();
-    this.#groupCount = this.#table.groupCount;
+    this.#groupCount = table.groupCount;
     this.#saved = false;
     this.#tellSaved();
   }
 
   /** Where Sidecars tell other hosts apart than before, all names are sorted anew. */
-  #sidecarsChanged(table: NameTable): void {
-    if (table.readSidecars()) for (const feed of this.#feeds) feed.viewsChanged();
-    else this.#rebuildLater();
+  #sidecarsChanged(): void {
+    const tables = [this.#table, this.#building].filter((table) => table !== undefined);
+    const areSorted = tables.map((table) => table.readSidecars());
+    for (const feed of this.#feeds) feed.viewsChanged();
+    if (areSorted.includes(false)) this.#rebuildLater();
   }
 
   #beginTelling(): void {
@@ -253,10 +271,9 @@ export class Mesh {
 
   #take(changes: readonly ObjectChange[]): void {
     this.#owners = undefined;
-    const table = this.#table;
-    if (table === undefined) return;
-    if (changes.some(({ key }) => key.kind === "Sidecar")) this.#sidecarsChanged(table);
-    this.#tellLater(table.change(changes));
+    if (changes.some(({ key }) => key.kind === "Sidecar")) this.#sidecarsChanged();
+    this.#building?.change(changes);
+    if (this.#table !== undefined) this.#tellLater(this.#table.change(changes));
     for (const { key, before } of changes) {
       if (before?.kind !== "ServiceEntry") continue;
       for (const host of before.value.spec.hosts) {
@@ -268,6 +285,7 @@ export class Mesh {
 
   #takeCatalog(name: string, keys: Iterable<string>): void {
     const catalog = this.#dependencies.catalogs?.get(name);
+    this.#building?.changeCatalog(name, catalog, keys);
     if (this.#table !== undefined) this.#tellLater(this.#table.changeCatalog(name, catalog, keys));
   }
 

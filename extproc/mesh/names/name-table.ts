@@ -73,6 +73,10 @@ const NAMED = [
   "DNSEndpoint",
 ] as const;
 
+/** Objects between two steps: some 20 ms. */
+const STEP = 1000;
+
+/** Empty when it is made; build() fills it. */
 export class NameTable {
   readonly #objects: MeshObjects;
   readonly #options: NameTableOptions;
@@ -103,15 +107,36 @@ export class NameTable {
     this.zone = zoneOf(options.clusterDomain, options.ttl);
     this.sidecars = new Sidecars(objects);
     this.clusterSet = zoneOf(CLUSTER_SET, options.ttl);
-    const changed = new Set<Entry>();
-    this.#say("zone", zoneNames(this.zone, this.clusterSet), changed);
-    for (const kind of INDEXED) for (const object of objects.list(kind)) this.#index(object, true);
-    for (const kind of NAMED) {
-      for (const { namespace, name } of objects.list(kind)) {
-        this.#derive(`${kind}/${namespace}/${inCluster(name).name}`, changed);
+    this.#say("zone", zoneNames(this.zone, this.clusterSet), new Set());
+  }
+
+  /** With what there is. */
+  static of(objects: MeshObjects, options: NameTableOptions): NameTable {
+    const table = new NameTable(objects, options);
+    for (const _ of table.build());
+    return table;
+  }
+
+  /** Takes over what there is, a step at a time, between which objects may change: change() hears of that. */
+  *build(): Generator<void> {
+    let count = 0;
+    const isStep = () => ++count % STEP === 0;
+    for (const kind of INDEXED) {
+      for (const object of this.#objects.list(kind)) {
+        this.#index(object, true);
+        if (isStep()) yield;
       }
     }
-    for (const catalog of options.catalogs ?? []) {
+    const changed = new Set<Entry>();
+    for (const kind of NAMED) {
+      for (const { namespace, name } of this.#objects.list(kind)) {
+        this.#derive(`${kind}/${namespace}/${inCluster(name).name}`, changed);
+        if (!isStep()) continue;
+        changed.clear();
+        yield;
+      }
+    }
+    for (const catalog of this.#options.catalogs ?? []) {
       for (const key of catalog.names.keys()) this.#sayCatalog(catalog.reference.name, catalog, key, changed);
     }
   }

@@ -206,7 +206,7 @@ describe("objects of several clusters", function () {
     ];
     try {
       await Promise.all(sources.map(({ listed }) => listed));
-      const table = new NameTable(objects, { clusterDomain: "cluster.local", ttl: 5, addressesOf: () => [] });
+      const table = NameTable.of(objects, { clusterDomain: "cluster.local", ttl: 5, addressesOf: () => [] });
       objects.onChange((changes) => table.change(changes));
       const at = (name: string) =>
         [...table.entriesAt(wireOf(`${name}.prod.svc.cluster.local`), false)].flatMap((entry) =>

@@ -15,7 +15,7 @@ class World {
 
   constructor(text: string, addresses: readonly string[] = []) {
     this.store.apply({ set: objectsOf(text) });
-    this.table = new NameTable(this.store, { clusterDomain: "cluster.local", ttl: 5, addressesOf: () => addresses });
+    this.table = NameTable.of(this.store, { clusterDomain: "cluster.local", ttl: 5, addressesOf: () => addresses });
     this.store.onChange((changes) => this.changes.push([...changes]));
   }
 

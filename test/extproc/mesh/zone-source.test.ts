@@ -70,7 +70,7 @@ describe("mesh: a zone as a source of names", function () {
       directory: join(directory, "zones"),
       onProblem: (fields) => problems.push(JSON.stringify(fields)),
     });
-    table = new NameTable(new ObjectStore(), {
+    table = NameTable.of(new ObjectStore(), {
       clusterDomain: "cluster.local",
       ttl: 5,
       addressesOf: () => [],
