@@ -1,7 +1,13 @@
 /**
  * `dnspolicy explain`: what becomes of a question, and why: by a running service, or by files.
  */
-import type { End, ExplainedResponseRule, Explanation, RewrittenEnd } from "../explain/explanation.ts";
+import type {
+  End,
+  ExplainedDecision,
+  ExplainedResponseRule,
+  Explanation,
+  RewrittenEnd,
+} from "../explain/explanation.ts";
 import type { ExplainRequest } from "../explain/request.ts";
 import type { ConsideredRule } from "../explain/rules.ts";
 import { ask, type ClientOptions, parseReply } from "./ask.ts";
@@ -59,6 +65,7 @@ export function describeOutcome({
   rule,
   meshNamespaces,
   responseRules,
+  decisionPoints = [],
   limits,
   rewritten,
   ...explanation
@@ -68,6 +75,7 @@ export function describeOutcome({
     rewritten === undefined ? describeAction(explanation) : describeRewritten(rewritten),
     by,
     ...(rewritten?.end === undefined ? [] : describeOther(rewritten.end)),
+    ...decisionPoints.map(describeDecision),
     ...(meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)]),
     ...(responseRules === undefined || explanation.outcome === "deny" ? [] : [describeResponses(responseRules)]),
     ...(limits === undefined ? [] : [`the tenant has at most ${limits.join("; ")}`]),
@@ -91,6 +99,11 @@ function describeOther({ policy, rule, meshNamespaces, ...end }: End): string[] 
 function describeResponses(rules: readonly ExplainedResponseRule[]): string {
   const named = rules.map(({ policy, rule, action, audit }) => `${policy}/${rule} ${action}${audit ? " (Audit)" : ""}`);
   return `what an upstream answers is judged by ${named.join(", ")}`;
+}
+
+function describeDecision({ policy, rule, point, said, reason, failed }: ExplainedDecision): string {
+  const how = failed ? "cannot be asked, which is taken for" : "says";
+  return `for ${policy}/${rule}, decision point ${point} ${how} ${said}${reason === "" ? "" : `: ${reason}`}`;
 }
 
 function describeMesh(namespaces: readonly string[]): string {

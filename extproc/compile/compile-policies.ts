@@ -1,9 +1,12 @@
 /**
  * Policies and rules as records, each policy with a trie of the names that its rules speak of.
  */
+
+import type { Decider } from "../compiled/decision-point.ts";
 import {
   ACTION_ACCEPT,
   ACTION_ANSWER,
+  ACTION_DECIDE,
   ACTION_DENY,
   ACTION_FAULT,
   ACTION_PASS,
@@ -20,6 +23,7 @@ import { type Policy, TIERS, tierOf } from "../resources/policy-schema.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
 import type { Rule } from "../resources/rule-schema.ts";
 import { TRANSPORTS } from "../resources/schema-parts.ts";
+import type { DecisionPoint } from "../resources/settings-schema.ts";
 import { compileDenial, type DenialCode } from "./compile-denial.ts";
 import { compileResponseRules } from "./compile-responses.ts";
 import type { ScheduleCompiler } from "./compile-schedules.ts";
@@ -38,6 +42,7 @@ const ACTIONS = {
   Strip: ACTION_STRIP,
   RateLimit: ACTION_RATE_LIMIT,
   Rewrite: ACTION_REWRITE,
+  Decide: ACTION_DECIDE,
 } as const;
 
 const DEFAULT_ANSWER_TTL = 60;
@@ -55,6 +60,8 @@ export interface CompiledPolicies {
   readonly ruleCount: number;
   /** Upstreams that rules route to, by their number in RULE_ROUTE. */
   readonly routes: readonly string[];
+  /** By their number in RULE_DECIDER. */
+  readonly deciders: readonly Decider[];
 }
 
 export function compilePolicies(
@@ -64,10 +71,12 @@ export function compilePolicies(
   lists: WordList,
   schedules: ScheduleCompiler,
   nameLists: readonly string[],
+  points: readonly DecisionPoint[],
 ): CompiledPolicies {
   const policyRecords = new WordList();
   const ruleRecords = new WordList();
   const routes = new Map<string, number>();
+  const deciders = new Map<string, number>();
   const listNumbers = new Map(nameLists.map((name, index) => [name, index]));
   let ruleCount = 0;
   for (const [number, policy] of policies.entries()) {
@@ -119,11 +128,29 @@ export function compilePolicies(
         regexes.length,
         rule.rewrite === undefined ? 0 : strings.intern(Buffer.from(rule.rewrite.to.wire).toString("base64")) + 1,
         rule.rewrite?.from?.labels.length ?? MAX_LABELS,
+        rule.decide === undefined ? 0 : numberOf(deciders, JSON.stringify(deciderOf(rule.decide, points))) + 1,
       );
       ruleCount++;
     }
   }
-  return { policies: policyRecords.words(), rules: ruleRecords.words(), ruleCount, routes: [...routes.keys()] };
+  return {
+    policies: policyRecords.words(),
+    rules: ruleRecords.words(),
+    ruleCount,
+    routes: [...routes.keys()],
+    deciders: [...deciders.keys()].map((text) => JSON.parse(text) as Decider),
+  };
+}
+
+/** What a decision has for it, where Settings do not say. */
+const POINT_TIMEOUT_MS = 100;
+
+function deciderOf(
+  { by, ttl, onError, byClient }: NonNullable<Rule["decide"]>,
+  points: readonly DecisionPoint[],
+): Decider {
+  const { url = "", timeout = POINT_TIMEOUT_MS } = points.find(({ name }) => name === by) ?? {};
+  return { point: by, url, timeoutMs: timeout, ttlMs: ttl * 1000, onError, byClient };
 }
 
 /** The number of a text, which is the next where it has none. */

@@ -61,6 +61,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     lists,
     schedules,
     set.lists.map(({ resource }) => resource.metadata.name),
+    set.settings?.resource.spec.decisionPoints ?? [],
   );
   const conditions = new ConditionCompiler(trie, lists, intervals);
   const zones = new WordList();
@@ -115,6 +116,10 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       set.settings?.resource,
     ),
     lists: set.lists.map(({ resource }) => toReference(resource)),
+    deciders: compiledPolicies.deciders,
+    decidedByClient: tenants.map(({ metadata }) =>
+      (named.get(metadata.name) ?? []).some(([, one]) => asksByClient(one)),
+    ),
     limits: tenants.map((tenant) => compileLimits(tenant, set.settings?.resource)),
     principalRoot,
     pods: { tenants: tenantPods, selectors: conditions.pods },
@@ -143,6 +148,11 @@ export function compileSet(set: PolicySet): CompiledPolicy {
     [bytes, labels],
     tables,
   );
+}
+
+/** Whether some rule has decisions that are for one client each. */
+function asksByClient({ spec: { rules } }: Policy): boolean {
+  return rules.some(({ mode, decide }) => mode !== "Disabled" && decide?.byClient === true);
 }
 
 type NumberedPolicy = readonly [number: number, policy: Policy];

@@ -131,7 +131,9 @@ class Linter {
     const wire = Buffer.concat([...labels.flatMap((label) => [Uint8Array.of(label.length), label]), Uint8Array.of(0)]);
     const question = readQuestion(wire);
     if (question === undefined) return undefined;
-    const asked = { qtype: type, transport: Transport.UDP, time: 0 };
+    // What others decide is not known here either.
+    const said = () => ({ action: "Pass", reason: "", until: 0 }) as const;
+    const asked = { qtype: type, transport: Transport.UDP, time: 0, said };
     const applicable = { start, count, conditions: this.#everyCondition };
     // What lists have is not known here: a rule that asks for one is no rule.
     return judge(this.#sections, [], applicable, question, asked, new ScopeBuilder()).match?.rule;

@@ -14,7 +14,10 @@ import { expectedOne } from "./validate-references.ts";
 
 type LocatedPolicy = Located<Policy>;
 
-export function validatePolicies({ tenants, policies, upstreams, lists }: PolicySet, findings: Findings): void {
+export function validatePolicies(
+  { tenants, policies, upstreams, lists, settings }: PolicySet,
+  findings: Findings,
+): void {
   const known = new Set(tenants.map(({ resource }) => resource.metadata.name));
   for (const policy of policies) {
     const { subject, except } = policy.resource.spec;
@@ -25,6 +28,7 @@ export function validatePolicies({ tenants, policies, upstreams, lists }: Policy
     warnOfTtl(policy, findings);
     checkRoutes(policy, tenants, upstreams, findings);
     checkLists(policy, lists, findings);
+    checkDecisionPoints(policy, settings, findings);
   }
   checkNames(policies, findings);
   checkPriorities(policies, known, findings);
@@ -82,6 +86,15 @@ function checkLists(policy: LocatedPolicy, lists: PolicySet["lists"], findings: 
         expectedOne("NameList", name, known),
       );
     }
+  }
+}
+
+function checkDecisionPoints(policy: LocatedPolicy, settings: PolicySet["settings"], findings: Findings): void {
+  const known = new Set((settings?.resource.spec.decisionPoints ?? []).map(({ name }) => name));
+  for (const [index, { decide }] of policy.resource.spec.rules.entries()) {
+    if (decide === undefined || known.has(decide.by)) continue;
+    const path = ["spec", "rules", index, "decide", "by"];
+    findings.error(policy, path, expectedOne("decision point of Settings", decide.by, known));
   }
 }
 

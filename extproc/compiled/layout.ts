@@ -63,7 +63,7 @@ export const POLICY_FIRST_RULE = 3;
 export const POLICY_AUDIT = 4; // 1: none of its rules has a word
 export const POLICY_RESPONSES = 5; // string + 1, JSON of ResponseRuleMessages; 0: none
 
-export const RULE_WORDS = 28;
+export const RULE_WORDS = 29;
 export const RULE_NAME = 0;
 export const RULE_POLICY = 1;
 export const RULE_ACTION = 2;
@@ -92,6 +92,7 @@ export const RULE_REGEXES = 24; // start in lists: strings
 export const RULE_REGEX_COUNT = 25; // 0: none is asked for
 export const RULE_REWRITE_TO = 26; // string + 1, a name in base64; 0: none
 export const RULE_REWRITE_LABELS = 27; // of the name that was asked for: so many trailing ones are replaced
+export const RULE_DECIDER = 28; // number of a Decider + 1; 0: it decides itself
 
 /** RuleAction of verdict.proto. */
 export const ACTION_ACCEPT = 0;
@@ -104,6 +105,8 @@ export const ACTION_TTL = 6;
 export const ACTION_REWRITE = 7;
 export const ACTION_RATE_LIMIT = 8;
 export const ACTION_STRIP = 9;
+/** What is done is said by a decision point: it is in no verdict. */
+export const ACTION_DECIDE = 12;
 
 /** What is counted before a rule has a word (Meter of verdict.proto): a run in lists. */
 export const METER_WORDS = 5;

@@ -1,7 +1,11 @@
 /**
  * Rules in order, first match ends: over the policies of a subject, each with a trie of its own.
  */
+import type { Said } from "./decision-point.ts";
 import {
+  ACTION_ACCEPT,
+  ACTION_DECIDE,
+  ACTION_DENY,
   ACTION_FAULT,
   ACTION_PASS,
   MAX_AUDITS,
@@ -71,6 +75,8 @@ export interface Circumstances {
   readonly transport: Transport;
   /** Milliseconds since 1970. */
   readonly time: number;
+  /** What the decision point of a rule has said. */
+  readonly said: (rule: number) => Said;
 }
 
 /** Some of the policies of a tenant: a run of TENANT_POLICIES in lists, and the conditions that the client meets. */
@@ -79,6 +85,8 @@ export interface Applicable {
   readonly count: number;
   readonly conditions: ReadonlySet<number>;
 }
+
+export const SAID_ACTIONS = { Accept: ACTION_ACCEPT, Deny: ACTION_DENY, Pass: ACTION_PASS } as const;
 
 /** Walks are synchronous: one scratch path serves them all. */
 const path = new NamePath();
@@ -117,6 +125,7 @@ export function judge(
       const listed = applies(sections, tables, rule, question, asked, scope);
       if (listed === undefined) continue;
       const match = { rule: next.rule, base: Math.max(next.base, listed) };
+      const action = actionOf(sections, next.rule, question, asked, scope);
       const chance = rules[rule + RULE_CHANCE] ?? 0;
       const decides = rules[rule + RULE_DECIDES] === 1;
       if (audit) {
@@ -126,7 +135,7 @@ export function judge(
       }
       const metered = (rules[rule + RULE_METER] ?? 0) !== 0;
       if (!decides && !metered) {
-        if (rules[rule + RULE_ACTION] !== ACTION_FAULT) clamps.push(match.rule);
+        if (action !== ACTION_FAULT) clamps.push(match.rule);
         else if (delays.length < MAX_DELAYS) delays.push(match.rule);
         continue;
       }
@@ -134,12 +143,31 @@ export function judge(
         draws.push({ ...match, audits: audits.length, delays: delays.length, clamps: clamps.length });
         continue;
       }
-      if (rules[rule + RULE_ACTION] !== ACTION_PASS) return { match, audits, draws, delays, clamps };
+      if (action !== ACTION_PASS) return { match, audits, draws, delays, clamps };
       passedTier = tier;
       break;
     }
   }
   return { match: undefined, audits, draws, delays, clamps };
+}
+
+/** What the rule does; where somebody else says that, it holds for as much as was said. */
+function actionOf(
+  { rules }: Sections,
+  rule: number,
+  question: Question,
+  asked: Circumstances,
+  scope: ScopeBuilder,
+): number {
+  const action = rules[rule * RULE_WORDS + RULE_ACTION] ?? 0;
+  if (action !== ACTION_DECIDE) return action;
+  const said = asked.said(rule);
+  if (said.labels === undefined) scope.narrowToName(question);
+  else scope.narrowToDomain(said.labels);
+  if (said.anyType !== true) scope.includeTypes([asked.qtype]);
+  if (said.anyTransport !== true) scope.includeTransports(1 << asked.transport);
+  scope.endAt(said.until);
+  return SAID_ACTIONS[said.action];
 }
 
 /**

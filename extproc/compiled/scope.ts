@@ -51,6 +51,11 @@ export class ScopeBuilder {
     this.#except = [];
   }
 
+  /** The domain of so many trailing labels, and every name below. */
+  narrowToDomain(labels: number): void {
+    if (this.#extent !== Extent.EXACT) this.#below(labels, Extent.AT_OR_BELOW, []);
+  }
+
   #below(labels: number, extent: Extent, except: readonly number[]): void {
     if (rank(labels, extent) < rank(this.#labels, this.#extent)) return;
     const same = labels === this.#labels && extent === this.#extent;

@@ -7,6 +7,7 @@
  */
 
 import type { TelemetrySettings } from "../telemetry/settings.ts";
+import type { Decider } from "./decision-point.ts";
 import { type Directory, type Sections, viewSections } from "./layout.ts";
 import type { ListReference } from "./list-reference.ts";
 import type { MeshSourceReference } from "./mesh-source-reference.ts";
@@ -106,6 +107,10 @@ export interface CompiledTables {
   /** A power of two above every subject that is a whole tenant. */
   readonly subjectStride: number;
   readonly mesh: MeshTables;
+  /** Who decides for rules that leave it to others, by their numbers there. */
+  readonly deciders: readonly Decider[];
+  /** By the number of the tenant: whether each of its clients is judged by itself. */
+  readonly decidedByClient: readonly boolean[];
   /** By the number of the tenant; undefined for one without limits. */
   readonly limits: readonly (LimitTables | undefined)[];
   readonly tenantCount: number;

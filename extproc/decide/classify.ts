@@ -41,7 +41,10 @@ export function classify(snapshot: Snapshot, identity: Identity, shown: ClientEv
   const { sections, tables } = snapshot;
   const record = identity.tenant * TENANT_WORDS;
   const count = identity.tenant < 0 ? 0 : (sections.tenants[record + TENANT_CONDITION_COUNT] ?? 0);
-  if (count === 0) return { ...identity, conditions: NONE };
+  if (count === 0) {
+    const whole = { conditions: NONE, number: 0, prefix: identity.prefix };
+    return identity.tenant < 0 ? { ...identity, conditions: NONE } : byItself(snapshot, identity, address, whole);
+  }
   const first = sections.tenants[record + TENANT_CONDITIONS] ?? 0;
   const examiner = new Examiner(snapshot, shown, address, identity.prefix);
   const conditions = new Set<number>();
@@ -52,8 +55,27 @@ export function classify(snapshot: Snapshot, identity: Identity, shown: ClientEv
     conditions.add(condition);
     bits.push(index);
   }
-  const subject = identity.subject + tables.subjectStride * numberOf(bits, count, tables.subjectStride);
-  return { conditions, subject, prefix: examiner.prefix };
+  const number = numberOf(bits, count, tables.subjectStride);
+  return byItself(snapshot, identity, address, { conditions, number, prefix: examiner.prefix });
+}
+
+/** Where decisions are made for single clients, each is a subject. */
+function byItself(
+  { tables }: Snapshot,
+  { tenant, subject }: Identity,
+  address: Address,
+  known: { readonly conditions: ReadonlySet<number>; readonly number: number; readonly prefix: number },
+): ClientClass {
+  const { conditions, number, prefix } = known;
+  const stride = tables.subjectStride;
+  if (tables.decidedByClient[tenant] !== true) return { conditions, subject: subject + stride * number, prefix };
+  const own = hashOf(`${number} ${address.words.join(" ")}`, MAX_BITS - Math.log2(stride));
+  return { conditions, subject: subject + stride * own, prefix: bitsOf(address) };
+}
+
+function hashOf(text: string, bits: number): number {
+  const hash = createHash("sha256").update(text).digest();
+  return 1 + (hash.readUIntBE(0, 6) % (2 ** bits - 1));
 }
 
 /**
@@ -64,8 +86,7 @@ function numberOf(bits: readonly number[], count: number, stride: number): numbe
   const available = MAX_BITS - Math.log2(stride);
   if (count <= available) return bits.reduce((sum, bit) => sum + 2 ** bit, 0);
   if (bits.length === 0) return 0;
-  const hash = createHash("sha256").update(bits.join(" ")).digest();
-  return 1 + (hash.readUIntBE(0, 6) % (2 ** available - 1));
+  return hashOf(bits.join(" "), available);
 }
 
 class Examiner {

@@ -58,7 +58,7 @@ import {
   type VerdictClient,
 } from "../compiled/messages.ts";
 import { readAddress } from "../compiled/networks.ts";
-import { judge, type Match } from "../compiled/policy-walk.ts";
+import { judge, type Match, SAID_ACTIONS } from "../compiled/policy-walk.ts";
 import { readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
@@ -66,6 +66,7 @@ import type { StringTable } from "../compiled/strings.ts";
 import { findForward, findRoute } from "../compiled/zones.ts";
 import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify, tenantName } from "./client.ts";
+import { Consultation } from "./consultation.ts";
 import { isUnexplained, reasonOf } from "./reason.ts";
 import { type DecisionRequest, MalformedRequest } from "./request.ts";
 import { responsesFor } from "./responses.ts";
@@ -116,23 +117,27 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
   const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
   const applicable = { start, count, conditions: own.conditions };
+  const consultation = new Consultation(snapshot, request, client.tenant, (rule) => nameRule(snapshot, rule));
+  const { qtype, transport, time } = request;
+  const asked = { qtype, transport, time, said: (rule: number) => consultation.ask(rule) };
   const {
     match,
     audits: audited,
     draws,
     delays: delaying,
     clamps,
-  } = judge(sections, snapshot.lists, applicable, question, request, scope);
+  } = judge(sections, snapshot.lists, applicable, question, asked, scope);
   const limits = snapshot.tables.limits[identity.tenant];
   const guarded = limits?.audits ?? [];
-  const audits = [...guarded, ...audited.map((rule) => describeAudit(snapshot, rule, client.tenant))].slice(
-    0,
-    MAX_AUDITS,
-  );
+  const audits = [
+    ...guarded,
+    ...audited.map((rule) => describeAudit(snapshot, rule, client.tenant, consultation)),
+  ].slice(0, MAX_AUDITS);
   const delays = delaying.map((rule) => describeDelay(snapshot, rule));
   const responses = responsesFor(snapshot, identity.tenant, applicable);
   const places = {
     tenant: identity.tenant,
+    consultation,
     usual: lazy(() => findForward(sections, identity.tenant, question, scope)),
     judgedBy: responses?.judgement,
     meshView: snapshot.tables.mesh.viewOf[identity.tenant] ?? "",
@@ -163,6 +168,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
 /** Where a tenant's names go. */
 interface Places {
   readonly tenant: number;
+  readonly consultation: Consultation;
   readonly usual: () => Forward | undefined;
   /** What answers of upstreams are judged by, for which they are kept apart; undefined for nothing. */
   readonly judgedBy: string | undefined;
@@ -179,7 +185,7 @@ function outcomeOf(
   if (match === undefined) return { ...actUsually(places), ...BY_NOBODY };
   const { sections } = snapshot;
   const named = nameRule(snapshot, match.rule);
-  switch (actionOf(snapshot, match.rule)) {
+  switch (actionOf(snapshot, match.rule, places.consultation)) {
     case RuleAction.ACCEPT:
       return { ...actUsually(places), ...named };
     case RuleAction.ROUTE: {
@@ -193,7 +199,7 @@ function outcomeOf(
     case RuleAction.FAULT:
       return { fault: faultByRule(snapshot, match, places.tenant), ...named };
     default:
-      return { deny: denyByRule(snapshot, match, places.tenant), ...named };
+      return { deny: denyByRule(snapshot, match, places), ...named };
   }
 }
 
@@ -228,11 +234,11 @@ function lazy<T>(find: () => T): () => T {
   };
 }
 
-function describeAudit(snapshot: Snapshot, rule: number, tenant: string): AuditMessage {
+function describeAudit(snapshot: Snapshot, rule: number, tenant: string, consultation: Consultation): AuditMessage {
   const chance = chanceOf(snapshot, rule);
   return {
     ...nameRule(snapshot, rule),
-    action: actionOf(snapshot, rule),
+    action: actionOf(snapshot, rule, consultation),
     chance,
     ...meterOf(snapshot, rule, tenant),
   };
@@ -303,7 +309,10 @@ function nameRule({ sections, strings }: Snapshot, rule: number): { readonly pol
   };
 }
 
-function actionOf({ sections }: Snapshot, rule: number): RuleAction {
+/** Where somebody else decides, what that has said. */
+function actionOf({ sections }: Snapshot, rule: number, consultation: Consultation): RuleAction {
+  const said = consultation.get(rule);
+  if (said !== undefined) return SAID_ACTIONS[said.action];
   return (sections.rules[rule * RULE_WORDS + RULE_ACTION] ?? 0) as RuleAction;
 }
 
@@ -331,14 +340,14 @@ function denyNobody({ tables }: Snapshot, { subject }: Identity): Deny {
   return { rcode, ede_code: edeCode, ede_text, ttl, soa_labels: 0, form, records };
 }
 
-function denyByRule(snapshot: Snapshot, match: Match, tenant: number): Deny {
+function denyByRule(snapshot: Snapshot, match: Match, { tenant, consultation }: Places): Deny {
   const { strings } = snapshot;
   const { rules, lists } = snapshot.sections;
   const rule = match.rule * RULE_WORDS;
   return {
     rcode: rules[rule + RULE_RCODE] ?? 0,
     ede_code: rules[rule + RULE_EDE_CODE] ?? 0,
-    ede_text: reasonOf(snapshot, match.rule, tenant),
+    ede_text: reasonOf(snapshot, match.rule, tenant, consultation.get(match.rule)?.reason),
     ttl: rules[rule + RULE_TTL] ?? 0,
     soa_labels: match.base,
     form: (rules[rule + RULE_FORM] ?? 0) as DenyForm,

@@ -18,14 +18,31 @@ import {
 } from "../compiled/layout.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 
-export function reasonOf(snapshot: Snapshot, rule: number, tenant: number): string {
+/** Octets that fit an answer over UDP, as those of a rule's own words. */
+const MAX_OCTETS = 128;
+
+/** `said`: what a decision point gave as its reason, which stands behind the rule's place where that is told. */
+export function reasonOf(snapshot: Snapshot, rule: number, tenant: number, said = ""): string {
   const { sections, strings } = snapshot;
   const { rules, policies } = sections;
   const of = rule * RULE_WORDS;
   const own = rules[of + RULE_EDE_TEXT] ?? 0;
   const policy = policies[(rules[of + RULE_POLICY] ?? 0) * POLICY_WORDS + POLICY_NAME] ?? 0;
   const names = { policy: strings.get(policy), rule: strings.get(rules[of + RULE_NAME] ?? 0) };
-  return explain(snapshot, tenant, names, own === 0 ? undefined : strings.get(own - 1));
+  const place = explain(snapshot, tenant, names, own === 0 ? undefined : strings.get(own - 1));
+  const mode = sections.tenants[tenant * TENANT_WORDS + TENANT_EXPLAIN];
+  return said === "" || own !== 0 || mode !== EXPLAIN_FULL ? place : cut(`${place}: ${said}`);
+}
+
+/** No half of a character is left. */
+function cut(text: string): string {
+  const octets = Buffer.from(text);
+  return octets.length <= MAX_OCTETS
+    ? text
+    : octets
+        .subarray(0, MAX_OCTETS)
+        .toString()
+        .replace(/\ufffd+$/, "");
 }
 
 /** `own`: the rule's own words, which may be none at all; undefined where it leaves that to us. */

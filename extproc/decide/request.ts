@@ -2,6 +2,7 @@
  * One question of one client, as the decision sees it. The server reads it from the x-dns-* headers and the DNS
  * message of a decision request (ARCHITECTURE.md, "A decision").
  */
+import type { Consult } from "../compiled/decision-point.ts";
 import type { Transport } from "../compiled/messages.ts";
 import type { Pod } from "../compiled/pods.ts";
 
@@ -23,6 +24,8 @@ export interface DecisionRequest {
   readonly qtype: number;
   /** Milliseconds since 1970: schedules are looked up for this moment. */
   readonly time: number;
+  /** Asks decision points; without it, they are taken for away. What it throws ends the decision. */
+  readonly consult?: Consult | undefined;
 }
 
 /** The request is not one that a worker sends: it gets no verdict, which is a failure and never a permission. */

@@ -23,7 +23,7 @@ import { EDE_CODES } from "../resources/response-schema.ts";
 import { nameOf, presentAddress, presentName, rcodeName, TRANSPORTS, typeName } from "../telemetry/names.ts";
 import { presentRecord } from "../telemetry/present-record.ts";
 import { describeLimits } from "./limits.ts";
-import type { ConsideredRule } from "./rules.ts";
+import type { ConsideredRule, SaidOfRule } from "./rules.ts";
 
 export interface Explanation {
   readonly question: { readonly name: string; readonly type: string; readonly transport: string };
@@ -68,6 +68,8 @@ export interface Explanation {
   };
   /** What an upstream's answer is judged by, in order; absent where there is nothing. */
   readonly responseRules?: readonly ExplainedResponseRule[];
+  /** What decision points have said, of the rules that leave it to them. */
+  readonly decisionPoints?: readonly ExplainedDecision[];
   readonly rules: readonly ConsideredRule[];
 }
 
@@ -83,6 +85,16 @@ export interface RewrittenEnd {
   /** Absent where it fails. */
   readonly end?: End;
   readonly failure?: RewriteFailure;
+}
+
+export interface ExplainedDecision {
+  readonly policy: string;
+  readonly rule: string;
+  readonly point: string;
+  readonly said: "Accept" | "Deny" | "Pass";
+  readonly reason: string;
+  /** It could not be asked: that is what the rule takes it to say. */
+  readonly failed: boolean;
 }
 
 export interface ExplainedResponseRule {
@@ -106,6 +118,7 @@ export function describeVerdict(
   request: DecisionRequest,
   verdict: Verdict,
   rules: readonly ConsideredRule[],
+  said: Readonly<Record<string, SaidOfRule>> = {},
 ): Explanation {
   const { client, scope } = verdict;
   const address = presentAddress(request.address);
@@ -127,6 +140,7 @@ export function describeVerdict(
     scope: { names: describeNames(scope, request.qname), types: describeTypes(scope), ...describeWhen(scope) },
     rules,
     ...describeResponses(verdict.responses),
+    ...describeDecisions(said),
     ...(limits.length === 0 ? {} : { limits }),
   };
 }
@@ -191,6 +205,14 @@ function describeResponses(responses: ResponseRulesMessage | undefined): Pick<Ex
     audit: outcome.audits.length > 0,
   }));
   return { responseRules };
+}
+
+function describeDecisions(said: Readonly<Record<string, SaidOfRule>>): Pick<Explanation, "decisionPoints"> {
+  const decisionPoints = Object.entries(said).map(([key, { point, action, reason, failed = false }]) => {
+    const [policy = "", rule = ""] = key.split("/");
+    return { policy, rule, point, said: action, reason, failed };
+  });
+  return decisionPoints.length === 0 ? {} : { decisionPoints };
 }
 
 const FORMS = { [DenyForm.DROP]: "Drop", [DenyForm.TRUNCATE]: "Truncate" } as const;

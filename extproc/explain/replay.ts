@@ -44,7 +44,7 @@ export interface Replayed {
   readonly chances: readonly Ending[];
   /**
    * `open`: it was denied for what its answer has, which the log does not have; or answered as a name of
-   * the mesh, which files of policy do not have.
+   * the mesh, which files of policy do not have; or a decision point has to say.
    */
   readonly verdict: "same" | "changed" | "open";
 }
@@ -67,6 +67,7 @@ export class Replay {
   replay(query: RecordedQuery): Replayed {
     const after = this.#against.endings(query);
     const [usual, ...chances] = after;
+    const { asksOthers } = this.#against;
     if (this.#from !== undefined) {
       const before = this.#from.endings(query);
       const same = before.length === after.length && before.every((one, index) => sameEnding(one, after[index] ?? one));
@@ -75,7 +76,7 @@ export class Replay {
     const before = recordedEnding(query);
     if (after.some((one) => sameEnding(before, one))) return { before, after: usual, chances, verdict: "same" };
     const denied = before.outcome === "deny" && this.#against.stillDeniesOthers(query);
-    const open = usual.outcome === "forward" && (denied || isOfTheMesh(before));
+    const open = asksOthers || (usual.outcome === "forward" && (denied || isOfTheMesh(before)));
     return { before, after: usual, chances, verdict: open ? "open" : "changed" };
   }
 }
@@ -111,6 +112,8 @@ class Evaluated {
   /** Names that each rule denies, by policy/rule. */
   readonly #denials: ReadonlyMap<string, readonly NamePattern[] | undefined>;
   readonly blindFor: readonly string[];
+  /** Whether a decision point would have been asked of the last query. */
+  asksOthers = false;
 
   constructor({ resources, snapshot }: ReplayedSet) {
     this.#snapshot = snapshot;
@@ -151,7 +154,11 @@ class Evaluated {
 
   #decide(query: RecordedQuery): readonly [DecisionRequest, Verdict] {
     const { address, qname, qtype, time, transport } = query;
-    const request = { address, listener: "replay", transport: TRANSPORTS[transport], qname, qtype, time };
+    this.asksOthers = false;
+    const consult = (): undefined => {
+      this.asksOthers = true;
+    };
+    const request = { address, listener: "replay", transport: TRANSPORTS[transport], qname, qtype, time, consult };
     const byAddress = decide(this.#snapshot, request);
     if (byAddress.client.tenant === query.tenant || query.tenant === "") return [request, byAddress];
     const tenant = this.#tenants.get(query.tenant);

@@ -8,6 +8,7 @@
 import { bypassPolicies } from "../compile/bypass-guard.ts";
 import { compileSet } from "../compile/compile-set.ts";
 import { type PolicySet, toPolicySet } from "../compile/policy-set.ts";
+import type { Said } from "../compiled/decision-point.ts";
 import { findListed, type NamedTables, type NameTable } from "../compiled/name-table.ts";
 import { readQuestion } from "../compiled/question.ts";
 import { textOf } from "../compiled/regexes.ts";
@@ -50,7 +51,13 @@ export interface ConsideredRule {
 }
 
 /** Of a tenant, at a moment (milliseconds since 1970); nothing else of the client's identity is looked at. */
-export type TenantRequest = DecisionRequest & { readonly tenant: string; readonly time: number };
+export type TenantRequest = Omit<DecisionRequest, "consult"> & {
+  readonly tenant: string;
+  readonly time: number;
+  /** What decision points have said, by policy/rule. */
+  readonly said?: Readonly<Record<string, SaidOfRule>> | undefined;
+};
+export type SaidOfRule = Pick<Said, "action" | "reason" | "failed"> & { readonly point: string };
 
 type Policy = PolicySet["policies"][number]["resource"];
 type Rule = Policy["spec"]["rules"][number];
@@ -86,7 +93,9 @@ export function considerRules(
       told.push({ ...about, fate: "no match", because: whyNot(rule, request, lists) });
       continue;
     }
-    const fate = modeOf(candidate) ?? (decided ? "shadowed" : tier === passedTier ? "passed over" : byAction(rule));
+    const said = request.said?.[`${metadata.name}/${rule.name}`]?.action;
+    const fate =
+      modeOf(candidate) ?? (decided ? "shadowed" : tier === passedTier ? "passed over" : byAction(rule, said));
     if (fate === "passes on") passedTier = tier;
     if (fate === "decides") decided = true;
     told.push({ ...about, fate });
@@ -120,13 +129,13 @@ function modeOf({ policy, rule }: Candidate): Fate | undefined {
   return modes.includes("Audit") ? "recorded" : undefined;
 }
 
-function byAction({ action, match, fault }: Rule): Fate {
+function byAction({ action, match, fault, decide: others }: Rule, said: Said["action"] | undefined): Fate {
   if (action === "Ttl") return "bounds TTLs";
   if (action === "Strip") return "strips";
   if (action === "RateLimit") return "limits";
   if (fault !== undefined && fault.code === undefined) return "puts off";
   if (match.percent !== undefined) return "by chance";
-  return action === "Pass" ? "passes on" : "decides";
+  return action === "Pass" || (said ?? others?.onError) === "Pass" ? "passes on" : "decides";
 }
 
 /** Numbers of those that match, whatever they would do and in whichever mode they are. */

@@ -121,6 +121,10 @@ export const serverName = named((text) => {
   return name;
 }).transform((name) => name.text);
 
+export const httpUrl = checked((text) =>
+  URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? undefined : "a URL as https://host.example/path",
+);
+
 /** SHA-256 of a public key (SPKI) in base64, as `openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`. */
 export const pin = matching(/^[A-Za-z0-9+/]{43}=$/, "SHA-256 of a public key in base64, 44 characters");
 

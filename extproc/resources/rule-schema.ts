@@ -4,6 +4,7 @@ import { z } from "zod";
 import { admission, oneOf } from "./admission.ts";
 import {
   delay,
+  interval,
   name,
   nameRegex,
   pattern,
@@ -114,10 +115,22 @@ const rateLimit = z
 
 /** What of a name is replaced, and by what: a suffix, at or above every name that the rule matches; without one the whole name. */
 const rewrite = z.strictObject({ from: name.optional(), to: name });
+/** A decision point says Accept, Deny or Pass; `response` says what is denied how. */
+const decide = z.strictObject({
+  /** Of Settings. */
+  by: resourceName,
+  /** For how long it holds what was said, if that says no less. */
+  ttl: interval.default(30),
+  /** What it is taken to say when it says nothing. */
+  onError: z.enum(["Deny", "Pass"]).default("Deny"),
+  /** It is told the client's address, and each client has decisions of its own. */
+  byClient: z.boolean().default(false),
+});
 
 /** Fields that say more of some actions. */
 const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
-  response: ["Deny", "RateLimit"],
+  response: ["Deny", "RateLimit", "Decide"],
+  decide: ["Decide"],
   route: ["Route"],
   answer: ["Answer"],
   ttl: ["Ttl"],
@@ -125,7 +138,7 @@ const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   rateLimit: ["RateLimit"],
   rewrite: ["Rewrite"],
 };
-const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit", "rewrite"] as const;
+const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit", "rewrite", "decide"] as const;
 
 /** What actions are nothing without, and what has to be in it. */
 const NEEDED_BY = {
@@ -135,6 +148,7 @@ const NEEDED_BY = {
   Answer: ["answer", "records"],
   Route: ["route", "an upstream"],
   Rewrite: ["rewrite", "a name"],
+  Decide: ["decide", "by"],
 } as const;
 
 const ruleFields = z
@@ -142,7 +156,19 @@ const ruleFields = z
     name: ruleName,
     mode,
     match: ruleMatch,
-    action: z.enum(["Accept", "Deny", "Pass", "Route", "Answer", "Ttl", "Strip", "Fault", "RateLimit", "Rewrite"]),
+    action: z.enum([
+      "Accept",
+      "Deny",
+      "Pass",
+      "Route",
+      "Answer",
+      "Ttl",
+      "Strip",
+      "Fault",
+      "RateLimit",
+      "Rewrite",
+      "Decide",
+    ]),
     response: response.optional(),
     route: z.strictObject({ upstream: resourceName }).optional(),
     answer: answer.optional(),
@@ -150,6 +176,7 @@ const ruleFields = z
     fault: fault.optional(),
     rateLimit: rateLimit.optional(),
     rewrite: rewrite.optional(),
+    decide: decide.optional(),
   })
   .superRefine((rule, context) => {
     const { match, action, response } = rule;
@@ -172,8 +199,9 @@ const ruleFields = z
       fail(context, ["match", "types"], "expected the types whose records are left out, got nothing");
     }
     checkRewrite(rule, context);
-    if (match.percent !== undefined && action === "Pass") {
-      fail(context, ["match", "percent"], "expected no percent with action Pass, got one: chance decides, or does not");
+    if (match.percent !== undefined && (action === "Pass" || action === "Decide")) {
+      const message = `expected no percent with action ${action}, got one: chance decides, or does not`;
+      fail(context, ["match", "percent"], message);
     }
     if (match.types && response?.code === "NXDOMAIN") {
       fail(
@@ -200,8 +228,8 @@ export const rule = admission(
     message: "expected in match.types the types whose records are left out, with action Strip",
   },
   {
-    rule: '!has(self.match.percent) || !(self.action in ["Pass", "Ttl", "Strip"])',
-    message: "expected no match.percent with action Pass, Ttl or Strip",
+    rule: '!has(self.match.percent) || !(self.action in ["Pass", "Ttl", "Strip", "Decide"])',
+    message: "expected no match.percent with action Pass, Ttl, Strip or Decide",
   },
   NO_NXDOMAIN_BESIDE_TYPES,
 );

@@ -2,13 +2,20 @@
 
 import { z } from "zod";
 import { admission } from "./admission.ts";
-import { network, ttl, zone } from "./field.ts";
+import { delay, httpUrl, network, resourceName, ttl, zone } from "./field.ts";
 import { guards } from "./guards-schema.ts";
 import { response } from "./response-schema.ts";
-import { fail, resource } from "./schema-parts.ts";
+import { fail, list, resource } from "./schema-parts.ts";
 
 /** metadata.name of the one Settings resource. */
 export const SETTINGS_NAME = "default";
+
+/** Milliseconds that are left of a decision's 200 for the rest of it. */
+const MAX_POINT_TIMEOUT = 150;
+const pointTimeout = delay.superRefine((milliseconds, context) => {
+  if (milliseconds <= MAX_POINT_TIMEOUT) return;
+  fail(context, [], `expected at most ${MAX_POINT_TIMEOUT}ms, got ${milliseconds}ms`);
+});
 
 const MIN_VIRTUAL = { ipv4: 30, ipv6: 112 } as const;
 /** Those of Istio. */
@@ -40,7 +47,26 @@ const connections = z.strictObject({
   grace: ttl.optional(),
 });
 
+/** Who decides where a rule leaves it to somebody else: by the REST API of Open Policy Agent. */
+const decisionPoint = z.strictObject({
+  name: resourceName,
+  /** Of a document of its data, as http://127.0.0.1:8181/v1/data/dns/decision. */
+  url: httpUrl,
+  /** By default 100ms; a decision has 200 ms in all. */
+  timeout: pointTimeout.optional(),
+});
+
+const decisionPoints = list(decisionPoint).superRefine((points, context) => {
+  const names = points.map(({ name }) => name);
+  for (const [index, name] of names.entries()) {
+    const first = names.indexOf(name);
+    if (first === index) continue;
+    fail(context, [index, "name"], `expected a name of its own, got "${name}", which that of ${first} has`);
+  }
+});
+
 const settingsSpec = z.strictObject({
+  decisionPoints: decisionPoints.optional(),
   telemetry: z
     .strictObject({
       /** Whether workers tell of every query, or of those alone that the query log has. */
@@ -70,4 +96,5 @@ export const settingsSchema = admission(settingsFields, {
   message: `expected metadata.name "${SETTINGS_NAME}": there is one Settings`,
 });
 
+export type DecisionPoint = z.output<typeof decisionPoint>;
 export type Settings = z.output<typeof settingsSchema>;

@@ -6,6 +6,7 @@ import type { Change, Refused } from "../compile/change.ts";
 import { namedLists, type Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
+import type { SaidOfRule } from "../explain/rules.ts";
 import type { ListStatus } from "../lists/followed-list.ts";
 import type { MeshStatus } from "../mesh/mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
@@ -22,7 +23,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { openMetricsOf } from "../telemetry/open-metrics.ts";
 import type { Telemetry } from "../telemetry/questions.ts";
 import type { Clock } from "./clock.ts";
-import type { Decide } from "./decisions/processor.ts";
+import type { DecideAsking } from "./decision-points/decision-points.ts";
 import type { DiscoveryService } from "./discovery/discovery-service.ts";
 import type { EnvoyStatus } from "./discovery/envoy-stream.ts";
 import type { Health } from "./health.ts";
@@ -63,7 +64,7 @@ export interface ServiceStatus extends SourceStatus {
 
 export interface ControlDependencies {
   readonly source: PolicySource | PolicyStore;
-  readonly decide: Decide;
+  readonly decide: DecideAsking;
   readonly clock: Clock;
   readonly rollout: Rollout;
   readonly registry: WorkerRegistry;
@@ -329,11 +330,14 @@ async function explainBy(
   text?: Uint8Array,
 ): Promise<Explanation> {
   const request = { ...asked, pod: pods.at(asked.address) };
-  const verdict = decide(snapshot, request);
+  const said: Record<string, SaidOfRule> = {};
+  const verdict = await decide(snapshot, request, (rule, what) => {
+    said[rule] = what;
+  });
   const { tenant } = verdict.client;
   const rules =
-    tenant === "" || !every ? [] : await source.consider({ ...request, tenant }, namedLists(snapshot), text);
-  return describeVerdict(snapshot, request, verdict, rules);
+    tenant === "" || !every ? [] : await source.consider({ ...request, tenant, said }, namedLists(snapshot), text);
+  return describeVerdict(snapshot, request, verdict, rules, said);
 }
 
 function isStore(source: PolicySource | PolicyStore): source is PolicyStore {

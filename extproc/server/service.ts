@@ -23,8 +23,9 @@ import { authorization } from "./authorization/authorization.ts";
 import { connectionRecord } from "./authorization/connection-record.ts";
 import type { Clock } from "./clock.ts";
 import { Control } from "./control.ts";
+import { Opa } from "./decision-points/ask-opa.ts";
+import { type Decide, DecisionPoints } from "./decision-points/decision-points.ts";
 import { extProc } from "./decisions/ext-proc.ts";
-import type { Decide } from "./decisions/processor.ts";
 import { DiscoveryService } from "./discovery/discovery-service.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type ServerTls, startGrpcServer } from "./grpc-server.ts";
@@ -114,7 +115,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     () => {},
   );
-  const decide: Decide = (snapshot, request) => {
+  const decideAtOnce: Decide = (snapshot, request) => {
     if (!asksForPods(snapshot.tables.pods)) return options.decide(snapshot, request);
     // Who is nobody's pod so far might be one's.
     if (!listed) throw new Error("pods are not listed yet");
@@ -122,6 +123,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   };
   const token = options.token === undefined ? undefined : new Token(options.token);
   const metrics = createMetrics({ process: options.processMetrics ?? false });
+  const opa = new Opa(clock);
+  const { decide } = new DecisionPoints({
+    decide: decideAtOnce,
+    ask: opa.ask,
+    clock,
+    logger,
+    onAnswer: (point, answer, seconds) => {
+      metrics.pointAnswers.inc({ point, answer });
+      metrics.pointDuration.observe({ point }, seconds);
+    },
+  });
   const health = new Health(SERVICES);
   const registry = new WorkerRegistry({ lastGoodMs, now: () => clock.now() });
   const clusters = new DiscoveryService({
@@ -247,6 +259,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     stopSync();
     clusters.close();
     await ended;
+    opa.close();
     await telemetry.close();
     await queryLog.close();
     await connectionLog.close();

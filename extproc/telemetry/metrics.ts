@@ -214,6 +214,19 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       buckets: DECISION_BUCKETS,
       registers,
     }),
+    pointAnswers: new Counter({
+      name: "dns_decision_point_answers_total",
+      help: "What decision points have said when they were asked.",
+      labelNames: ["point", "answer"] as const,
+      registers,
+    }),
+    pointDuration: new Histogram({
+      name: "dns_decision_point_duration_seconds",
+      help: "Time until a decision point has answered, or was given up.",
+      labelNames: ["point"] as const,
+      buckets: DECISION_BUCKETS,
+      registers,
+    }),
     connectionChecks: new Counter({
       name: "dns_connection_checks_total",
       help: "Connections that Envoys have asked about.",

@@ -204,6 +204,20 @@ const explanation = z.strictObject({
       .describe("The name that is answered instead, and what becomes of it"),
   ),
   limits: optional(z.array(z.string()).describe("What all clients of the tenant may have together")),
+  decisionPoints: optional(
+    z
+      .array(
+        z.strictObject({
+          policy: z.string(),
+          rule: z.string(),
+          point: z.string(),
+          said: z.enum(["Accept", "Deny", "Pass"]),
+          reason: z.string(),
+          failed: z.boolean(),
+        }),
+      )
+      .describe("What decision points have said, of the rules that leave it to them"),
+  ),
   responseRules: optional(
     z
       .array(

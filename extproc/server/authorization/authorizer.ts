@@ -13,7 +13,7 @@ import type { Pods } from "../../mesh/pods.ts";
 import { presentAddress, presentName } from "../../telemetry/names.ts";
 import type { GrantedName, Telemetry } from "../../telemetry/questions.ts";
 import type { Clock } from "../clock.ts";
-import type { Decide } from "../decisions/processor.ts";
+import type { DecideAsking } from "../decision-points/decision-points.ts";
 import type { Connection } from "./connection.ts";
 
 /** `unchecked`: no policy asks for it. */
@@ -35,7 +35,7 @@ export interface Judgement {
 export interface AuthorizerDependencies {
   /** The policy in force; undefined while there is none. */
   readonly policy: () => Snapshot | undefined;
-  readonly decide: Decide;
+  readonly decide: DecideAsking;
   readonly mesh: Pick<MeshRoom, "ask">;
   readonly pods: Pick<Pods, "at">;
   readonly telemetry: Pick<Telemetry, "ask">;
@@ -122,19 +122,19 @@ export class Authorizer {
     const { address } = connection;
     // A thread that is starting anew knows nothing.
     const granted = await telemetry.ask("granted", { tenant, address }).catch((): GrantedName[] => []);
-    const found = this.#best(snapshot, connection, granted);
+    const found = await this.#best(snapshot, connection, granted);
     if (found?.denied === false) return found;
     const meshName = await mesh.ask("nameAt", { view, address: presentAddress(address) }).catch(() => undefined);
     const ofMesh = meshName === undefined ? [] : [{ qname: meshName, qtype: TYPE_A, transport: Transport.UDP }];
-    const known = this.#best(snapshot, connection, ofMesh);
+    const known = await this.#best(snapshot, connection, ofMesh);
     return known?.denied === false ? known : (found ?? known);
   }
 
   /** The first that is not denied, or else the first. */
-  #best(snapshot: Snapshot, connection: Connection, names: readonly GrantedName[]): Found | undefined {
+  async #best(snapshot: Snapshot, connection: Connection, names: readonly GrantedName[]): Promise<Found | undefined> {
     let denied: Found | undefined;
     for (const name of names) {
-      const found = this.#ask(snapshot, connection, name);
+      const found = await this.#ask(snapshot, connection, name);
       if (!found.denied) return found;
       denied ??= found;
     }
@@ -142,12 +142,12 @@ export class Authorizer {
   }
 
   /** What the policy in force says of a name that was answered under it, or under one before. */
-  #ask(snapshot: Snapshot, connection: Connection, { qname, qtype, transport }: GrantedName): Found {
+  async #ask(snapshot: Snapshot, connection: Connection, { qname, qtype, transport }: GrantedName): Promise<Found> {
     const { decide, clock } = this.#dependencies;
     const { client, principal, tenant } = connection;
     const who = { address: client, principal, tenant, listener: "connection" };
     const request = { ...who, qname, qtype, transport: transport as Transport, time: clock.now() };
-    const verdict = decide(snapshot, request);
+    const verdict = await decide(snapshot, request);
     const rewritten = followRewrite(snapshot, request, verdict);
     const outcome = rewritten !== undefined && "outcome" in rewritten ? rewritten.outcome : verdict;
     const name = presentName(qname);

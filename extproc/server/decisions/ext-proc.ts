@@ -14,7 +14,7 @@ import { method } from "../../messages/protos.ts";
 import { admits, type GrpcService } from "../grpc-service.ts";
 import type { Logger } from "../logger.ts";
 import type { Token } from "../token.ts";
-import { type DecisionOutcome, Processor, type ProcessorDependencies } from "./processor.ts";
+import { type Answered, type DecisionOutcome, Processor, type ProcessorDependencies } from "./processor.ts";
 
 export const extProcService = {
   Process: method<ProcessingRequest, ProcessingRequest__Output, ProcessingResponse, ProcessingResponse__Output>(
@@ -39,15 +39,20 @@ export function extProc(dependencies: ExtProcDependencies): GrpcService {
       return;
     }
     const processor = new Processor(dependencies);
-    let answered = false;
+    let asked = false;
     call.on("data", (message: ProcessingRequest__Output) => {
-      if (answered) return;
-      answered = true;
+      if (asked) return;
+      asked = true;
       const start = clock.elapsed();
-      const { response, outcome, error } = processor.process(message);
-      call.write(response);
-      onDecision(outcome, (clock.elapsed() - start) / 1000);
-      if (error !== undefined) logger.error({ err: error }, "a decision failed");
+      const answer = ({ response, outcome, error }: Answered) => {
+        call.write(response);
+        onDecision(outcome, (clock.elapsed() - start) / 1000);
+        if (error !== undefined) logger.error({ err: error }, "a decision failed");
+      };
+      const answered = processor.process(message);
+      // Who has nobody to ask is answered at once.
+      if (answered instanceof Promise) void answered.then(answer);
+      else answer(answered);
     });
     // Envoy ends the stream when it has its answer. If we did, it would reset it, and Node's HTTP/2 closes a
     // connection on which more than some 33 streams a second are reset (CVE-2023-44487), with all decisions on it.

@@ -4,14 +4,13 @@
 
 import type { Verdict } from "../../compiled/messages.ts";
 import type { Snapshot } from "../../compiled/snapshot.ts";
-import { type DecisionRequest, MalformedRequest } from "../../decide/request.ts";
+import { MalformedRequest } from "../../decide/request.ts";
 import type { ProcessingRequest__Output } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingRequest.ts";
 import type { ProcessingResponse } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingResponse.ts";
 import type { Clock } from "../clock.ts";
+import type { DecideAsking } from "../decision-points/decision-points.ts";
 import { readDecisionRequest } from "./read-request.ts";
 import { answerFailure, answerVerdict } from "./responses.ts";
-
-export type Decide = (snapshot: Snapshot, request: DecisionRequest) => Verdict;
 
 export type DecisionOutcome =
   | "forward"
@@ -33,7 +32,7 @@ export interface Answered {
 export interface ProcessorDependencies {
   /** The policy in force; undefined while there is none. */
   readonly policy: () => Snapshot | undefined;
-  readonly decide: Decide;
+  readonly decide: DecideAsking;
   readonly clock: Clock;
 }
 
@@ -45,7 +44,7 @@ export class Processor {
   }
 
   /** Never throws: what is no verdict is told as a failure. */
-  process(message: ProcessingRequest__Output): Answered {
+  process(message: ProcessingRequest__Output): Answered | Promise<Answered> {
     try {
       const headers = message.request_headers?.headers?.headers;
       if (headers === undefined) throw new MalformedRequest("expected request headers, got another message");
@@ -55,14 +54,20 @@ export class Processor {
         return { response: answerFailure(503, "there is no policy yet"), outcome: "no_policy" };
       }
       const verdict = this.#dependencies.decide(snapshot, request);
-      return { response: answerVerdict(verdict), outcome: outcomeOf(verdict) };
+      return verdict instanceof Promise ? verdict.then(answer, fail) : answer(verdict);
     } catch (error) {
-      if (error instanceof MalformedRequest) {
-        return { response: answerFailure(400, error.message), outcome: "malformed" };
-      }
-      return { response: answerFailure(500, "the decision failed"), outcome: "failed", error };
+      return fail(error);
     }
   }
+}
+
+function answer(verdict: Verdict): Answered {
+  return { response: answerVerdict(verdict), outcome: outcomeOf(verdict) };
+}
+
+function fail(error: unknown): Answered {
+  if (error instanceof MalformedRequest) return { response: answerFailure(400, error.message), outcome: "malformed" };
+  return { response: answerFailure(500, "the decision failed"), outcome: "failed", error };
 }
 
 function outcomeOf(verdict: Verdict): DecisionOutcome {

@@ -2,15 +2,11 @@
  * The file of --webhooks: a YAML list of who is told of denials and guards, and of which.
  */
 import { z } from "zod";
-import { checked, filePath, resourceName, window } from "../../resources/field.ts";
+import { checked, filePath, httpUrl, resourceName, window } from "../../resources/field.ts";
 import { parseFile, type ReadFile } from "../../resources/parse-file.ts";
 import { describe } from "../../resources/problem.ts";
 import { list } from "../../resources/schema-parts.ts";
 import { DENIAL_KINDS } from "./denial.ts";
-
-const url = checked((text) =>
-  URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? undefined : "a URL as https://hooks.example/dns",
-);
 
 /** `policy`, or `policy/rule`. */
 const rule = checked((text) =>
@@ -19,7 +15,7 @@ const rule = checked((text) =>
 
 const webhook = z.strictObject({
   name: resourceName,
-  url,
+  url: httpUrl,
   secretFile: filePath,
   /** Authorities to trust, instead of the public ones. */
   caFile: filePath.optional(),

@@ -80,6 +80,10 @@ export function nameList(name: string, spec: object): object {
   return { kind: "NameList", metadata: { name }, spec };
 }
 
+export function settings(spec: object): object {
+  return { kind: "Settings", metadata: { name: "default" }, spec };
+}
+
 export type TierName = "Admin" | "Tenant" | "Baseline";
 
 /** A policy of the tenant's own for one tenant; for several, one of the cluster's in tier Baseline. */

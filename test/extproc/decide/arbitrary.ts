@@ -2,7 +2,7 @@
  * Random policy sets and questions out of few names, blocks and principals, so that they meet often.
  */
 import fc from "fast-check";
-import { documents, nameList, type TierName, tenant, tierPolicy, upstream } from "../compile/compile-text.ts";
+import { documents, nameList, settings, type TierName, tenant, tierPolicy, upstream } from "../compile/compile-text.ts";
 import type { PlainRequest } from "./reference.ts";
 
 export const LABELS = ["a", "b", "c", "com", "x-y", "_dns"];
@@ -169,6 +169,7 @@ const rule = fc
         "Strip",
         "RateLimit",
         "Rewrite",
+        "Decide",
       ),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
       mode,
@@ -185,11 +186,15 @@ const rule = fc
         { requiredKeys: ["queries"] },
       ),
       rewrite: fc.record({ suffix: fc.nat(2), to: fc.constantFrom("a.com", "new.b", ".") }),
+      byClient: fc.boolean(),
       own: fc.constantFrom("A 192.0.2.1", "CNAME a.com", "CNAME b.c"),
     },
-    { requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl", "rateLimit", "rewrite"] },
+    {
+      requiredKeys: ["match", "action", "circumstances", "fault", "own", "ttl", "rateLimit", "rewrite", "byClient"],
+    },
   )
-  .map(({ code, match: named, circumstances: further, fault: disturbed, own, ttl, rateLimit, rewrite, ...rest }) => {
+  .map(({ code, match: named, circumstances: further, fault: disturbed, ...one }) => {
+    const { own, ttl, rateLimit, rewrite, byClient, ...rest } = one;
     const { action } = rest;
     const { percent, ...others } = further as { percent?: number; transports?: unknown };
     const broken = action === "Fault" ? { fault: disturbed } : {};
@@ -198,9 +203,9 @@ const rule = fc
       ...named,
       ...(action === "Strip" && !("types" in named && named.types) ? { types: ["AAAA", "HTTPS"] } : {}),
       ...others,
-      ...(percent !== undefined && !["Pass", "Ttl", "Strip"].includes(action) ? { percent } : {}),
+      ...(percent !== undefined && !["Pass", "Ttl", "Strip", "Decide"].includes(action) ? { percent } : {}),
     };
-    const denies = action === "Deny" || action === "RateLimit";
+    const denies = action === "Deny" || action === "RateLimit" || action === "Decide";
     const fits = denies && code !== undefined && !("types" in match && match.types && code === "NXDOMAIN");
     return {
       ...rest,
@@ -212,6 +217,7 @@ const rule = fc
       ...(action === "Rewrite"
         ? { rewrite: { to: rewrite.to, ...suffixOf("names" in match ? match.names : undefined, rewrite.suffix) } }
         : {}),
+      ...(action === "Decide" ? { decide: { by: "oracle", byClient } } : {}),
       ...(action === "Answer" ? { answer: { records: [own] } } : {}),
       ...(fits ? { response: code === "addresses" ? { addresses: ADDRESSES.slice(-12, -7) } : { code } } : {}),
     };
@@ -360,6 +366,7 @@ export const policySet: fc.Arbitrary<string> = fc
   })
   .map(({ tenants, policies, lists }) =>
     documents(
+      settings({ decisionPoints: [{ name: "oracle", url: "http://127.0.0.1/" }] }),
       ...UPSTREAMS.map((one, index) => upstream(one, { ecs: index === 1 })),
       ...lists.map((spec, index) => nameList(`l${index}`, spec)),
       ...tenants.map((spec, index) => tenant(`t${index}`, spec)),

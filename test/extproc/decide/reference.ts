@@ -11,6 +11,7 @@ import type { PrincipalPattern } from "../../../extproc/resources/principal.ts";
 import type { Rule } from "../../../extproc/resources/rule-schema.ts";
 import type { Resource } from "../../../extproc/resources/schema.ts";
 import type { MatchEntry, Tenant } from "../../../extproc/resources/tenant-schema.ts";
+import { askOracle } from "./oracle.ts";
 
 export interface PlainRequest {
   readonly address: string;
@@ -66,7 +67,7 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
   const audited: Decisive[] = [];
   const draws: Draw[] = [];
   const delaying: Rule[] = [];
-  const decisive = decidingRule(policies, request, audited, draws, delaying, lists);
+  const decisive = decidingRule(policies, request, audited, draws, delaying, lists, tenant.metadata.name);
   const clamps = (rules: readonly Rule[]) => {
     const bounds = rules.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl]));
     const max = Math.min(...bounds.map((one) => one.max ?? Number.POSITIVE_INFINITY));
@@ -244,6 +245,7 @@ function decidingRule(
   draws: Draw[],
   delaying: Rule[],
   lists: readonly NameList[],
+  tenant: string,
 ): Decisive | undefined {
   for (const tier of TIERS) {
     const found = decidingRuleOf(
@@ -253,6 +255,7 @@ function decidingRule(
       draws,
       delaying,
       lists,
+      tenant,
     );
     if (found !== undefined && found.rule.action !== "Pass") return found;
   }
@@ -266,13 +269,15 @@ function decidingRuleOf(
   draws: Draw[],
   delaying: Rule[],
   lists: readonly NameList[],
+  tenant: string,
 ): Decisive | undefined {
   for (const policy of policies) {
     if (policy.spec.mode === "Disabled") continue;
     // What is in mode Audit is written down and has no word: of a policy up to the first that would surely have ended it.
     let ended = false;
-    for (const rule of policy.spec.rules) {
+    for (let rule of policy.spec.rules) {
       if (rule.mode === "Disabled" || !matches(rule, request, lists)) continue;
+      if (rule.action === "Decide") rule = { ...rule, action: saidOf(rule, tenant, request) };
       const percent = rule.match.percent;
       // A rule that only puts the answer off, or bounds its TTLs, decides nothing.
       const limits = rule.action === "RateLimit";
@@ -293,6 +298,13 @@ function decidingRuleOf(
     }
   }
   return undefined;
+}
+
+/** What its decision point makes of the question. */
+function saidOf({ decide }: Rule, tenant: string, request: PlainRequest) {
+  const { address, time, ...question } = request;
+  const client = decide?.byClient ? Buffer.from(ipaddr.process(address).toByteArray()).toString("hex") : undefined;
+  return askOracle({ ...question, tenant, client }, time).action;
 }
 
 function matches(

@@ -165,9 +165,9 @@ describe("connections that an Envoy asks about", () => {
     };
     const authorizer = new Authorizer({
       policy: () => harness.store.current(),
-      decide: (...asked) => {
+      decide: (snapshot, request) => {
         if (broken) throw new Error("pods are not listed yet");
-        return decide(...asked);
+        return decide(snapshot, request);
       },
       mesh: { ask: away },
       pods: { at: () => undefined },

@@ -305,7 +305,7 @@ describe("webhooks", () => {
     assert.deepEqual(
       read.problems?.map(({ line, path, message }) => `${line} ${path}: ${message}`),
       [
-        '3 [1].url: expected a URL as https://hooks.example/dns, got "ftp://hooks.example"',
+        '3 [1].url: expected a URL as https://host.example/path, got "ftp://hooks.example"',
         '4 [1].secretFile: expected an absolute path of at most 1024 characters, got "secret"',
         '5 [1].alerts[1]: expected one of denied, limited, would_deny, would_limit, got "all"',
         '6 [1].window: expected 100ms to 1h, got "10ms"',
