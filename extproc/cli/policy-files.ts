@@ -6,10 +6,11 @@ import { CompileJobs } from "../compile/job.ts";
 import type { ListReference } from "../compiled/list-reference.ts";
 import type { NamedTables, NameTable } from "../compiled/name-table.ts";
 import { loadSnapshot, namedLists, type Snapshot } from "../compiled/snapshot.ts";
+import { saidByNobody } from "../decide/consultation.ts";
 import { decide } from "../decide/decide.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import { type ExplainRequest, explainRequest, toDecisionRequest } from "../explain/request.ts";
-import { considerRules } from "../explain/rules.ts";
+import { considerRules, type SaidOfRule } from "../explain/rules.ts";
 import { doListJob } from "../lists/list-job.ts";
 import { type Pods, podsOf } from "../mesh/pods.ts";
 import { ObjectStore } from "../mesh/sources/object-store.ts";
@@ -91,9 +92,20 @@ export function explainByFiles(
   }
   const asked = toDecisionRequest(parsed.data, now);
   const question = { ...asked, pod: pods.at(asked.address) };
-  const verdict = decide(snapshot, question);
+  const said: Record<string, SaidOfRule> = {};
+  const verdict = decide(snapshot, {
+    ...question,
+    // Files ask nobody.
+    consult: (decider, _, { policy, rule }) => {
+      const nothing = saidByNobody(decider, question.time);
+      said[`${policy}/${rule}`] = { ...nothing, point: decider.point };
+      return nothing;
+    },
+  });
   const { tenant } = verdict.client;
   const rules =
-    tenant === "" || !parsed.data.rules ? [] : considerRules(resources, { ...question, tenant }, namedLists(snapshot));
-  return describeVerdict(snapshot, question, verdict, rules);
+    tenant === "" || !parsed.data.rules
+      ? []
+      : considerRules(resources, { ...question, tenant, said }, namedLists(snapshot));
+  return describeVerdict(snapshot, question, verdict, rules, said);
 }

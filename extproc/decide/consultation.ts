@@ -1,7 +1,7 @@
 /**
  * What decision points say of one question, for the rules that leave it to them: each rule's is asked for once.
  */
-import type { PointQuestion, Said } from "../compiled/decision-point.ts";
+import type { Decider, PointQuestion, Said } from "../compiled/decision-point.ts";
 import { RULE_DECIDER, RULE_WORDS } from "../compiled/layout.ts";
 import { readAddress } from "../compiled/networks.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
@@ -42,12 +42,8 @@ export class Consultation {
     const decider = tables.deciders[(sections.rules[rule * RULE_WORDS + RULE_DECIDER] ?? 0) - 1];
     if (decider === undefined) throw new Error(`expected a decider of rule ${rule}, got none`);
     const { consult, time } = this.#request;
-    const said = consult?.(decider, this.#question(decider.byClient), this.#nameRule(rule)) ?? {
-      action: decider.onError,
-      reason: "",
-      failed: true,
-      until: time + FAILED_MS,
-    };
+    const question = this.#question(decider.byClient);
+    const said = consult?.(decider, question, this.#nameRule(rule)) ?? saidByNobody(decider, time);
     this.#said.set(rule, said);
     return said;
   }
@@ -63,6 +59,11 @@ export class Consultation {
       client: byClient ? canonical(this.#request.address) : undefined,
     };
   }
+}
+
+/** What is taken for said where nothing is; `now`: milliseconds since 1970. */
+export function saidByNobody({ onError }: Decider, now: number): Said {
+  return { action: onError, reason: "", failed: true, until: now + FAILED_MS };
 }
 
 /** A subject is the same in both forms of an IPv4 address (RFC 4291, section 2.5.5.2), and so are its decisions. */

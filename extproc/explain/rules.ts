@@ -129,13 +129,13 @@ function modeOf({ policy, rule }: Candidate): Fate | undefined {
   return modes.includes("Audit") ? "recorded" : undefined;
 }
 
-function byAction({ action, match, fault, decide: others }: Rule, said: Said["action"] | undefined): Fate {
+function byAction({ action, match, fault }: Rule, said: Said["action"] | undefined): Fate {
   if (action === "Ttl") return "bounds TTLs";
   if (action === "Strip") return "strips";
   if (action === "RateLimit") return "limits";
   if (fault !== undefined && fault.code === undefined) return "puts off";
   if (match.percent !== undefined) return "by chance";
-  return action === "Pass" || (said ?? others?.onError) === "Pass" ? "passes on" : "decides";
+  return action === "Pass" || said === "Pass" ? "passes on" : "decides";
 }
 
 /** Numbers of those that match, whatever they would do and in whichever mode they are. */

@@ -6,6 +6,7 @@
 import type { Decider, PointQuestion, Said } from "../../compiled/decision-point.ts";
 import type { Verdict } from "../../compiled/messages.ts";
 import type { Snapshot } from "../../compiled/snapshot.ts";
+import { saidByNobody } from "../../decide/consultation.ts";
 import type { DecisionRequest } from "../../decide/request.ts";
 import type { SaidOfRule } from "../../explain/rules.ts";
 import type { Clock } from "../clock.ts";
@@ -36,8 +37,6 @@ export interface DecisionPointsOptions {
 const DECISION_MS = 150;
 /** Questions at a time; those beyond are taken for failed. */
 const MAX_ASKING = 512;
-/** For how long nobody is asked again what could not be asked. */
-const FAILED_MS = 1000;
 
 class Unsaid extends Error {
   readonly decider: Decider;
@@ -110,7 +109,7 @@ export class DecisionPoints {
       said = await ask(decider, question, Math.min(decider.timeoutMs, left));
       this.#inTrouble.delete(decider.point);
     } catch (error) {
-      said = { action: decider.onError, reason: "", failed: true, until: clock.now() + FAILED_MS };
+      said = saidByNobody(decider, clock.now());
       if (!this.#inTrouble.has(decider.point)) {
         logger.warn({ err: error, point: decider.point }, `a decision point says nothing: ${decider.onError}`);
       }

@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
-import type { Consult } from "../../../extproc/compiled/decision-point.ts";
 import { fnv1a } from "../../../extproc/compiled/hash.ts";
 import {
   type Action,
@@ -31,7 +30,7 @@ import { presentName } from "../../../extproc/telemetry/names.ts";
 import { addressOf } from "../compile/compile-text.ts";
 import { inlineTables } from "../lists/inline-tables.ts";
 import { ADDRESSES, LABELS, policySet, request, TYPES } from "./arbitrary.ts";
-import { askOracle } from "./oracle.ts";
+import { consultOracle } from "./oracle.ts";
 import { judgePlainly, type PlainRequest, type PlainVerdict } from "./reference.ts";
 
 export interface SetsToCheck {
@@ -220,10 +219,7 @@ function octetsOf(address: string): Uint8Array {
 
 function toRequest({ address, labels, transport, ...rest }: PlainRequest): DecisionRequest {
   const qname = Uint8Array.from([...labels.flatMap((label) => [label.length, ...Buffer.from(label)]), 0]);
-  const consult: Consult = (_, { tenant, name, client, ...asked }) => {
-    const told = client && Buffer.from(client).toString("hex");
-    return askOracle({ ...asked, tenant, labels: name === "." ? [] : name.split("."), client: told }, rest.time);
-  };
+  const consult = consultOracle(rest.time);
   return { ...rest, address: octetsOf(address), listener: "test", transport: transport as Transport, qname, consult };
 }
 

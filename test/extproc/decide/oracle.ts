@@ -2,7 +2,7 @@
  * A decision point that says something else of every question, and always the same of the same: of some domains for all their
  * names, of some types and transports for all of them, and for a minute.
  */
-import type { Said } from "../../../extproc/compiled/decision-point.ts";
+import type { Consult, Said } from "../../../extproc/compiled/decision-point.ts";
 import { fnv1a } from "../../../extproc/compiled/hash.ts";
 
 export interface OracleQuestion {
@@ -41,6 +41,14 @@ export function askOracle({ tenant, labels, qtype, transport, client }: OracleQu
     anyType,
     anyTransport,
     until: (minute + 1) * MINUTE,
+  };
+}
+
+/** As a decision asks it. */
+export function consultOracle(time: number): Consult {
+  return (_, { tenant, name, client, ...asked }) => {
+    const told = client && Buffer.from(client).toString("hex");
+    return askOracle({ ...asked, tenant, labels: name === "." ? [] : name.split("."), client: told }, time);
   };
 }
 

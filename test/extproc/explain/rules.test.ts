@@ -4,9 +4,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
-import { considerRules, type TenantRequest } from "../../../extproc/explain/rules.ts";
+import { loadSnapshot } from "../../../extproc/compiled/snapshot.ts";
+import { decide } from "../../../extproc/decide/decide.ts";
+import { considerRules, type SaidOfRule, type TenantRequest } from "../../../extproc/explain/rules.ts";
 import { addressOf, documents, policy, tenant, upstream, wireOf } from "../compile/compile-text.ts";
 import { policySet, request } from "../decide/arbitrary.ts";
+import { consultOracle } from "../decide/oracle.ts";
 import { judgePlainly, type PlainRequest } from "../decide/reference.ts";
 import { inlineTables } from "../lists/inline-tables.ts";
 
@@ -21,7 +24,19 @@ describe("the rules that were considered", function () {
     const qname = wireOf(labels.length === 0 ? "." : labels.join("."));
     const whole = { listener: "test", ...UDP, ...question, tenant: "t0", address: addressOf(address), qname };
     const result = jobs.run([{ name: "set", text }], undefined);
-    return considerRules(resources, whole as TenantRequest, result.ok ? inlineTables(result.policy) : new Map());
+    if (!result.ok) return considerRules(resources, whole as TenantRequest);
+    const lists = inlineTables(result.policy);
+    const said: Record<string, SaidOfRule> = {};
+    const ask = consultOracle(whole.time);
+    decide(loadSnapshot(result.policy, 1, lists), {
+      ...(whole as TenantRequest),
+      consult: (decider, asked, { policy, rule }) => {
+        const answer = ask(decider, asked, { policy, rule });
+        if (answer !== undefined) said[`${policy}/${rule}`] = { ...answer, point: decider.point };
+        return answer;
+      },
+    });
+    return considerRules(resources, { ...(whole as TenantRequest), said }, lists);
   }
 
   it("are those of the tenant in their order, and the one that decides is the decision's", () => {
