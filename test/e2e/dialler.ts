@@ -28,6 +28,8 @@ type Call =
 
 export class Dialler {
   readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, (result: unknown) => void>();
+  #lastId = 0;
 
   static async start(): Promise<Dialler> {
     const child = fork(fileURLToPath(import.meta.url), { execArgv: ["--import", "tsx"] });
@@ -37,6 +39,10 @@ export class Dialler {
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    child.on("message", ({ id, result }: { readonly id: number; readonly result: unknown }) => {
+      this.#waiting.get(id)?.(result);
+      this.#waiting.delete(id);
+    });
   }
 
   /** Each with a connection of its own, so many at once. */
@@ -65,10 +71,12 @@ export class Dialler {
     await once(this.#child, "exit");
   }
 
-  async #call(call: Call): Promise<unknown> {
-    const answered = once(this.#child, "message");
-    this.#child.send(call);
-    return (await answered)[0];
+  #call(call: Call): Promise<unknown> {
+    const id = ++this.#lastId;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#child.send({ id, call });
+    });
   }
 }
 
@@ -122,7 +130,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url) && process.send !== undef
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
   let held: Socket | undefined;
-  process.on("message", (call: Call) => {
+  process.on("message", ({ id, call }: { readonly id: number; readonly call: Call }) => {
     const answer = async (): Promise<unknown> => {
       if (call.do === "dial") return dialEach(call.dials, call.atOnce);
       if (call.do === "hold") {
@@ -134,7 +142,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url) && process.send !== undef
       held.write(`${call.text}\n`);
       return next(held);
     };
-    answer().then((result) => process.send?.(result));
+    answer().then((result) => process.send?.({ id, result }));
   });
   process.on("disconnect", () => process.exit());
   process.send("ready");

@@ -11,15 +11,15 @@ const run = promisify(execFile);
 const [directory = ""] = process.argv.slice(2);
 const NOBODY = 65_534;
 const HOSTS = {
-  "one.db.example": "10.0.1.1",
-  "two.db.example": "10.0.1.2",
-  "three.db.example": "10.0.1.3",
-  "vm.db.example": "10.0.1.4",
+  "one.db.example": "10.1.0.1",
+  "two.db.example": "10.1.0.2",
+  "three.db.example": "10.1.0.3",
+  "vm.db.example": "10.1.0.4",
 };
 const VIRTUAL = /^(240\.240\.|2001:2::)/;
 type Host = keyof typeof HOSTS;
 const byName = (...names: string[]) => names.map((name) => serviceEntry(name, `${name}.db.example`)).join("");
-const STATIC = "resolution: STATIC, addresses: [240.240.1.4], endpoints: [{address: 10.0.1.4}]";
+const STATIC = "resolution: STATIC, addresses: [240.240.1.4], endpoints: [{address: 10.1.0.4}]";
 const ENTRIES = byName("one", "two") + serviceEntry("vm", "vm.db.example", STATIC);
 
 const world = await VirtualWorld.start(directory, { entries: ENTRIES, hosts: HOSTS, concurrency: 2 });

@@ -54,7 +54,7 @@ spec: {hosts: [${host}], ports: [{number: ${SERVER_PORT}, name: tcp-db, protocol
 
 export interface VirtualWorldOptions extends Pick<StackOptions, "serve" | "concurrency"> {
   readonly entries: string;
-  /** Addresses by host name, in 10.0.1.0/24. */
+  /** Addresses by host name, in 10.1.0.0/16. */
   readonly hosts: Readonly<Record<string, string>>;
 }
 
@@ -67,7 +67,7 @@ export class VirtualWorld {
   readonly virtualPort: number;
   readonly resolverPort: number;
 
-  /** `directory`: where nobody may read. */
+  /** `directory`: that everybody may read. */
   static async start(directory: string, { entries, hosts, ...more }: VirtualWorldOptions): Promise<VirtualWorld> {
     await prepareNetwork(directory);
     const servers = await Promise.all([...new Set(Object.values(hosts))].map(startServer));
@@ -116,6 +116,13 @@ export class VirtualWorld {
     await this.stack.apply(this.stack.policy({ ...this.#options, policy: TENANTS + entries }));
   }
 
+  /** These ServiceEntries beside the others. */
+  async add(entries: string): Promise<void> {
+    const headers = { "content-type": "application/yaml" };
+    const { status, body } = await this.stack.service.request("PUT", "/v1/resources", entries, headers);
+    assert.equal(status, 200, body);
+  }
+
   async capture(task: string, way = "nftables"): Promise<number | null> {
     const ports = ["--port", this.stack.target.ports.udp, "--virtual-port", this.virtualPort];
     const own = ["--resolver-port", this.resolverPort, "--uid", ENVOY_USER];
@@ -137,7 +144,7 @@ async function prepareNetwork(directory: string): Promise<void> {
   await ip("link set lo up");
   await ip("addr add 10.0.0.2/32 dev lo");
   await ip("-6 addr add fd00::2/128 dev lo nodad");
-  await ip("route add local 10.0.1.0/24 dev lo");
+  await ip("route add local 10.1.0.0/16 dev lo");
   await ip("route add default dev lo src 10.0.0.2");
   await ip("-6 route add default dev lo src fd00::2");
   const file = join(directory, "resolv.conf");

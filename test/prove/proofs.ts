@@ -13,6 +13,7 @@ import { mainJob } from "./main-job.ts";
 import { memory } from "./memory.ts";
 import { meshChurn } from "./mesh/churn.ts";
 import { meshCold } from "./mesh/cold.ts";
+import { egress } from "./mesh/egress.ts";
 import { meshIsolation } from "./mesh/mesh-isolation.ts";
 import { meshTable } from "./mesh/mesh-table.ts";
 import { outage } from "./mesh/outage.ts";
@@ -57,6 +58,7 @@ export const proofs: Proof[] = [
   meshTable,
   outage,
   vips,
+  egress,
   meshScale,
   meshChurn,
   meshIsolation,
