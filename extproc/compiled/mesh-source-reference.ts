@@ -9,5 +9,21 @@ export interface MeshSourceReference {
   readonly namespace: string;
   /** As Istio's exportTo; empty: everybody. */
   readonly exportTo: readonly string[];
-  readonly transfer: ZoneReference;
+  /** One of them. */
+  readonly transfer?: ZoneReference | undefined;
+  readonly consul?: ConsulReference | undefined;
+}
+
+export interface ConsulReference {
+  /** URL of an agent's HTTP API. */
+  readonly address: string;
+  readonly tokenFile?: string | undefined;
+  /** Trusted authorities, PEM; undefined: the public ones. */
+  readonly ca?: string | undefined;
+  /** Beside the agent's own. */
+  readonly datacenters: readonly string[];
+  /** In presentation format. */
+  readonly domain: string;
+  /** Seconds. */
+  readonly ttl: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Names of other catalogs, answered by Envoy's workers as names of the mesh: a zone of a real BIND, and machines that
- * register.
+ * Names of other catalogs, answered by Envoy's workers as names of the mesh: a zone of a real BIND, machines that
+ * register, and Consul.
  */
 import { strict as assert } from "node:assert";
 import { existsSync } from "node:fs";
@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROGRAM } from "../extproc/cli/run-command.ts";
 import { KEY_NAME, type Named, startNamed } from "../extproc/lists/named.ts";
+import { startConsul } from "../extproc/mesh/consul-agent.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
 
@@ -173,5 +174,31 @@ spec:
       for (const machine of machines) await machine.stop();
     }
     await eventually(5000, "nobody is left", async () => (await addresses()).length === 0);
+  });
+
+  it("come from Consul, as instances pass their checks", async () => {
+    const consul = await startConsul();
+    try {
+      await consul.register({ id: "cart-1", name: "cart", port: 8080, tags: ["blue"], address: "10.40.0.1" });
+      await consul.register({ id: "cart-2", name: "cart", port: 8080, address: "10.40.0.2" });
+      const fromConsul = `---
+apiVersion: dns.mesh/v1alpha1
+kind: MeshSource
+metadata: {name: consul}
+spec: {namespace: web, consul: {address: "${consul.url}"}}
+`;
+      await stack.apply(stack.policy({ policy: tenants + vms + fromConsul, upstreams }));
+      const blue = "blue.cart.service.consul";
+      await becomes("services are told", ["NOERROR", `${blue} 5 A 10.40.0.1`], blue);
+      assert.deepEqual(await ask("_cart._blue.service.consul", "SRV"), [
+        "NOERROR",
+        "_cart._blue.service.consul 5 SRV 1 1 8080 0a280001.addr.dc1.consul",
+      ]);
+      await consul.check("cart-1", "fail");
+      await becomes("one does not pass", ["NOERROR", "cart.service.consul 5 A 10.40.0.2"], "cart.service.consul");
+      assert.deepEqual(await ask("cart.service.consul", "A", "platform"), ["NXDOMAIN"]);
+    } finally {
+      await consul.stop();
+    }
   });
 });

@@ -3,6 +3,7 @@
  */
 import type { MeshSourceReference } from "../../compiled/mesh-source-reference.ts";
 import type { Catalog, CatalogOptions, CatalogStatus } from "./catalog.ts";
+import { ConsulCatalog } from "./consul-catalog.ts";
 import { ZoneCatalog } from "./zone-catalog.ts";
 
 /** Names with these keys are other than they were, or another's; of a catalog that has gone, all are. */
@@ -67,7 +68,7 @@ export class Catalogs implements Iterable<Catalog> {
     const known = before.get(name);
     if (known === undefined || placeOf(known.reference) !== placeOf(reference)) {
       const options = { ...this.#options, onChange: (keys: readonly string[]) => this.#listener(name, keys) };
-      return new ZoneCatalog(reference, reference.transfer, options);
+      return open(reference, options);
     }
     const { namespace, exportTo } = known.reference;
     known.reference = reference;
@@ -77,6 +78,13 @@ export class Catalogs implements Iterable<Catalog> {
   }
 }
 
-function placeOf({ transfer }: MeshSourceReference): string {
-  return JSON.stringify(transfer);
+function open(reference: MeshSourceReference, options: CatalogOptions): Catalog {
+  const { name, transfer, consul } = reference;
+  if (transfer !== undefined) return new ZoneCatalog(reference, transfer, options);
+  if (consul !== undefined) return new ConsulCatalog(reference, consul, options);
+  throw new Error(`expected a place that names come from, got none for ${name}`);
+}
+
+function placeOf({ transfer, consul }: MeshSourceReference): string {
+  return JSON.stringify([transfer, consul]);
 }

@@ -71,9 +71,9 @@ export function pointerRecord(target: Octets): RecordData {
   return { type: TYPE_PTR, data: target };
 }
 
-/** RFC 2782; weights as CoreDNS gives them. */
-export function serviceRecord(port: number, target: Octets): RecordData {
-  return { type: TYPE_SRV, data: uint16(0) + uint16(100) + uint16(port) + target };
+/** RFC 2782; by default with the weight that CoreDNS gives. */
+export function serviceRecord(port: number, target: Octets, priority = 0, weight = 100): RecordData {
+  return { type: TYPE_SRV, data: uint16(priority) + uint16(weight) + uint16(port) + target };
 }
 
 export function textRecord(text: string): RecordData {
