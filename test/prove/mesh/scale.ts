@@ -14,6 +14,7 @@ import type { Client } from "../../e2e/target.ts";
 import { costOfQueries } from "../cost-of-queries.ts";
 import { Load } from "../load.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
+import { busiest } from "./core-time.ts";
 import { type CrowdSize, clusterAddressOf, ENDPOINTS, isHeadless, nameOf, namesOf } from "./crowd.ts";
 
 const FULL: CrowdSize = { services: 100_000, namespaces: 1000 };
@@ -97,6 +98,7 @@ async function prove(stack: Stack, began: () => number, size: CrowdSize, small: 
   });
   const loading = await decisions(stack, loaded(stack, size));
   const loadMs = Date.now() - began();
+  const thread = busiest(stack.service.program.pid);
 
   const memory = residentBytes(stack.service.program.pid) / 2 ** 20;
   const renaming = await decisions(
@@ -107,6 +109,8 @@ async function prove(stack: Stack, began: () => number, size: CrowdSize, small: 
 
   report.figure("names", namesOf(size));
   report.atMost("ms from the first list to the last name", loadMs, LOAD_MS);
+  report.figure("s that the mesh thread ran for it", thread.ran);
+  report.figure("s that it waited for a core that others had", thread.waited);
   const status = readFileSync(`/proc/${stack.service.program.pid}/status`, "latin1");
   report.figure(
     "MiB of the service at most, while all is named anew",
