@@ -55,17 +55,16 @@ const matchFields = z
     }
   });
 
-const PODS = "(has(self.namespaces) || has(self.podLabels))";
-const CLAIMED = `!has(self.principals) && !has(self.cidrs) && !${PODS}`;
+const PODS = "has(self.namespaces) || has(self.podLabels)";
 const matchEntry = admission(
   matchFields,
   oneOf("principals", "cidrs", "namespaces", "podLabels", "serverNames", "paths"),
   {
-    rule: `!${PODS} || !(has(self.principals) || has(self.cidrs))`,
+    rule: `!(${PODS}) || !(has(self.principals) || has(self.cidrs))`,
     message: "expected no principals and cidrs beside namespaces and podLabels, which are evidence of their own",
   },
   {
-    rule: `(${CLAIMED}) == (has(self.unauthenticated) && self.unauthenticated)`,
+    rule: `(has(self.principals) || has(self.cidrs) || ${PODS}) != (has(self.unauthenticated) && self.unauthenticated)`,
     message:
       "expected `unauthenticated: true` where serverNames and paths, the client's own claim, stand alone, and only there",
   },
