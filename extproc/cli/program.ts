@@ -74,6 +74,10 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     .option("--store <dir>", "keep the policy in this directory; this process is its one writer")
     .option("--watch <dir>", "read the policy from this directory, which somebody else writes")
     .option(
+      "--store-kubernetes <kubeconfig>",
+      "the policy is objects of this cluster, which kubectl changes (see: dnspolicy crds); in-cluster for the service account",
+    )
+    .option(
       "--list-notify <endpoint>",
       "host:port, UDP and TCP, where primaries of NameLists and MeshSources say that zones have changed",
     )

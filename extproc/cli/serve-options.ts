@@ -27,6 +27,7 @@ export interface ServeFlags {
   readonly listen?: readonly string[];
   readonly store?: string;
   readonly watch?: string;
+  readonly storeKubernetes?: string;
   readonly listDirectory?: string;
   readonly listNotify?: string;
   readonly kubernetes?: string;
@@ -60,13 +61,18 @@ export interface ServeFlags {
   readonly logLevel: string;
 }
 
+/** A directory; or a cluster, by a kubeconfig's path or `in-cluster`. */
+export type PolicyPlace =
+  | { readonly mode: "store" | "watch"; readonly directory: string }
+  | { readonly mode: "kubernetes"; readonly config: string };
+
 export interface ServeOptions {
   readonly listen: readonly Endpoint[];
   readonly admin: readonly AdminListener[];
   /** Reads anew who may use the admin API; rejects, and leaves it as it is, for files that are not right. */
   readonly reloadCredentials: () => Promise<void>;
   readonly auditLog: string | undefined;
-  readonly source: { readonly mode: "store" | "watch"; readonly directory: string };
+  readonly source: PolicyPlace;
   /** Where relative paths of lists begin. */
   readonly listDirectory: string;
   /** Where primaries tell of changes. */
@@ -98,9 +104,6 @@ export async function readServeOptions(
 ): Promise<ServeOptions> {
   const { metrics, traces } = readOtlpSignals(environment);
   const { store, watch } = flags;
-  if ((store === undefined) === (watch === undefined)) {
-    throw usage(`expected --store DIR or --watch DIR, got ${store === undefined ? "neither" : "both"}`);
-  }
   const { tlsCert, tlsKey, tlsClientCa, adminTlsCert, adminTlsKey, adminTlsClientCa } = flags;
   const tls = await readTls("--tls", tlsCert, tlsKey, tlsClientCa);
   const adminTls = await readTls("--admin-tls", adminTlsCert, adminTlsKey, adminTlsClientCa);
@@ -118,7 +121,7 @@ export async function readServeOptions(
     admin: readAdmin(flags, credentials, adminTls),
     reloadCredentials: async () => credentials?.replace((await readCredentials(flags)) ?? []),
     auditLog: flags.auditLog,
-    source: store !== undefined ? { mode: "store", directory: store } : { mode: "watch", directory: watch ?? "" },
+    source: readSource(flags),
     listDirectory: flags.listDirectory ?? store ?? watch ?? "",
     listNotify: readNotify(flags.listNotify),
     kubernetes: flags.kubernetes,
@@ -140,6 +143,17 @@ export async function readServeOptions(
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
   };
+}
+
+function readSource({ store, watch, storeKubernetes }: ServeFlags): PolicyPlace {
+  const given = [store, watch, storeKubernetes].filter((place) => place !== undefined).length;
+  if (given !== 1) {
+    const got = given === 0 ? "none of them" : "several";
+    throw usage(`expected --store DIR, --watch DIR or --store-kubernetes KUBECONFIG, got ${got}`);
+  }
+  if (store !== undefined) return { mode: "store", directory: store };
+  if (watch !== undefined) return { mode: "watch", directory: watch };
+  return { mode: "kubernetes", config: storeKubernetes ?? "" };
 }
 
 function readOtherClusters(clusters: readonly string[] = []): Record<string, string> {

@@ -1,24 +1,29 @@
 /**
  * `dnspolicy serve`: opens the policy's source, starts the service, and stops both when asked to.
  */
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { type DestinationStream, pino } from "pino";
 import type { Compiler } from "../compile/compiler.ts";
 import { startCompiler } from "../compile/compiler.ts";
 import { decide } from "../decide/decide.ts";
+import { KubernetesApi } from "../kubernetes/api.ts";
 import { startListReader } from "../lists/list-reader.ts";
 import { NameLists } from "../lists/name-lists.ts";
 import type { MeshPlaces } from "../mesh/local-mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
 import { startMesh } from "../mesh/thread.ts";
-import { formatProblem } from "../resources/problem.ts";
+import { formatProblem, type Problem } from "../resources/problem.ts";
 import { readPage } from "../server/admin/page.ts";
+import type { Control } from "../server/control.ts";
 import { formatEndpoint } from "../server/endpoint.ts";
+import { takeDuties } from "../server/kubernetes/duties.ts";
 import type { Logger } from "../server/logger.ts";
 import { type Service, startService } from "../server/service.ts";
+import { followState } from "../store/kubernetes/published-state.ts";
 import { openStore, type PolicyStore } from "../store/store.ts";
-import { type WatchedDirectory, watchDirectory } from "../store/watch.ts";
+import { type WatchedPolicy, watchDirectory, watchPolicy } from "../store/watch.ts";
 import { AuditFile } from "../telemetry/audit-log.ts";
 import type { TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { fileLog, noQueryLog, type QueryLog, StreamLog } from "../telemetry/query-log.ts";
@@ -32,6 +37,9 @@ import type { ServeOptions } from "./serve-options.ts";
 /** Filters come back within 0.5 s, Envoy's cluster within 1 s. */
 const RETURN_MS = 1500;
 
+/** For the API to tell what is in force, at the start. */
+const STATE_MS = 5000;
+
 /** Beside a bundled service, beside a built one, and where it is built for one that runs from its sources. */
 const PAGE_PLACES = ["./page/", "../../page/", "../../build/page/"];
 
@@ -42,7 +50,8 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
   );
   const stopped = new Promise<string>((resolve) => context.onStop(resolve));
   const compiler = startCompiler();
-  const reader = startListReader(options.source.mode === "store" ? join(options.source.directory, "lists") : undefined);
+  const { source: place } = options;
+  const reader = startListReader(place.mode === "store" ? join(place.directory, "lists") : undefined);
   const lists = new NameLists({
     reader,
     directory: options.listDirectory,
@@ -51,7 +60,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     after: (milliseconds, task) => context.clock.after(milliseconds, task),
     onTrouble: (fields, message) => logger.warn(fields, message),
   });
-  let source: PolicyStore | WatchedDirectory | undefined;
+  let source: OpenedSource | undefined;
   let mesh: MeshRoom | undefined;
   let audit: AuditFile | undefined;
   let telemetry: TelemetryRoom | undefined;
@@ -62,9 +71,8 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       onMeshFailed = resolve;
     });
     mesh = await openMesh(options, logger, onMeshFailed);
-    const opened = await openSource(options, { compiler, lists, context, logger, mesh });
-    source = opened.source;
-    for (const warning of source.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
+    source = await openSource(options, { compiler, lists, context, logger, mesh });
+    for (const warning of source.policy.status().warnings) logger.warn({ problem: formatProblem(warning) }, "policy");
     const queryLog = openLog("query log", options.queryLog, context, logger);
     const connectionLog = openLog("connection log", options.connectionLog, context, logger);
     notify = await openNotify(options.listNotify, lists, mesh, logger);
@@ -87,9 +95,9 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       token: options.token,
       defaultCa: (options.upstreamCa ?? "") + (await readPublicRoots()),
       lastGoodMs: options.lastGoodMs,
-      returnMs: opened.isNew ? 0 : RETURN_MS,
+      returnMs: source.isNew ? 0 : RETURN_MS,
       processMetrics: true,
-      source,
+      source: source.policy,
       mesh,
       readObjects: (sources) => compiler.readObjects(sources),
       lists: () => lists.status(),
@@ -106,13 +114,15 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
     const stopMetrics = await startOtlpMetrics(options, service, context, logger);
     const listen = service.listen.map(formatEndpoint);
     const admin = service.admin.map(formatEndpoint);
-    logger.info({ listen, admin, policy: options.source.directory }, "the policy service is up");
+    const layDuties = source.takeDuties?.(service.control);
+    logger.info({ listen, admin, policy: source.policy.status().directory }, "the policy service is up");
     const reason = await Promise.race([stopped, meshFailed]);
     // Who starts it anew gives it a mesh again; workers answer by what they know until then.
     if (reason instanceof Error)
       logger.error({ err: reason }, "the policy service is stopping: it has no mesh any more");
     else logger.info({ signal: reason }, "the policy service is stopping");
     await stopMetrics();
+    await layDuties?.();
     await service.close();
     logger.info({}, "the policy service has stopped");
     return reason instanceof Error ? ExitCode.FAILED : ExitCode.OK;
@@ -129,9 +139,12 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
 }
 
 interface OpenedSource {
-  readonly source: PolicyStore | WatchedDirectory;
+  readonly policy: PolicyStore | WatchedPolicy;
   /** Nobody obeys a policy of it yet. */
   readonly isNew: boolean;
+  /** What this service does for others of its store. Returns how to lay that down. */
+  readonly takeDuties?: (control: Control) => () => Promise<void>;
+  close(): Promise<void>;
 }
 
 interface SourceParts {
@@ -143,18 +156,18 @@ interface SourceParts {
 }
 
 async function openMesh(
-  { kubernetes, otherClusters, source: { mode, directory } }: ServeOptions,
+  { kubernetes, otherClusters, source }: ServeOptions,
   logger: Logger,
   onFailed: (error: Error) => void,
 ): Promise<MeshRoom> {
   const kept: MeshPlaces =
-    mode === "watch"
+    source.mode !== "store"
       ? {}
       : {
-          objects: join(directory, "mesh", "objects.jsonl"),
-          virtualAddresses: join(directory, "mesh", "virtual-addresses.jsonl"),
-          zones: join(directory, "mesh", "zones"),
-          registrations: join(directory, "mesh", "registrations.jsonl"),
+          objects: join(source.directory, "mesh", "objects.jsonl"),
+          virtualAddresses: join(source.directory, "mesh", "virtual-addresses.jsonl"),
+          zones: join(source.directory, "mesh", "zones"),
+          registrations: join(source.directory, "mesh", "registrations.jsonl"),
         };
   try {
     return await startMesh({
@@ -169,27 +182,53 @@ async function openMesh(
   }
 }
 
-async function openSource(
-  { source: { mode, directory } }: ServeOptions,
-  { compiler, lists, context, logger, mesh }: SourceParts,
-): Promise<OpenedSource> {
-  if (mode === "watch") {
-    const onRefused = (problems: Parameters<typeof formatProblem>[0][]) => {
-      logger.error({ problems: problems.map(formatProblem) }, "the directory's newer content is refused");
-    };
-    const source = await watchDirectory({
-      directory,
-      compiler,
-      lists,
-      mesh,
-      onRefused: (problems) => onRefused([...problems]),
-    });
-    return { source, isNew: false };
+async function openSource({ source }: ServeOptions, parts: SourceParts): Promise<OpenedSource> {
+  const { compiler, lists, context, logger, mesh } = parts;
+  const onRefused = (problems: readonly Problem[]) => {
+    logger.error({ problems: problems.map(formatProblem) }, "newer content of the policy is refused");
+  };
+  if (source.mode === "kubernetes") return openKubernetes(source.config, parts, onRefused);
+  const { directory } = source;
+  if (source.mode === "watch") {
+    const policy = await watchDirectory({ directory, compiler, lists, mesh, onRefused });
+    return { policy, isNew: false, close: () => policy.close() };
   }
   // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
   const firstSequence = Math.floor(context.clock.now());
-  const source = await openStore({ directory, compiler, lists, now: () => context.clock.now(), firstSequence });
-  return { source, isNew: source.current().sequence === firstSequence };
+  const policy = await openStore({ directory, compiler, lists, now: () => context.clock.now(), firstSequence });
+  return { policy, isNew: policy.current().sequence === firstSequence, close: () => policy.close() };
+}
+
+async function openKubernetes(
+  config: string,
+  { compiler, lists, context, logger, mesh }: SourceParts,
+  onRefused: (problems: readonly Problem[]) => void,
+): Promise<OpenedSource> {
+  const { clock, environment } = context;
+  const api = await KubernetesApi.open(config).catch((error: Error) => {
+    throw new CommandError(ExitCode.FAILED, `cannot use the configuration of --store-kubernetes: ${error.message}`);
+  });
+  const { namespace } = api;
+  const state = followState({
+    api,
+    namespace,
+    after: (milliseconds, task) => void clock.after(milliseconds, task),
+    onFailed: (error) => logger.warn({ err: error }, "the policy in force cannot be watched: what is known stays"),
+  });
+  await Promise.race([state.listed, new Promise<void>((resolve) => clock.after(STATE_MS, resolve))]);
+  const policy = await watchPolicy({ place: state, compiler, lists, onRefused });
+  const host = (environment.HOSTNAME ?? "dnspolicy").toLowerCase().replace(/[^a-z0-9-]/g, "-");
+  const identity = `${host}-${randomUUID().slice(0, 8)}`;
+  return {
+    policy,
+    isNew: false,
+    takeDuties: (control) =>
+      takeDuties({ api, namespace, identity, compiler, control, mesh, lists: () => lists.status(), clock, logger }),
+    close: async () => {
+      state.close();
+      await policy.close();
+    },
+  };
 }
 
 async function openNotify(

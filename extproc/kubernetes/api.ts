@@ -8,9 +8,9 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** The status of a version that the API has forgotten. */
 export const GONE = 410;
-export const NOT_FOUND = 404;
+const NOT_FOUND = 404;
 /** Somebody else has changed, or made, what this was to change or make. */
-export const CONFLICT = 409;
+const CONFLICT = 409;
 
 /** What the API says of a request that it does not do. */
 export class StatusError extends Error {
@@ -21,6 +21,15 @@ export class StatusError extends Error {
     super(`status ${status}: ${message}`);
     this.status = status;
   }
+}
+
+/** Somebody else was faster. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof StatusError && error.status === CONFLICT;
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof StatusError && error.status === NOT_FOUND;
 }
 
 /** So much of an answer is told to people. */

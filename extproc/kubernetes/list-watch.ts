@@ -3,7 +3,7 @@
  * (410 Gone) or cannot be reached, they are listed anew or asked for again, and what is known stays until then.
  */
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { GONE, type KubernetesApi, NOT_FOUND, StatusError } from "./api.ts";
+import { GONE, isNotFound, type KubernetesApi } from "./api.ts";
 
 export interface ListWatchOptions<Known> {
   /** Where the API has the objects. */
@@ -145,7 +145,7 @@ export class ListWatch<Known> {
   /** After how long to try again. */
   #failed(error: unknown): number {
     const { optional = false, onFailed } = this.#options;
-    if (optional && error instanceof StatusError && error.status === NOT_FOUND) {
+    if (optional && isNotFound(error)) {
       this.#markListed();
       return UNKNOWN_RETRY_MS;
     }

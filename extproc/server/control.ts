@@ -226,6 +226,10 @@ export class Control {
     return this.#dependencies.registry.list();
   }
 
+  get envoys(): readonly EnvoyStatus[] {
+    return this.#dependencies.clusters.envoys;
+  }
+
   /** Of the policy in force; 0 is none. */
   get sequence(): number {
     return this.#dependencies.rollout.inForce?.sequence ?? 0;

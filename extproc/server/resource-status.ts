@@ -73,7 +73,9 @@ export function observe(resources: readonly StoredResource[], observation: Obser
 }
 
 /** Of what cannot be read, the names are those that it had last. */
-function judgeSource(read: { readonly error: string } | undefined): Pick<Condition, "status" | "reason" | "message"> {
+export function judgeSource(
+  read: { readonly error: string } | undefined,
+): Pick<Condition, "status" | "reason" | "message"> {
   if (read === undefined || read.error === "") return { status: "True", reason: "ResolvedRefs", message: "" };
   return { status: "False", reason: "Unreadable", message: read.error };
 }

@@ -66,10 +66,14 @@ function readRecord(content: Buffer): { readonly record: VersionRecord; readonly
   }
 }
 
-export async function writeState(directory: string, { version, text }: State, name = STATE_FILE): Promise<void> {
+export async function writeState(directory: string, state: State, name = STATE_FILE): Promise<void> {
+  await replaceFile(directory, name, formatState(state));
+}
+
+/** What parseState() reads. */
+export function formatState({ version, text }: State): readonly [head: string, text: Uint8Array] {
   const { sequence, hash, ...record } = version;
-  const head = `# dnspolicy state: sequence ${sequence}, hash ${hash}\n${RECORD}${JSON.stringify(record)}\n`;
-  await replaceFile(directory, name, [head, text]);
+  return [`# dnspolicy state: sequence ${sequence}, hash ${hash}\n${RECORD}${JSON.stringify(record)}\n`, text];
 }
 
 /** The file has all of it, on disk, or is as it was. */

@@ -1,21 +1,21 @@
 /**
- * A directory of YAML that somebody else writes: a ConfigMap mount, a checkout, or the store of the one writer.
+ * A policy that somebody else writes: a directory of YAML (a ConfigMap mount, a checkout, or the store of the one
+ * writer), or what the leader of several services has put in force.
  *
- * It is read when the file system says that something happened, and now and then for file systems that say nothing.
+ * It is read when its place says that something happened, and now and then for file systems that say nothing.
  * Only its content counts: the same content again is nothing new, content that is not valid leaves the last good
  * policy in force and is told in the status, and so is a directory that has become empty, which a mount does that
  * was lost.
  *
  * Sequence numbers. Replicas of the service have to give one set the same number, or workers would take the decisions
  * of one replica for older than the revision of another.
- *  - On the store of a writer, the number is the writer's, from the state file: replicas agree.
+ *  - Where one writes for all, the number is the writer's, from its state: replicas agree.
  *  - Elsewhere it is the newest modification time of the files in milliseconds, or the last number + 1 where that is
  *    not greater. Replicas on one file system agree, also after a restart. Replicas that each have their own copy, as
  *    with ConfigMaps on several nodes, do not: an Envoy must then use one of them at a time (priorities, not round
  *    robin, between the endpoints of cluster policy_service).
  * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
  */
-import { type FSWatcher, watch } from "node:fs";
 import type { Change, CompileResult, Refused } from "../compile/change.ts";
 import type { Compiler } from "../compile/compiler.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
@@ -28,39 +28,67 @@ import { imagine } from "./imagine.ts";
 import { InForce } from "./in-force.ts";
 import type { Imagined, PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
 import { type DirectoryContent, readDirectory } from "./read-directory.ts";
+import { watchFiles } from "./watch-files.ts";
 
-export interface WatchedDirectory extends PolicySource {
-  /** Reads the directory now; resolved when what was there at the call has been judged. */
+export interface WatchedPolicy extends PolicySource {
+  /** Reads the policy now; resolved when what was there at the call has been judged. */
   refresh(): Promise<void>;
 }
 
-export interface WatchOptions {
-  readonly directory: string;
+/** Where the policy is. */
+export interface WatchedPlace {
+  /** For people. */
+  readonly name: string;
+  /** Rejects where there is nothing to read. */
+  read(): Promise<DirectoryContent>;
+  /** Calls when something may have happened. Returns how to stop. */
+  watch(task: () => void): () => void;
+}
+
+interface CommonOptions {
   readonly compiler: Compiler;
   /** The names of NameLists; by default nobody reads them. */
   readonly lists?: ListSource;
-  /** Takes the objects of the mesh that the directory has. */
+  /** Takes the objects of the mesh that stand beside the policy. */
   readonly mesh?: MeshRoom;
-  /** Reads the directory anew this often, for file systems without notification; 5000 by default, 0 for never. */
-  readonly rescanMs?: number;
   /** Called when newer content was refused; the reasons are in status(). */
   readonly onRefused?: (problems: readonly Problem[]) => void;
 }
 
-/** Resolved when the directory was read once: whether that gave a policy is told by current(). */
-export async function watchDirectory(options: WatchOptions): Promise<WatchedDirectory> {
-  const watched = new DirectoryWatch(options);
-  await watched.start();
-  return watched;
+export interface WatchOptions extends CommonOptions {
+  readonly place: WatchedPlace;
+}
+
+export interface WatchDirectoryOptions extends CommonOptions {
+  readonly directory: string;
+  /** Reads the directory anew this often, for file systems without notification; 5000 by default, 0 for never. */
+  readonly rescanMs?: number;
 }
 
 const DEFAULT_RESCAN_MS = 5000;
 
-class DirectoryWatch implements WatchedDirectory {
+/** Resolved when the place was read once: whether that gave a policy is told by current(). */
+export async function watchPolicy(options: WatchOptions): Promise<WatchedPolicy> {
+  const watched = new PolicyWatch(options);
+  await watched.start();
+  return watched;
+}
+
+export function watchDirectory(options: WatchDirectoryOptions): Promise<WatchedPolicy> {
+  const { directory, rescanMs = DEFAULT_RESCAN_MS, ...common } = options;
+  const place: WatchedPlace = {
+    name: directory,
+    read: () => readDirectory(directory),
+    watch: (task) => watchFiles(directory, rescanMs, task),
+  };
+  return watchPolicy({ ...common, place });
+}
+
+class PolicyWatch implements WatchedPolicy {
   readonly #options: WatchOptions;
   readonly #lists: ListSource;
   readonly #inForce = new InForce();
-  /** Of the directory's content that is in force: workers may have been told a greater number since, for its lists. */
+  /** Of the content that is in force: workers may have been told a greater number since, for its lists. */
   #judged: { readonly sequence: number; readonly hash: string } | undefined;
   #listDigest = "";
   #problems: readonly Problem[] = [];
@@ -68,8 +96,7 @@ class DirectoryWatch implements WatchedDirectory {
   /** Reads that are under way or asked for: at most one of each. */
   #reading: Promise<void> | undefined;
   #next: Promise<void> | undefined;
-  #watcher: FSWatcher | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #stopWatching: () => void = () => {};
   #closed = false;
 
   constructor(options: WatchOptions) {
@@ -78,15 +105,7 @@ class DirectoryWatch implements WatchedDirectory {
   }
 
   async start(): Promise<void> {
-    const { directory, rescanMs = DEFAULT_RESCAN_MS } = this.#options;
-    this.#watch(directory);
-    if (rescanMs > 0) {
-      this.#timer = setInterval(() => {
-        // A directory that was not there, or was replaced, is not being watched.
-        if (this.#watcher === undefined) this.#watch(directory);
-        void this.refresh();
-      }, rescanMs).unref();
-    }
+    this.#stopWatching = this.#options.place.watch(() => void this.refresh());
     await this.refresh();
     this.#lists.onChange(() => void this.#renew());
   }
@@ -99,7 +118,7 @@ class DirectoryWatch implements WatchedDirectory {
     const snapshot = this.#inForce.snapshot;
     return {
       mode: "watch",
-      directory: this.#options.directory,
+      directory: this.#options.place.name,
       sequence: snapshot?.sequence ?? 0,
       hash: snapshot?.hash ?? "",
       warnings: this.#inForce.warnings,
@@ -116,12 +135,12 @@ class DirectoryWatch implements WatchedDirectory {
   }
 
   consider(request: TenantRequest, lists: NamedTables, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
-    return this.#options.compiler.consider([{ name: this.#options.directory, text }], request, lists);
+    return this.#options.compiler.consider([{ name: this.#options.place.name, text }], request, lists);
   }
 
   imagine(change: Change): Promise<Imagined | Refused> {
-    const { compiler, directory } = this.#options;
-    const base = { name: directory, text: this.#inForce.text };
+    const { compiler, place } = this.#options;
+    const base = { name: place.name, text: this.#inForce.text };
     return imagine({ compiler, lists: this.#lists }, base, change, this.#inForce.snapshot);
   }
 
@@ -143,8 +162,7 @@ class DirectoryWatch implements WatchedDirectory {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#watcher?.close();
-    clearInterval(this.#timer);
+    this.#stopWatching();
     await this.#reading;
   }
 
@@ -159,23 +177,9 @@ class DirectoryWatch implements WatchedDirectory {
     this.#inForce.swap(renewSnapshot(snapshot, snapshot.sequence + 1, tables), text, warnings);
   }
 
-  #watch(directory: string): void {
-    try {
-      const watcher = watch(directory, { persistent: false }, () => void this.refresh());
-      watcher.on("error", () => {
-        watcher.close();
-        if (this.#watcher === watcher) this.#watcher = undefined;
-      });
-      this.#watcher = watcher;
-    } catch {
-      // The rescan tries again, and refresh() says what is wrong with the directory.
-      this.#watcher = undefined;
-    }
-  }
-
   async #read(): Promise<void> {
     try {
-      await this.#judge(await readDirectory(this.#options.directory));
+      await this.#judge(await this.#options.place.read());
     } catch (error) {
       this.#refuse(error instanceof Error ? error.message : String(error));
     }
@@ -230,7 +234,7 @@ class DirectoryWatch implements WatchedDirectory {
     const { compiler } = this.#options;
     if (sequence !== undefined) return compiler.compile(sources);
     const revision = last === undefined ? Math.max(1, modifiedMs) : Math.max(last.sequence + 1, modifiedMs);
-    const base = last === undefined ? [] : [{ name: this.#options.directory, text: this.#inForce.text }];
+    const base = last === undefined ? [] : [{ name: this.#options.place.name, text: this.#inForce.text }];
     return compiler.compile(base, { upsert: sources, prune: true }, revision);
   }
 
@@ -238,7 +242,7 @@ class DirectoryWatch implements WatchedDirectory {
   #refuse(message: string): void {
     this.#judgedDigest = "";
     if (this.#problems.length === 1 && this.#problems[0]?.message === message) return;
-    this.#report([{ source: this.#options.directory, document: 0, line: 0, path: "", message }]);
+    this.#report([{ source: this.#options.place.name, document: 0, line: 0, path: "", message }]);
   }
 
   #report(problems: readonly Problem[]): void {

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import * as kubernetes from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
 import { RESOURCES } from "../../extproc/mesh/sources/kubernetes.ts";
+import { resourcePath } from "../../extproc/resources/custom-resource.ts";
+import { KINDS } from "../../extproc/resources/json-schema.ts";
 import { runCommand } from "../extproc/cli/run-command.ts";
 
 const FOLDER = join(import.meta.dirname, "../../envoy/kubernetes");
@@ -64,12 +66,12 @@ function problemsOf(value: unknown, type: string, path: string): string[] {
   });
 }
 
-for (const deployment of ["node-local", "sidecar"]) {
+for (const deployment of ["node-local", "sidecar", "store"]) {
   describe(`Kubernetes manifests of ${deployment}`, () => {
     const read = (file: string) => readFileSync(join(FOLDER, deployment, file), "utf8");
     const kustomization = parse(read("kustomization.yaml")) as {
       resources: string[];
-      configMapGenerator: { name: string; files: string[] }[];
+      configMapGenerator?: { name: string; files: string[] }[];
     };
     const manifests = kustomization.resources.flatMap((file) =>
       parseAllDocuments(read(file), { merge: true }).map((document) => document.toJS() as Manifest),
@@ -84,7 +86,7 @@ for (const deployment of ["node-local", "sidecar"]) {
     });
 
     it("mount volumes that are there, of files that are there", () => {
-      const maps = kustomization.configMapGenerator;
+      const maps = kustomization.configMapGenerator ?? [];
       for (const { files } of maps) for (const file of files) assert.notEqual(read(file), "");
       for (const { containers, initContainers = [], volumes } of pods) {
         const names = volumes.map(({ name }) => name);
@@ -104,6 +106,8 @@ for (const deployment of ["node-local", "sidecar"]) {
       assert.deepEqual(args.slice(0, 2), ["dnspolicy.js", "serve"]);
       const help = (await runCommand(["serve", "--help"])).stdout;
       for (const argument of args.slice(2)) assert.ok(help.includes(`${argument.split("=")[0]} <`), argument);
+      // In a store of the Kubernetes API, policies are objects of their own.
+      if (kustomization.configMapGenerator === undefined) return;
       const { code, stdout, stderr } = await runCommand([
         "validate",
         "--strict",
@@ -113,6 +117,19 @@ for (const deployment of ["node-local", "sidecar"]) {
       assert.equal(code, 0, stdout + stderr);
     });
   });
+}
+
+const rights = (names: readonly string[]) => names.map((name) => `${name} get,list,watch`).sort();
+
+/** `GROUP/RESOURCE VERBS` of what a role allows. */
+function rightsIn(deployment: string, kind: "ClusterRole" | "Role"): string[] {
+  const access = parseAllDocuments(readFileSync(join(FOLDER, deployment, "access.yaml"), "utf8"));
+  const role = access.map((document) => document.toJS() as Manifest).find((manifest) => manifest.kind === kind);
+  return (role?.rules ?? [])
+    .flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource} ${[...verbs].sort()}`)),
+    )
+    .sort();
 }
 
 describe("Kubernetes manifests", () => {
@@ -127,13 +144,15 @@ describe("Kubernetes manifests", () => {
   });
 
   it("let the policy service see every kind that it watches, and nothing else", () => {
-    const access = parseAllDocuments(readFileSync(join(FOLDER, "node-local/access.yaml"), "utf8"));
-    const role = access.map((document) => document.toJS() as Manifest).find(({ kind }) => kind === "ClusterRole");
-    const allowed = (role?.rules ?? []).flatMap(({ apiGroups, resources }) =>
-      apiGroups.flatMap((group) => resources.map((resource) => `${group}/${resource}`)),
-    );
     const watched = RESOURCES.map(({ group = "", path }) => `${group}/${path.split("/").at(-1)}`);
-    assert.deepEqual(allowed.sort(), watched.sort());
+    const ours = KINDS.map((kind) => `dns.mesh/${resourcePath(kind).split("/").at(-1)}`);
+    const written = [...ours.map((name) => `${name}/status patch`)];
+    assert.deepEqual(rightsIn("node-local", "ClusterRole"), rights(watched));
+    assert.deepEqual(rightsIn("store", "ClusterRole"), [...rights([...watched, ...ours]), ...written].sort());
+    assert.deepEqual(rightsIn("store", "Role"), [
+      "/configmaps create,get,list,update,watch",
+      "coordination.k8s.io/leases create,delete,get,list,patch,update,watch",
+    ]);
   });
 
   it("tell sidecars the address that the policy service has", () => {

@@ -3,7 +3,7 @@
  * (test/kubernetes/api.sh makes one).
  */
 import { parseAllDocuments } from "yaml";
-import { CONFLICT, KubernetesApi, StatusError } from "../../extproc/kubernetes/api.ts";
+import { isConflict, KubernetesApi } from "../../extproc/kubernetes/api.ts";
 import { customResources, isNamespaced, resourcePath } from "../../extproc/resources/custom-resource.ts";
 import type { Kind } from "../../extproc/resources/schema.ts";
 import { API_VERSION } from "../../extproc/resources/schema-parts.ts";
@@ -14,7 +14,7 @@ export const REAL_API = process.env.DNSPOLICY_TEST_KUBECONFIG;
 export interface Written {
   readonly kind: Kind;
   readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly [field: string]: unknown;
+  readonly spec: Readonly<Record<string, unknown>>;
 }
 
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -43,7 +43,7 @@ export class Cluster {
   async #define(): Promise<void> {
     for (const definition of customResources()) {
       await this.api.request("POST", DEFINITIONS, definition).catch((error: unknown) => {
-        if (!(error instanceof StatusError && error.status === CONFLICT)) throw error;
+        if (!isConflict(error)) throw error;
       });
     }
     await eventually(20_000, "our kinds", async () => {
@@ -57,7 +57,7 @@ export class Cluster {
 
   async addNamespace(name: string): Promise<void> {
     await this.api.request("POST", "/api/v1/namespaces", { metadata: { name } }).catch((error: unknown) => {
-      if (!(error instanceof StatusError && error.status === CONFLICT)) throw error;
+      if (!isConflict(error)) throw error;
     });
   }
 

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { startCompiler } from "../../../extproc/compile/compiler.ts";
 import type { Snapshot } from "../../../extproc/compiled/snapshot.ts";
 import { LocalMesh } from "../../../extproc/mesh/local-mesh.ts";
-import { type WatchedDirectory, watchDirectory } from "../../../extproc/store/watch.ts";
+import { type WatchedPolicy, watchDirectory } from "../../../extproc/store/watch.ts";
 import { countingSet, secondsOf } from "./counting-set.ts";
 
 describe("a watched directory", function () {
   this.timeout(30_000);
   const compiler = startCompiler();
   let directory = "";
-  let watched: WatchedDirectory | undefined;
+  let watched: WatchedPolicy | undefined;
   let updates = 0;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "policy-watch-"));
