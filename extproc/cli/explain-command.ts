@@ -68,6 +68,7 @@ export function describeOutcome({
   decisionPoints = [],
   limits,
   rewritten,
+  mirror,
   ...explanation
 }: Explanation): string[] {
   const by = rule === "" ? "no rule decides" : `by rule ${policy}/${rule}`;
@@ -76,10 +77,15 @@ export function describeOutcome({
     by,
     ...(rewritten?.end === undefined ? [] : describeOther(rewritten.end)),
     ...decisionPoints.map(describeDecision),
+    ...(mirror === undefined ? [] : [`${mirror.upstream} is asked too, ${howOften(mirror.percent)}, to compare`]),
     ...(meshNamespaces === undefined ? [] : [describeMesh(meshNamespaces)]),
     ...(responseRules === undefined || explanation.outcome === "deny" ? [] : [describeResponses(responseRules)]),
     ...(limits === undefined ? [] : [`the tenant has at most ${limits.join("; ")}`]),
   ];
+}
+
+function howOften(percent: number): string {
+  return percent === 100 ? "always" : `${percent} times of 100`;
 }
 
 function describeRewritten({ name, failure }: RewrittenEnd): string {

@@ -9,6 +9,7 @@ import {
   ACTION_DECIDE,
   ACTION_DENY,
   ACTION_FAULT,
+  ACTION_MIRROR,
   ACTION_PASS,
   ACTION_RATE_LIMIT,
   ACTION_REWRITE,
@@ -43,6 +44,7 @@ const ACTIONS = {
   RateLimit: ACTION_RATE_LIMIT,
   Rewrite: ACTION_REWRITE,
   Decide: ACTION_DECIDE,
+  Mirror: ACTION_MIRROR,
 } as const;
 
 const DEFAULT_ANSWER_TTL = 60;
@@ -94,6 +96,7 @@ export function compilePolicies(
     for (const rule of spec.rules) {
       if (rule.mode !== "Disabled") addPatterns(trie, root, rule.match.names ?? EVERY_NAME, ruleCount);
       const { types = [], nameRegex: regexes = [] } = rule.match;
+      const place = rule.route ?? rule.mirror;
       const denial = rule.fault
         ? compileFault(rule.fault)
         : rule.answer
@@ -116,7 +119,7 @@ export function compilePolicies(
         denial.form,
         lists.append(denial.records.flatMap(({ type, data }) => [type, strings.intern(data)])),
         denial.records.length,
-        rule.route === undefined ? 0 : numberOf(routes, rule.route.upstream),
+        place === undefined ? 0 : numberOf(routes, place.upstream),
         rule.fault?.delay ?? 0,
         decides(rule) ? 1 : 0,
         rule.ttl?.min ?? 0,
@@ -168,7 +171,9 @@ function ownTextOf({ response }: Rule, strings: StringPool): number {
 
 /** A rule that only changes what comes of others is passed by. */
 export function decides({ action, fault }: Rule): boolean {
-  return !["Ttl", "Strip", "RateLimit"].includes(action) && !(action === "Fault" && fault?.code === undefined);
+  return (
+    !["Ttl", "Strip", "Mirror", "RateLimit"].includes(action) && !(action === "Fault" && fault?.code === undefined)
+  );
 }
 
 /** Only over UDP is anything truncated. */

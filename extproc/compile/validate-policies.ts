@@ -53,7 +53,7 @@ function checkTenants(
   }
 }
 
-/** A tenant's own policy routes to upstreams that the tenant has anyway. */
+/** A tenant's own policy routes and mirrors to upstreams that the tenant has anyway. */
 function checkRoutes(
   { resource, origin }: LocatedPolicy,
   tenants: readonly Located<Tenant>[],
@@ -64,12 +64,13 @@ function checkRoutes(
   const own = resource.kind === "DnsPolicy" ? resource.spec.subject.tenants[0] : undefined;
   const tenant = tenants.find((one) => one.resource.metadata.name === own)?.resource.spec;
   const allowed = new Set(tenant && [tenant.upstream, ...tenant.forward.map(({ upstream }) => upstream)]);
-  for (const [index, { route }] of resource.spec.rules.entries()) {
-    if (route === undefined) continue;
-    const path = ["spec", "rules", index, "route", "upstream"];
-    if (!known.has(route.upstream)) findings.error({ origin }, path, expectedOne("Upstream", route.upstream, known));
-    else if (tenant !== undefined && !allowed.has(route.upstream)) {
-      const message = `expected an upstream of Tenant ${own}, got ${route.upstream}: only a ClusterDnsPolicy gives a tenant another`;
+  for (const [index, { route, mirror }] of resource.spec.rules.entries()) {
+    const place = route ?? mirror;
+    if (place === undefined) continue;
+    const path = ["spec", "rules", index, mirror === undefined ? "route" : "mirror", "upstream"];
+    if (!known.has(place.upstream)) findings.error({ origin }, path, expectedOne("Upstream", place.upstream, known));
+    else if (tenant !== undefined && !allowed.has(place.upstream)) {
+      const message = `expected an upstream of Tenant ${own}, got ${place.upstream}: only a ClusterDnsPolicy gives a tenant another`;
       findings.error({ origin }, path, message);
     }
   }

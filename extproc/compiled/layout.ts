@@ -80,7 +80,7 @@ export const RULE_CHANCE = 12; // of 10,000; 0: without chance
 export const RULE_FORM = 13; // Deny.Form of verdict.proto
 export const RULE_RECORDS = 14; // start in lists: pairs of a type and a string, its RDATA in base64
 export const RULE_RECORD_COUNT = 15;
-export const RULE_ROUTE = 16; // place in the run of TENANT_ROUTES
+export const RULE_ROUTE = 16; // place in the run of TENANT_ROUTES; of a Mirror too
 export const RULE_DELAY = 17; // milliseconds; 0: none
 export const RULE_DECIDES = 18; // 1: no rule after it has a word
 export const RULE_TTL_MIN = 19; // seconds; 0: none
@@ -105,6 +105,7 @@ export const ACTION_TTL = 6;
 export const ACTION_REWRITE = 7;
 export const ACTION_RATE_LIMIT = 8;
 export const ACTION_STRIP = 9;
+export const ACTION_MIRROR = 10;
 /** What is done is said by a decision point: it is in no verdict. */
 export const ACTION_DECIDE = 12;
 

@@ -87,6 +87,7 @@ export const RuleAction = {
   REWRITE: 7,
   RATE_LIMIT: 8,
   STRIP: 9,
+  MIRROR: 10,
 } as const;
 export type RuleAction = (typeof RuleAction)[keyof typeof RuleAction];
 
@@ -163,6 +164,12 @@ export interface RewriteMessage {
   readonly forward?: Forward;
 }
 
+export interface MirrorMessage {
+  readonly upstream: number;
+  /** Of 10,000; 0 is always. */
+  readonly chance: number;
+}
+
 export interface DelayMessage {
   /** Of 10,000; 0 is always. */
   readonly chance: number;
@@ -188,6 +195,8 @@ export type Outcome = Action & {
   readonly ttl_min: number;
   readonly ttl_max: number;
   readonly strip: boolean;
+  /** Who is asked beside an upstream; absent for nobody. */
+  readonly mirror?: MirrorMessage;
 };
 
 /** What comes about by chance, of 10,000, or where a meter has run over. */

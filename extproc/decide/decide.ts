@@ -52,6 +52,7 @@ import {
   type Forward,
   type MeterKind,
   type MeterMessage,
+  type MirrorMessage,
   type RecordMessage,
   RuleAction,
   type Verdict,
@@ -147,7 +148,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     ...outcomeOf(snapshot, draw, places),
     audits: audits.slice(0, guarded.length + draw.audits),
     delays: [...delays.slice(0, draw.delays), ...ownDelay(snapshot, draw)],
-    ...clampBy(snapshot, clamps.slice(0, draw.clamps)),
+    ...shapeBy(snapshot, clamps.slice(0, draw.clamps), identity.tenant),
     ...meterOf(snapshot, draw.rule, client.tenant),
   }));
   const outcome = outcomeOf(snapshot, match, places);
@@ -159,7 +160,7 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     ...outcome,
     audits,
     delays,
-    ...clampBy(snapshot, clamps),
+    ...shapeBy(snapshot, clamps, identity.tenant),
     alternatives: [...(limits?.alternatives ?? []), ...byRules],
     ...(responses === undefined ? {} : { responses: responses.message }),
   };
@@ -277,8 +278,13 @@ function ownDelay(snapshot: Snapshot, match: Match | undefined): DelayMessage[] 
   return milliseconds === 0 ? [] : [{ chance: 0, milliseconds }];
 }
 
-/** The narrowest bounds of all, of which the upper one counts where they leave nothing; and whether any rule strips the type. */
-function clampBy({ sections: { rules } }: Snapshot, clamps: readonly number[]) {
+/**
+ * The narrowest bounds of all, of which the upper one counts where they leave nothing; whether any rule strips the type; and
+ * whom the first that says so wants to be asked beside the upstream.
+ */
+function shapeBy(snapshot: Snapshot, clamps: readonly number[], tenant: number) {
+  const { rules } = snapshot.sections;
+  const mirror = clamps.find((rule) => rules[rule * RULE_WORDS + RULE_ACTION] === RuleAction.MIRROR);
   let ttl_min = 0;
   let ttl_max = 0;
   let strip = false;
@@ -289,7 +295,14 @@ function clampBy({ sections: { rules } }: Snapshot, clamps: readonly number[]) {
     ttl_min = Math.max(ttl_min, rules[record + RULE_TTL_MIN] ?? 0);
     if (max !== 0) ttl_max = ttl_max === 0 ? max : Math.min(ttl_max, max);
   }
-  return { ttl_min: ttl_max === 0 ? ttl_min : Math.min(ttl_min, ttl_max), ttl_max, strip };
+  const beside = mirror === undefined ? {} : { mirror: mirrorBy(snapshot, mirror, tenant) };
+  return { ttl_min: ttl_max === 0 ? ttl_min : Math.min(ttl_min, ttl_max), ttl_max, strip, ...beside };
+}
+
+function mirrorBy(snapshot: Snapshot, rule: number, tenant: number): MirrorMessage {
+  const { sections } = snapshot;
+  const { upstream } = findRoute(sections, tenant, sections.rules[rule * RULE_WORDS + RULE_ROUTE] ?? 0);
+  return { upstream, chance: chanceOf(snapshot, rule) };
 }
 
 function chanceOf({ sections }: Snapshot, rule: number): number {

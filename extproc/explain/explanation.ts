@@ -57,6 +57,8 @@ export interface Explanation {
   readonly fault?: { readonly code: string };
   /** The rule's own, for this question: `A 192.0.2.1`. */
   readonly records?: readonly string[];
+  /** Who is asked beside it, of how many of 100 questions, to compare; nobody waits for that. */
+  readonly mirror?: { readonly upstream: string; readonly percent: number };
   /** The name that is answered instead, and what becomes of it. */
   readonly rewritten?: RewrittenEnd;
   readonly scope: {
@@ -137,6 +139,7 @@ export function describeVerdict(
     revision: verdict.revision,
     ...describeEnd(snapshot, request, verdict, client),
     ...describeRewritten(snapshot, request, verdict),
+    ...describeMirror(snapshot, verdict),
     scope: { names: describeNames(scope, request.qname), types: describeTypes(scope), ...describeWhen(scope) },
     rules,
     ...describeResponses(verdict.responses),
@@ -182,6 +185,12 @@ function describeRewritten(
   const name = qname === undefined ? "" : presentName(qname);
   if ("failure" in rewritten) return { rewritten: { name, failure: rewritten.failure } };
   return { rewritten: { name, end: describeEnd(snapshot, request, rewritten.outcome, verdict.client) } };
+}
+
+function describeMirror({ revision }: Snapshot, { mirror }: Verdict): Pick<Explanation, "mirror"> {
+  if (mirror === undefined) return {};
+  const upstream = revision.upstreams.find(({ id }) => id === mirror.upstream)?.name ?? "";
+  return { mirror: { upstream, percent: mirror.chance === 0 ? 100 : mirror.chance / 100 } };
 }
 
 function describeMesh({ mesh }: CompiledTables, id: string | undefined): Pick<Explanation, "meshNamespaces"> {

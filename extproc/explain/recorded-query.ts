@@ -44,7 +44,7 @@ export interface RecordedQuery {
   readonly rewritten: string;
 }
 
-/** The query; a text says what was expected of the line instead. Undefined for a query that no policy judges. */
+/** The query; a text says what was expected of the line instead. Undefined for what is no query, or one that no policy judges. */
 export function readRecordedQuery(line: string): RecordedQuery | string | undefined {
   let value: unknown;
   try {
@@ -52,6 +52,8 @@ export function readRecordedQuery(line: string): RecordedQuery | string | undefi
   } catch {
     return "expected a line of JSON";
   }
+  // What a second upstream has said.
+  if (typeof value === "object" && value !== null && "mirror" in value) return undefined;
   const parsed = record.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -33,6 +33,7 @@ export const FATES = [
   "limits", // it answers what is above its rate, and others decide
   "bounds TTLs", // of the answer, and others decide
   "strips", // the answer of this type, and others decide
+  "mirrors", // the question, to compare, and others decide
   "disabled",
   "no match",
 ] as const;
@@ -132,6 +133,7 @@ function modeOf({ policy, rule }: Candidate): Fate | undefined {
 function byAction({ action, match, fault }: Rule, said: Said["action"] | undefined): Fate {
   if (action === "Ttl") return "bounds TTLs";
   if (action === "Strip") return "strips";
+  if (action === "Mirror") return "mirrors";
   if (action === "RateLimit") return "limits";
   if (fault !== undefined && fault.code === undefined) return "puts off";
   if (match.percent !== undefined) return "by chance";

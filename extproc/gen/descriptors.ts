@@ -447,6 +447,10 @@ export const descriptors: object = {
           "dropped_events": {
            "type": "uint64",
            "id": 5
+          },
+          "dropped_mirrors": {
+           "type": "uint64",
+           "id": 6
           }
          },
          "reserved": [
@@ -481,6 +485,68 @@ export const descriptors: object = {
            "rule": "repeated",
            "type": "QueryEvent",
            "id": 1
+          },
+          "comparisons": {
+           "rule": "repeated",
+           "type": "Comparison",
+           "id": 2
+          }
+         }
+        },
+        "Comparison": {
+         "fields": {
+          "time_us": {
+           "type": "uint64",
+           "id": 1
+          },
+          "tenant": {
+           "type": "string",
+           "id": 2
+          },
+          "qname": {
+           "type": "bytes",
+           "id": 3
+          },
+          "qtype": {
+           "type": "uint32",
+           "id": 4
+          },
+          "upstream": {
+           "type": "string",
+           "id": 5
+          },
+          "result": {
+           "type": "Result",
+           "id": 6
+          },
+          "rcode": {
+           "type": "uint32",
+           "id": 7
+          },
+          "first_rcode": {
+           "type": "uint32",
+           "id": 8
+          },
+          "answers": {
+           "type": "bytes",
+           "id": 9
+          },
+          "latency_us": {
+           "type": "uint32",
+           "id": 10
+          },
+          "revision": {
+           "type": "uint64",
+           "id": 11
+          }
+         },
+         "nested": {
+          "Result": {
+           "values": {
+            "SAME": 0,
+            "DIFFERENT": 1,
+            "FAILED": 2
+           }
           }
          }
         },
@@ -720,6 +786,10 @@ export const descriptors: object = {
            "type": "bool",
            "id": 16
           },
+          "mirror": {
+           "type": "Mirror",
+           "id": 18
+          },
           "mesh_view": {
            "type": "fixed64",
            "id": 26
@@ -801,6 +871,10 @@ export const descriptors: object = {
           "strip": {
            "type": "bool",
            "id": 16
+          },
+          "mirror": {
+           "type": "Mirror",
+           "id": 18
           },
           "meter": {
            "type": "Meter",
@@ -912,6 +986,18 @@ export const descriptors: object = {
           }
          }
         },
+        "Mirror": {
+         "fields": {
+          "upstream": {
+           "type": "uint32",
+           "id": 1
+          },
+          "chance": {
+           "type": "uint32",
+           "id": 2
+          }
+         }
+        },
         "Delay": {
          "fields": {
           "chance": {
@@ -1016,7 +1102,8 @@ export const descriptors: object = {
           "TTL": 6,
           "REWRITE": 7,
           "RATE_LIMIT": 8,
-          "STRIP": 9
+          "STRIP": 9,
+          "MIRROR": 10
          }
         },
         "Client": {

@@ -137,8 +137,19 @@ const ACTIONS_OF: Readonly<Record<string, readonly string[]>> = {
   fault: ["Fault"],
   rateLimit: ["RateLimit"],
   rewrite: ["Rewrite"],
+  mirror: ["Mirror"],
 };
-const ACTION_FIELDS = ["response", "route", "answer", "ttl", "fault", "rateLimit", "rewrite", "decide"] as const;
+const ACTION_FIELDS = [
+  "response",
+  "route",
+  "answer",
+  "ttl",
+  "fault",
+  "rateLimit",
+  "rewrite",
+  "mirror",
+  "decide",
+] as const;
 
 /** What actions are nothing without, and what has to be in it. */
 const NEEDED_BY = {
@@ -148,6 +159,7 @@ const NEEDED_BY = {
   Answer: ["answer", "records"],
   Route: ["route", "an upstream"],
   Rewrite: ["rewrite", "a name"],
+  Mirror: ["mirror", "an upstream"],
   Decide: ["decide", "by"],
 } as const;
 
@@ -167,6 +179,7 @@ const ruleFields = z
       "Fault",
       "RateLimit",
       "Rewrite",
+      "Mirror",
       "Decide",
     ]),
     response: response.optional(),
@@ -176,6 +189,8 @@ const ruleFields = z
     fault: fault.optional(),
     rateLimit: rateLimit.optional(),
     rewrite: rewrite.optional(),
+    /** Whom the question is sent to as well, to compare. */
+    mirror: z.strictObject({ upstream: resourceName }).optional(),
     decide: decide.optional(),
   })
   .superRefine((rule, context) => {

@@ -200,7 +200,7 @@ export class Aggregate {
     return this.#rules.list(tenant);
   }
 
-  counts(): Omit<EventCounts, "exports" | "exemplars"> {
+  counts(): Omit<EventCounts, "exports" | "exemplars" | "comparisons"> {
     return { events: this.#events, rules: this.#rules.counts(), upstreams: this.#upstreams.list() };
   }
 

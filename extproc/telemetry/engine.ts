@@ -6,12 +6,13 @@ import type { EventBatch__Output } from "../gen/types/dns/mesh/v1/EventBatch.ts"
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { messageType } from "../messages/protos.ts";
 import { Aggregate } from "./aggregate.ts";
+import { Comparisons, comparisonRecord } from "./comparisons.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { EventExporter } from "./export/event-exporter.ts";
 import type { GrantJournal } from "./grant-journal.ts";
 import { Grants } from "./grants.ts";
 import type { EventCounts } from "./metrics.ts";
-import { conceal } from "./privacy.ts";
+import { conceal, concealComparison } from "./privacy.ts";
 import { compileFilter, type Loosely } from "./query-filter.ts";
 import { queryRecord, toQueryRecord } from "./query-record.ts";
 import type { QueryStore } from "./query-store.ts";
@@ -45,6 +46,7 @@ export class TelemetryEngine {
   readonly #options: EngineOptions;
   readonly #aggregate: Aggregate;
   readonly #grants: Grants;
+  readonly #comparisons = new Comparisons();
   readonly #watchers = new Set<Watcher>();
   readonly #key: Buffer;
   #settings = USUAL_SETTINGS;
@@ -71,7 +73,7 @@ export class TelemetryEngine {
   /** An EventBatch of a worker of this Envoy; returns the lines of what is to be logged. */
   take(batch: Uint8Array, node: string): readonly string[] {
     const now = this.#options.now();
-    const { events } = batchType.decode(batch);
+    const { events, comparisons } = batchType.decode(batch);
     const { store } = this.#options;
     const { graceMs } = this.#settings;
     const lines: string[] = [];
@@ -83,6 +85,12 @@ export class TelemetryEngine {
       if (!event.logged) continue;
       lines.push(queryRecord(event));
       store?.append(event);
+    }
+    for (const one of comparisons) {
+      const wanted = telemetryOf(this.#settings, one.tenant);
+      if (wanted !== undefined) concealComparison(one, wanted, this.#key);
+      this.#comparisons.add(one);
+      lines.push(comparisonRecord(one));
     }
     if (this.#watchers.size > 0) this.#show(events, now);
     for (const exporter of this.#exporters) exporter.take(events, node);
@@ -127,6 +135,7 @@ export class TelemetryEngine {
       case "counts":
         return {
           ...aggregate.counts(),
+          comparisons: this.#comparisons.list(),
           exports: this.#exports(),
           exemplars: this.#exporters.flatMap(({ exemplars = [] }) => exemplars),
         };

@@ -5,7 +5,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { BoundedLabels, OTHER, TenantLabels } from "./bounded-labels.ts";
 import { BucketHistogram } from "./bucket-histogram.ts";
 import type { Exemplar } from "./exemplars.ts";
-import { nameOf, RULE_ACTIONS, TRANSPORTS } from "./names.ts";
+import { COMPARISONS, nameOf, RULE_ACTIONS, TRANSPORTS } from "./names.ts";
 
 /** LATENCY_BOUNDS_US of sync.proto. */
 export const LATENCY_BOUNDS_US: readonly number[] = [
@@ -42,6 +42,12 @@ export interface EventCounts {
     readonly upstream: string;
     readonly buckets: readonly number[];
     readonly microseconds: number;
+  }[];
+  /** By Comparison.Result of sync.proto. */
+  readonly comparisons: readonly {
+    readonly tenant: string;
+    readonly upstream: string;
+    readonly results: readonly number[];
   }[];
   readonly exports: readonly { readonly exporter: string; readonly sent: number; readonly lost: number }[];
   readonly exemplars: readonly Exemplar[];
@@ -87,6 +93,12 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     labelNames: ["tenant", "policy", "rule", "would"] as const,
     registers,
   });
+  const comparisons = new Counter({
+    name: "dns_mirrored_total",
+    help: "Questions that a second upstream was asked too: whether it said the same, by what workers could tell.",
+    labelNames: ["tenant", "upstream", "result"] as const,
+    registers,
+  });
   const events = new Counter({ name: "dns_query_events_total", help: "Query events of workers.", registers });
   const exported = new Counter({
     name: "dns_exported_events_total",
@@ -101,7 +113,8 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     registers,
   });
   const publish = (counts: EventCounts): void => {
-    for (const metric of [events, ruleHits, auditHits, upstreamLatency, exported, exportLost]) metric.reset();
+    for (const metric of [events, ruleHits, auditHits, comparisons, upstreamLatency, exported, exportLost])
+      metric.reset();
     events.inc(counts.events);
     for (const row of counts.rules) {
       const known = rules.bound(`${row.policy}/${row.rule}`) !== OTHER;
@@ -110,6 +123,12 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       if (row.hits > 0) ruleHits.inc(labels, row.hits);
       for (const [action, count] of row.audits.entries()) {
         if (count > 0) auditHits.inc({ ...labels, would: nameOf(RULE_ACTIONS, action) }, count);
+      }
+    }
+    for (const { tenant, upstream, results } of counts.comparisons) {
+      const labels = { tenant: tenants.label(tenant), upstream: upstreams.bound(upstream) };
+      for (const [result, count] of results.entries()) {
+        if (count > 0) comparisons.inc({ ...labels, result: nameOf(COMPARISONS, result) }, count);
       }
     }
     for (const { upstream, buckets, microseconds } of counts.upstreams) {
@@ -150,6 +169,11 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
     eventsDropped: new Counter({
       name: "dns_events_dropped_total",
       help: "Query events that workers could not send.",
+      registers,
+    }),
+    mirrorsDropped: new Counter({
+      name: "dns_mirrored_dropped_total",
+      help: "Questions that a second upstream was not asked, since too many were under way there.",
       registers,
     }),
     queryLogDropped: new Counter({

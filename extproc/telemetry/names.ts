@@ -36,6 +36,9 @@ export const OUTCOMES: readonly string[] = [
 ];
 export const CACHE_RESULTS: readonly string[] = ["none", "hit", "miss", "stale"];
 
+/** Comparison.Result of sync.proto. */
+export const COMPARISONS: readonly string[] = ["same", "different", "failed"];
+
 export const AUDITED: readonly string[] = ["untouched", "allowed", "would_deny"];
 /** RuleAction of verdict.proto. */
 export const RULE_ACTIONS: readonly string[] = [
@@ -49,6 +52,7 @@ export const RULE_ACTIONS: readonly string[] = [
   "rewrite",
   "rate_limit",
   "strip",
+  "mirror",
 ];
 
 export function rcodeName(rcode: number): string {

@@ -2,6 +2,7 @@
  * What is known of a query is made less, where its tenant wants that, before anything is done with it.
  */
 import { createHmac } from "node:crypto";
+import type { Comparison__Output } from "../gen/types/dns/mesh/v1/Comparison.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { TenantTelemetry } from "./settings.ts";
 
@@ -22,6 +23,17 @@ export function conceal(
     // Addresses would say as much as the name.
     event.answers = Buffer.alloc(0);
   }
+}
+
+/** The same of a comparison. */
+export function concealComparison(
+  one: Comparison__Output,
+  { names }: Pick<TenantTelemetry, "names">,
+  key: Buffer,
+): void {
+  if (names !== "Hashed") return;
+  one.qname = hashName(one.qname, key);
+  one.answers = Buffer.alloc(0);
 }
 
 /** Its network, or nothing. */

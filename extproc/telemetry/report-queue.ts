@@ -56,6 +56,7 @@ export class ReportQueue {
     const dropped = toNumber(report.dropped_events);
     metrics.reports.inc();
     metrics.eventsDropped.inc(dropped);
+    metrics.mirrorsDropped.inc(toNumber(report.dropped_mirrors));
     if (dropped > 0) telemetry.lost(dropped);
     let count = 0;
     for (const counter of report.counters) {

@@ -76,6 +76,11 @@ export class Records {
       default:
         return false;
     }
+    return this.readName(before) && this.targetLength > 1;
+  }
+
+  /** Reads the name in its data behind `before` octets, as its target; false where there is none. */
+  readName(before: u32): bool {
     const at = <u32>(this.dataAt - this.message);
     const size = readName(this.message, at + this.dataLength, at + before, name);
     this.afterTarget = this.dataAt + this.dataLength;
@@ -83,6 +88,6 @@ export class Records {
     copyLower(this.target, name, size);
     this.targetLength = size;
     this.afterTarget = this.message + nameEnd;
-    return size > 1;
+    return true;
   }
 }

@@ -47,9 +47,10 @@ import { mix, NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
 import { keepApart } from "./cache-shares";
-import { Draws } from "./chance";
+import { comesUp, Draws } from "./chance";
 import { Client, Clients } from "./clients";
 import { Delays } from "./delays";
+import { Mirrors } from "./mirrors";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
 import { Replies } from "./replies";
@@ -106,6 +107,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly slots!: DecisionSlots;
   private readonly verdictReader: VerdictReader = new VerdictReader();
   private readonly storms: Storms;
+  private readonly mirrors!: Mirrors;
   private readonly draws: Draws;
   private readonly delays: Delays = new Delays();
   /** Queries that wait for a revision. */
@@ -156,6 +158,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       <u64>settings.silenceMilliseconds * 1000,
       <u64>settings.lastGoodSeconds * 1_000_000,
     );
+    this.mirrors = new Mirrors(this.exchanges, events, this.sync);
     this.replies = new Replies(settings, this.parking, this.draws, events, this.sync);
   }
 
@@ -564,7 +567,21 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       exchange.ecsLength = question.ecsLength;
     }
     exchange.waiters.push(query);
+    const mirror = verdict.mirrorUpstream == 0 ? changetype<Exchange | null>(0) : this.mirror(query, verdict, exchange);
     this.exchanges.start(exchange, this.now);
+    if (mirror !== null) this.exchanges.start(mirror, this.now);
+  }
+
+  /** What is asked of a second upstream beside the exchange, which was not sent yet; null for nothing. */
+  private mirror(query: Query, verdict: Verdict, exchange: Exchange): Exchange | null {
+    const upstream = this.upstreams.find(verdict.mirrorUpstream);
+    if (upstream === null || (verdict.mirrorChance != 0 && !comesUp(verdict.mirrorChance))) return null;
+    return this.mirrors.beside(exchange, upstream, query.peer.tenant, this.now);
+  }
+
+  mirrored(exchange: Exchange, answer: Answer | null): void {
+    this.mirrors.ended(exchange, answer, this.now);
+    release(answer);
   }
 
   private prepare(
@@ -613,6 +630,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   exchanged(exchange: Exchange, answer: Answer | null): void {
+    this.mirrors.ended(exchange, answer, this.now);
     let result = answer;
     const rules = exchange.rules;
     if (rules !== null && answer !== null) this.judgeByRules(exchange, answer, rules);

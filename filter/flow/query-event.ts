@@ -1,6 +1,6 @@
 // The event of one query: what the policy service is told of it.
 
-import { Answer, bodyAt, ttlPlacesAt } from "../answer/answer";
+import { addresses, addressesOf, MAX_ADDRESSES, putAddress } from "../answer/addresses";
 import { Event } from "../telemetry/events";
 import { Outcome } from "../telemetry/telemetry";
 import { tenant } from "../telemetry/tenants";
@@ -23,9 +23,6 @@ import { rewrite } from "./rewriting";
 
 const address: usize = memory.data(16);
 const rewritten = new NameKey();
-/** Addresses of an answer that are told, each behind its length. */
-const MAX_ADDRESSES: u32 = 64;
-const addresses: usize = memory.data(64 * 17);
 
 @final
 export class QueryEvent extends Event {
@@ -101,24 +98,6 @@ export class QueryEvent extends Event {
   }
 }
 
-/** The first A and AAAA records of the answer section, into `addresses`; octets there. */
-function addressesOf(answer: Answer): u32 {
-  const body = bodyAt(answer);
-  const places = ttlPlacesAt(answer);
-  // Each record has one place of a TTL, between its type and class and its data (RFC 1035, section 4.1.3).
-  const count = min<u32>(answer.answerCount, answer.ttlCount);
-  let length: u32 = 0;
-  let told: u32 = 0;
-  for (let i: u32 = 0; i < count && told < MAX_ADDRESSES; i++) {
-    const at = body + <usize>bswap<u16>(load<u16>(places + (i << 1)));
-    const type = <u32>bswap<u16>(load<u16>(at - 4));
-    if (type != Type.A && type != Type.AAAA) continue;
-    length += putAddress(length, at + 6, <u32>bswap<u16>(load<u16>(at, 4)));
-    told++;
-  }
-  return length;
-}
-
 function addressesOfRecords(verdict: Verdict, type: u32): u32 {
   let at = recordsAt(verdict);
   let length: u32 = 0;
@@ -132,13 +111,6 @@ function addressesOfRecords(verdict: Verdict, type: u32): u32 {
     at += RECORD_HEAD + size;
   }
   return length;
-}
-
-function putAddress(length: u32, from: usize, size: u32): u32 {
-  if (size != 4 && size != 16) return 0;
-  store<u8>(addresses + length, <u8>size);
-  memory.copy(addresses + length + 1, from, size);
-  return size + 1;
 }
 
 function addAudits(out: ProtoWriter, verdict: Verdict, told: u32): void {

@@ -303,6 +303,7 @@ export class Sync {
     body.clear();
     body.number(1, this.reportNumber + 1);
     body.number(5, events.dropped);
+    body.number(6, events.droppedMirrors);
     body.bytes(7, events.batch.at, events.batch.length);
     const complete = !withCounters || writeCounters(body);
     if (!this.send(3)) {
@@ -312,6 +313,7 @@ export class Sync {
     this.reportNumber++;
     unchecked((this.reportEvents[<u32>(this.reportNumber % MAX_REPORTS)] = events.batchCount));
     events.dropped = 0;
+    events.droppedMirrors = 0;
     events.sent();
     unchecked((this.reportOctets[<u32>(this.reportNumber % MAX_REPORTS)] = body.length));
     this.octets += body.length;

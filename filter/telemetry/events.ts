@@ -8,11 +8,11 @@ import { ProtoWriter } from "../wire/protobuf";
 const BATCH: u32 = 60 * 1024;
 /** Batches of a worker: what the policy service may be behind. */
 const BATCHES: i32 = 16;
-/** Field of EventBatch. */
-const EVENTS: u32 = 1;
-
 /** What is told of a query. */
 export abstract class Event {
+  /** Of EventBatch. */
+  field: u32 = 1;
+
   /** Writes the fields of an Event message (protos/sync.proto). */
   abstract write(out: ProtoWriter): void;
 }
@@ -24,6 +24,8 @@ export class Events {
   /** Somebody waits for each event. */
   prompt: bool = false;
   dropped: u64 = 0;
+  /** Questions that were not sent to a second upstream. */
+  droppedMirrors: u64 = 0;
   /** What is to be added to monotonic microseconds for those since 1970. */
   wallOffset: u64 = 0;
   private readonly batches: StaticArray<ProtoWriter> = new StaticArray<ProtoWriter>(BATCHES);
@@ -65,7 +67,7 @@ export class Events {
       const last = (this.first + this.count - 1) % BATCHES;
       const out = unchecked(this.batches[last]);
       const before = out.length;
-      const start = out.beginMessage(EVENTS);
+      const start = out.beginMessage(event.field);
       event.write(out);
       out.endMessage(start);
       if (!out.full) {

@@ -5,6 +5,7 @@ import { Asked } from "../answer/read";
 import { WaitList } from "../cache/wait-list";
 import { ResponseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";
+import { Mirrored } from "./mirrored";
 import { Outstanding } from "./pipe";
 import { Server, Upstream } from "./server";
 
@@ -37,6 +38,9 @@ export class Exchange extends Outstanding {
   leader: Exchange | null = null;
   /** Nobody's question: whether its server is well. */
   isCheck: bool = false;
+  /** Of a question that two upstreams are asked: whether this one is to be compared with the other, and has no other use. */
+  mirrored: Mirrored | null = null;
+  isMirror: bool = false;
   /** Its connection is gone, and it is to be sent again. */
   isOrphan: bool = false;
   /** A failure that the upstream answered with, in case that nobody does better. */

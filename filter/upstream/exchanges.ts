@@ -11,6 +11,7 @@ import { NameKey } from "../wire/name";
 import { Rcode, Type } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Exchange } from "./exchange";
+import { Mirrored } from "./mirrored";
 import { bucketOf, MAX_PIPES, Outstanding, Pipe } from "./pipe";
 import { writeQuery } from "./query-writer";
 import { Server, Strategy, Upstream } from "./server";
@@ -18,6 +19,8 @@ import { Server, Strategy, Upstream } from "./server";
 /** Is told what became of an exchange: an answer, whose reference it gets, or null where none could be had. */
 export interface ExchangeListener {
   exchanged(exchange: Exchange, answer: Answer | null): void;
+  /** The same of one that is a mirror. */
+  mirrored(exchange: Exchange, answer: Answer | null): void;
 }
 
 const BUCKETS: u32 = 4096;
@@ -127,6 +130,17 @@ export class Exchanges {
       exchange.isCheck = true;
       this.attemptAt(exchange, server, now);
     }
+  }
+
+  /** An exchange that asks another upstream what `first` asks, but for its client's subnet: the caller calls `start` for both. */
+  mirror(first: Exchange, upstream: Upstream, mirrored: Mirrored): Exchange {
+    const mirror = this.fresh(upstream);
+    mirror.tries = 0;
+    mirror.asked.copy(first.asked);
+    mirror.isMirror = true;
+    mirror.mirrored = mirrored;
+    first.mirrored = mirrored;
+    return mirror;
   }
 
   /** An exchange that no question can join, of a single try. */
@@ -360,9 +374,12 @@ export class Exchanges {
       this.drop(rival);
       this.recycle(rival);
     }
-    this.unlink(exchange);
-    this.count--;
-    this.listener.exchanged(exchange, result);
+    if (exchange.isMirror) this.listener.mirrored(exchange, result);
+    else {
+      this.unlink(exchange);
+      this.count--;
+      this.listener.exchanged(exchange, result);
+    }
     this.recycle(exchange);
   }
 
@@ -372,6 +389,8 @@ export class Exchanges {
     exchange.leader = null;
     exchange.rival = null;
     exchange.isCheck = false;
+    exchange.mirrored = null;
+    exchange.isMirror = false;
     exchange.isOrphan = false;
     exchange.upstream = null;
     exchange.server = null;

@@ -66,6 +66,8 @@ export class OutcomeReader {
   private ttlMin: u32 = 0;
   private ttlMax: u32 = 0;
   private strip: bool = false;
+  private mirrorUpstream: u32 = 0;
+  private mirrorChance: u32 = 0;
   private alias: usize = 0;
   private aliasLength: u32 = 0;
   private replacement: usize = 0;
@@ -94,6 +96,8 @@ export class OutcomeReader {
     this.ttlMin = 0;
     this.ttlMax = 0;
     this.strip = false;
+    this.mirrorUpstream = 0;
+    this.mirrorChance = 0;
     this.metered = false;
   }
 
@@ -165,6 +169,10 @@ export class OutcomeReader {
         reader.bytes();
         this.readRewrite(reader.bytesAt, reader.bytesLength);
         break;
+      case 18:
+        reader.bytes();
+        this.readMirror(reader.bytesAt, reader.bytesLength);
+        break;
       case 20:
         reader.bytes();
         this.metered = true;
@@ -211,6 +219,8 @@ export class OutcomeReader {
     verdict.ttlMin = this.ttlMin;
     verdict.ttlMax = this.ttlMax;
     verdict.strip = this.strip;
+    verdict.mirrorUpstream = this.mirrorUpstream;
+    verdict.mirrorChance = this.mirrorChance;
     verdict.recordCount = this.recordCount;
     verdict.recordsLength = this.recordsLength;
     verdict.edeLength = this.edeLength;
@@ -357,6 +367,19 @@ export class OutcomeReader {
     }
     this.finish();
     if (!isName(this.replacement, this.replacementLength)) this.broken = true;
+  }
+
+  private readMirror(at: usize, length: u32): void {
+    let chance: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) this.mirrorUpstream = <u32>reader.number();
+      else if (reader.field == 2) chance = reader.number();
+      else reader.skip();
+    }
+    this.finish();
+    if (chance > <u64>CERTAIN) this.broken = true;
+    this.mirrorChance = <u32>chance;
   }
 
   private readFault(at: usize, length: u32): void {

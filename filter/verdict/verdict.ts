@@ -76,6 +76,9 @@ export class Verdict {
   ttlMax: u32;
   /** Records of the type that was asked for are left out of what an upstream answers. */
   strip: bool;
+  /** Number of the upstream that is asked beside, to compare, and of 10,000, how often; 0 is none, and always. */
+  mirrorUpstream: u32;
+  mirrorChance: u32;
   /** In a chain: whether this one comes up only where its meter has run over. */
   metered: bool;
   /** Of a head: whether chance has a word, besides meters and delays. */

@@ -24,10 +24,12 @@ const OWN = /^ready\.test /;
 /** A line of the query log. */
 interface LoggedQuery {
   tenant: string;
-  client: string;
+  client?: string;
   qname: string;
   qtype: string;
-  outcome: string;
+  outcome?: string;
+  mirror?: string;
+  upstream?: string;
   rcode: string;
   rule?: string;
   ede?: number;
@@ -131,9 +133,10 @@ export class EnvoyWorld implements World {
 function readEvent(event: LoggedQuery): StoryEvent {
   return {
     tenant: event.tenant,
-    client: event.client,
+    client: event.client ?? "",
     question: `${event.qname.toLowerCase().replace(/\.$/, "")} ${event.qtype}`,
-    outcome: event.outcome.toUpperCase(),
+    outcome: event.outcome?.toUpperCase() ?? "MIRRORED",
+    mirror: event.mirror === undefined ? "" : `${event.upstream} ${event.mirror}`,
     rcode: event.rcode,
     rule: event.rule ?? "",
     ede: event.ede,

@@ -58,6 +58,15 @@ interface WireEvent {
   audits: { policy: string; rule: string; action: string }[];
 }
 
+interface WireComparison {
+  tenant: string;
+  qname: Uint8Array;
+  qtype: number;
+  upstream: string;
+  result: string;
+  rcode: number;
+}
+
 export class FakePolicy {
   readonly #messages = loadMessages();
   readonly #compiler: Compiler = startCompiler();
@@ -75,6 +84,8 @@ export class FakePolicy {
   #nextHeartbeatMs = 0;
   /** The highest sequence number that a worker acknowledged. */
   acknowledged = 0;
+  /** Questions that workers have not sent to a second upstream. */
+  droppedMirrors = 0;
   /** Decisions made. */
   decisions = 0;
   state: "running" | "killed" | "stopped" = "running";
@@ -169,19 +180,18 @@ export class FakePolicy {
     }
     if (read.message === "ack") this.acknowledged = Math.max(this.acknowledged, read.ack.sequence);
     else if (read.message === "report") {
-      this.#events.push(
-        ...this.#readBatch(read.report.events as Uint8Array)
-          .filter(({ logged }) => logged)
-          .map(readEvent),
-      );
+      this.droppedMirrors += Number(read.report.dropped_mirrors ?? 0);
+      this.#events.push(...this.#readBatch(read.report.events as Uint8Array));
       this.#send(stream, { report_ack: { number: read.report.number } });
     }
   }
 
-  #readBatch(octets: Uint8Array): WireEvent[] {
+  /** What the query log has of it. */
+  #readBatch(octets: Uint8Array): StoryEvent[] {
     const { batch } = this.#messages;
     const read = batch.toObject(batch.decode(octets), { longs: Number, enums: String, defaults: true, arrays: true });
-    return read.events as WireEvent[];
+    const events = (read.events as WireEvent[]).filter(({ logged }) => logged).map(readEvent);
+    return [...events, ...(read.comparisons as WireComparison[]).map(readComparison)];
   }
 
   /** Virtual time has come to this. */
@@ -251,13 +261,34 @@ function readEvent(event: WireEvent): StoryEvent {
     client: [...event.client].join("."),
     question: `${readName(event.qname)} ${typeName(event.qtype)}`,
     outcome: event.outcome,
-    rcode: event.rcode === 4095 ? "NONE" : (RCODES[event.rcode] ?? String(event.rcode)),
+    rcode: presentRcode(event.rcode),
     rule: event.rule,
     ede: event.ede === 0 ? undefined : event.ede - 1,
     cache: event.cache,
     rewritten: readName(event.rewritten),
+    mirror: "",
     audit: event.audits.map(({ policy, rule, action }) => `${policy}/${rule} ${action.toLowerCase()}`).join(", "),
   };
+}
+
+function readComparison({ tenant, qname, qtype, upstream, result, rcode }: WireComparison): StoryEvent {
+  return {
+    tenant,
+    client: "",
+    question: `${readName(qname)} ${typeName(qtype)}`,
+    outcome: "MIRRORED",
+    rcode: presentRcode(rcode),
+    rule: "",
+    ede: undefined,
+    cache: "NONE",
+    rewritten: "",
+    mirror: `${upstream} ${result.toLowerCase()}`,
+    audit: "",
+  };
+}
+
+function presentRcode(rcode: number): string {
+  return rcode === 4095 ? "NONE" : (RCODES[rcode] ?? String(rcode));
 }
 
 function readName(wire: Uint8Array): string {

@@ -75,7 +75,7 @@ const event = z.strictObject({
   tenant: z.string(),
   client: z.string().optional(),
   question: z.string(),
-  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED", "FAULTED", "ANSWERED", "LIMITED"]),
+  outcome: z.enum(["FORWARDED", "DENIED", "REJECTED", "FAILED", "FAULTED", "ANSWERED", "LIMITED", "MIRRORED"]),
   rcode: z.string().optional(),
   rule: z.string().optional(),
   ede: ede.optional(),
@@ -84,6 +84,8 @@ const event = z.strictObject({
   audit: z.string().optional(),
   /** The name that was answered instead; empty for none. */
   rewritten: z.string().optional(),
+  /** Of MIRRORED: the second upstream, and whether it said the same, as `candidate different`. */
+  mirror: z.string().optional(),
 });
 
 const step = z.union([

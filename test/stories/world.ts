@@ -33,6 +33,8 @@ export interface StoryEvent {
   audit: string;
   /** The name that was answered instead; empty for none. */
   rewritten: string;
+  /** Of an event of outcome MIRRORED: the second upstream, and what came of it, `same`, `different` or `failed`; else empty. */
+  mirror: string;
 }
 
 export interface World {

@@ -194,6 +194,11 @@ const explanation = z.strictObject({
   }),
   revision: sequence,
   ...end,
+  mirror: optional(
+    z
+      .strictObject({ upstream: z.string(), percent: z.number() })
+      .describe("Who is asked beside it, to compare; nobody waits for that"),
+  ),
   rewritten: optional(
     z
       .strictObject({

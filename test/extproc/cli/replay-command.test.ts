@@ -83,6 +83,8 @@ describe("dnspolicy replay", () => {
       line({ qname: "z.net." }),
       line({ outcome: "rejected", qtype: "ANY" }),
     ];
+    // What a second upstream has said is no query.
+    lines.push(line({ outcome: undefined, client: undefined, mirror: "different" }));
     const candidate = policy('name: org, match: {names: ["*.org"]}, action: Deny, response: {code: REFUSED}');
     const { code, stdout, stderr } = await replay(candidate, lines.join(""));
     assert.equal(code, 1);
@@ -94,17 +96,17 @@ a       www.x.org.  A     2        forwarded to one          denied REFUSED by p
 a       www.y.com.  A     1        denied NXDOMAIN by p/com  forwarded to one
 b       www.x.org.  A     1        forwarded to one          denied REFUSED by p/org
 
-5 queries judged, 4 would end otherwise, 1 that no policy judges
+5 queries judged, 4 would end otherwise, 2 that no policy judges
 `,
     );
     const { changes, ...sums } = JSON.parse((await replay(candidate, lines.join(""), "-o", "json")).stdout);
-    assert.deepEqual(sums, { queries: 5, changed: 4, open: 0, skipped: 1, unreadable: 0, untold: 0 });
+    assert.deepEqual(sums, { queries: 5, changed: 4, open: 0, skipped: 2, unreadable: 0, untold: 0 });
     assert.deepEqual([changes.length, changes[0].after.rule], [3, "p/org"]);
     assert.match((await replay(candidate, lines.join(""), "--limit", "1")).stdout, /\nand 2 more \(--limit\)\n/);
     const same = await replay(OLD, lines.join(""));
     assert.deepEqual(same, {
       code: 0,
-      stdout: "5 queries judged, 0 would end otherwise, 1 that no policy judges\n",
+      stdout: "5 queries judged, 0 would end otherwise, 2 that no policy judges\n",
       stderr: "",
     });
   });

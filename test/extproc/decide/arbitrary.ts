@@ -169,6 +169,7 @@ const rule = fc
         "Strip",
         "RateLimit",
         "Rewrite",
+        "Mirror",
         "Decide",
       ),
       code: fc.constantFrom("NXDOMAIN", "NODATA", "REFUSED", "Drop", "Truncate", "addresses"),
@@ -210,6 +211,7 @@ const rule = fc
     return {
       ...rest,
       match,
+      ...(action === "Mirror" ? { mirror: { upstream: "u1" } } : {}),
       ...(action === "Route" ? { route: { upstream: "u1" } } : {}),
       ...broken,
       ...(action === "Ttl" ? { ttl } : {}),
@@ -381,7 +383,9 @@ export const policySet: fc.Arbitrary<string> = fc
           rules: rules
             .map((one, position) => ({ name: `r${position}`, ...one }))
             .map((one) =>
-              tier === "Tenant" && one.action === "Route" ? { ...one, action: "Accept", route: undefined } : one,
+              tier === "Tenant" && (one.action === "Route" || one.action === "Mirror")
+                ? { ...one, action: "Accept", route: undefined, mirror: undefined }
+                : one,
             ),
         }),
       ),

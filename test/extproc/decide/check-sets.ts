@@ -64,7 +64,19 @@ function faultCode({ rcode, form }: Fault): string | undefined {
   return form === DenyForm.TRUNCATE ? "Truncate" : { 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN" }[rcode];
 }
 
-const ACTIONS = ["Accept", "Deny", "Pass", "Route", "Fault", "Answer", "Ttl", "Rewrite", "RateLimit", "Strip"];
+const ACTIONS = [
+  "Accept",
+  "Deny",
+  "Pass",
+  "Route",
+  "Fault",
+  "Answer",
+  "Ttl",
+  "Rewrite",
+  "RateLimit",
+  "Strip",
+  "Mirror",
+];
 
 /** No name has more. */
 const MAX_LABELS = 127;
@@ -255,8 +267,11 @@ function plain({ revision, tables }: Snapshot, verdict: Verdict, asked: readonly
     meter === undefined
       ? ""
       : ` above ${meter.count} in ${meter.per_ms}ms by ${meter.by_client ? "Client" : "Tenant"} after ${meter.burst}`;
-  const bounds = ({ ttl_min, ttl_max, strip }: Pick<Verdict, "ttl_min" | "ttl_max" | "strip">) =>
-    `${ttl_min}-${ttl_max}${strip ? " stripped" : ""}`;
+  const nameOf = (upstream: number) => revision.upstreams.find(({ id }) => id === upstream)?.name;
+  const bounds = ({ ttl_min, ttl_max, strip, mirror }: Pick<Verdict, "ttl_min" | "ttl_max" | "strip" | "mirror">) => {
+    const beside = mirror === undefined ? "" : ` beside ${nameOf(mirror.upstream)} ${mirror.chance / 100}`;
+    return `${ttl_min}-${ttl_max}${strip ? " stripped" : ""}${beside}`;
+  };
   const tell = (audits: readonly AuditMessage[]) =>
     audits.map((one) => `${one.policy}/${one.rule} ${ACTIONS[one.action]} ${one.chance / 100}${rate(one)}`);
   const alternative = (one: Alternative) =>

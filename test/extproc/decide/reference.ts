@@ -38,7 +38,7 @@ export interface PlainVerdict {
   readonly audits: readonly string[];
   /** What puts the answer off: milliseconds and percentage. */
   readonly delays: readonly string[];
-  /** Bounds of TTLs, and whether the answer is stripped of its type. */
+  /** Bounds of TTLs, whether the answer is stripped of its type, and who is asked beside the upstream. */
   readonly ttl: string;
   /** What comes about by chance instead, with the percentage in front of it. */
   readonly alternatives: readonly string[];
@@ -73,7 +73,9 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
     const max = Math.min(...bounds.map((one) => one.max ?? Number.POSITIVE_INFINITY));
     const min = Math.min(max, Math.max(0, ...bounds.map((one) => one.min ?? 0)));
     const stripped = rules.some(({ action }) => action === "Strip") ? " stripped" : "";
-    return `${min}-${max === Number.POSITIVE_INFINITY ? 0 : max}${stripped}`;
+    const mirror = rules.find(({ action }) => action === "Mirror");
+    const beside = mirror === undefined ? "" : ` beside ${mirror.mirror?.upstream} ${mirror.match.percent ?? 0}`;
+    return `${min}-${max === Number.POSITIVE_INFINITY ? 0 : max}${stripped}${beside}`;
   };
   const putsOff = (rules: readonly Rule[]) => rules.filter(({ action }) => action === "Fault");
   const delays = putsOff(delaying)
@@ -283,7 +285,7 @@ function decidingRuleOf(
       const limits = rule.action === "RateLimit";
       const decides =
         !limits &&
-        !["Ttl", "Strip"].includes(rule.action) &&
+        !["Ttl", "Strip", "Mirror"].includes(rule.action) &&
         (rule.action !== "Fault" || rule.fault?.code !== undefined);
       if (policy.spec.mode === "Audit" || rule.mode === "Audit") {
         if (!ended) audited.push({ policy, rule });

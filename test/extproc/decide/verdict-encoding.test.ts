@@ -45,9 +45,12 @@ describe("verdicts and revisions as messages", () => {
     ] as const) {
       const verdict = ask(snapshot, asked);
       assert.ok(kind in verdict);
-      // Without names of the mesh, their view is the 0 that is not written; without response rules or limits there is no message.
+      // Without names of the mesh, their view is the 0 that is not written; without response rules, limits or a mirror there is no message.
       const client = { limits: null, ...verdict.client };
-      assert.deepEqual(through("Verdict", verdict), asText({ mesh_view: "0", responses: null, ...verdict, client }));
+      assert.deepEqual(
+        through("Verdict", verdict),
+        asText({ mesh_view: "0", responses: null, mirror: null, ...verdict, client }),
+      );
     }
   });
 

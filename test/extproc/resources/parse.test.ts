@@ -39,7 +39,7 @@ spec:
       'demo.yaml: document 2, line 16, spec.priority: expected a number, got "100"',
       'demo.yaml: document 2, line 21, spec.rules[0].match.names[1]: expected ASCII, got U+2013 at character 4 (a dash that only looks like "-"), in "*.c\u2013m"',
       'demo.yaml: document 2, line 22, spec.rules[0].match.types[0]: expected a record type as A, AAAA, HTTPS or TYPE65280, got "FOO"',
-      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Ttl, Strip, Fault, RateLimit, Rewrite, Decide, got "Allow"',
+      'demo.yaml: document 2, line 23, spec.rules[0].action: expected one of Accept, Deny, Pass, Route, Answer, Ttl, Strip, Fault, RateLimit, Rewrite, Mirror, Decide, got "Allow"',
       'demo.yaml: document 2, line 24, spec.rules[0].response.ede: expected one of Blocked, Filtered, Prohibited, Censored, ForgedAnswer or a map, got "Bloked"',
       "demo.yaml: document 2, line 24, spec.rules[0].response.ttl: expected a string, got 30",
     ]);

@@ -286,6 +286,12 @@ describe("verdicts", () => {
     assert.deepEqual([number("action"), number("upstream")], [1, forward.upstream]);
   });
 
+  it("that have a second upstream asked have a chance of at most 10,000", () => {
+    assert.ok(lab.read(encode({ ...sound, mirror: { upstream: 3, chance: 10_000 } })));
+    assert.ok(lab.read(encode({ ...sound, mirror: {} })), "and may have none");
+    assert.ok(!lab.read(encode({ ...sound, mirror: { upstream: 3, chance: 10_001 } })));
+  });
+
   it("have subjects of more than 32 bits", () => {
     assert.ok(lab.read(encode({ ...sound, client: { subject: 2 ** 53 - 1 } })));
     assert.equal(lab.fields.subject, 2n ** 53n - 1n);

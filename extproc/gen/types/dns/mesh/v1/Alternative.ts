@@ -7,6 +7,7 @@ import type { Answer as _dns_mesh_v1_Answer, Answer__Output as _dns_mesh_v1_Answ
 import type { Audit as _dns_mesh_v1_Audit, Audit__Output as _dns_mesh_v1_Audit__Output } from '../../../dns/mesh/v1/Audit.ts';
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
 import type { Rewrite as _dns_mesh_v1_Rewrite, Rewrite__Output as _dns_mesh_v1_Rewrite__Output } from '../../../dns/mesh/v1/Rewrite.ts';
+import type { Mirror as _dns_mesh_v1_Mirror, Mirror__Output as _dns_mesh_v1_Mirror__Output } from '../../../dns/mesh/v1/Mirror.ts';
 import type { Meter as _dns_mesh_v1_Meter, Meter__Output as _dns_mesh_v1_Meter__Output } from '../../../dns/mesh/v1/Meter.ts';
 import type { Long } from '@grpc/proto-loader';
 
@@ -24,6 +25,7 @@ export interface Alternative {
   'ttl_max'?: (number);
   'strip'?: (boolean);
   'rewrite'?: (_dns_mesh_v1_Rewrite | null);
+  'mirror'?: (_dns_mesh_v1_Mirror | null);
   'meter'?: (_dns_mesh_v1_Meter | null);
   'mesh_view'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
@@ -43,6 +45,7 @@ export interface Alternative__Output {
   'ttl_max': (number);
   'strip': (boolean);
   'rewrite'?: (_dns_mesh_v1_Rewrite__Output | null);
+  'mirror': (_dns_mesh_v1_Mirror__Output | null);
   'meter': (_dns_mesh_v1_Meter__Output | null);
   'mesh_view': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";

@@ -9,6 +9,7 @@ export interface Report {
   'counters'?: (_dns_mesh_v1_QueryCounter)[];
   'latencies'?: (_dns_mesh_v1_LatencyCounter)[];
   'dropped_events'?: (number | string | Long);
+  'dropped_mirrors'?: (number | string | Long);
   'events'?: (Buffer | Uint8Array | string);
 }
 
@@ -17,5 +18,6 @@ export interface Report__Output {
   'counters': (_dns_mesh_v1_QueryCounter__Output)[];
   'latencies': (_dns_mesh_v1_LatencyCounter__Output)[];
   'dropped_events': (Long);
+  'dropped_mirrors': (Long);
   'events': (Buffer);
 }

@@ -11,6 +11,7 @@ export const RuleAction = {
   REWRITE: 7,
   RATE_LIMIT: 8,
   STRIP: 9,
+  MIRROR: 10,
 } as const;
 
 export type RuleAction =
@@ -34,5 +35,7 @@ export type RuleAction =
   | 8
   | 'STRIP'
   | 9
+  | 'MIRROR'
+  | 10
 
 export type RuleAction__Output = typeof RuleAction[keyof typeof RuleAction]

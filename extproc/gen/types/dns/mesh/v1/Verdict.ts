@@ -11,6 +11,7 @@ import type { Alternative as _dns_mesh_v1_Alternative, Alternative__Output as _d
 import type { Delay as _dns_mesh_v1_Delay, Delay__Output as _dns_mesh_v1_Delay__Output } from '../../../dns/mesh/v1/Delay.ts';
 import type { ResponseRules as _dns_mesh_v1_ResponseRules, ResponseRules__Output as _dns_mesh_v1_ResponseRules__Output } from '../../../dns/mesh/v1/ResponseRules.ts';
 import type { Rewrite as _dns_mesh_v1_Rewrite, Rewrite__Output as _dns_mesh_v1_Rewrite__Output } from '../../../dns/mesh/v1/Rewrite.ts';
+import type { Mirror as _dns_mesh_v1_Mirror, Mirror__Output as _dns_mesh_v1_Mirror__Output } from '../../../dns/mesh/v1/Mirror.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Verdict {
@@ -31,6 +32,7 @@ export interface Verdict {
   'responses'?: (_dns_mesh_v1_ResponseRules | null);
   'strip'?: (boolean);
   'rewrite'?: (_dns_mesh_v1_Rewrite | null);
+  'mirror'?: (_dns_mesh_v1_Mirror | null);
   'mesh_view'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }
@@ -53,6 +55,7 @@ export interface Verdict__Output {
   'responses': (_dns_mesh_v1_ResponseRules__Output | null);
   'strip': (boolean);
   'rewrite'?: (_dns_mesh_v1_Rewrite__Output | null);
+  'mirror': (_dns_mesh_v1_Mirror__Output | null);
   'mesh_view': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }
