@@ -265,6 +265,7 @@ function addClientCommands(program: Command, context: Context, finish: (code: Ex
     .option("--label <name=value>", "a label beside those that are asked for; may be repeated", collect)
     .option("--locality <region/zone>", "where that is")
     .option("--service-account <name>", "as whom its programs run")
+    .option("--check <url>", "how the service looks whether it is well: tcp://:PORT or http://:PORT/PATH")
     .option("--ttl <duration>", "gone without a beat for so long; there are three in it", "30s")
     .option("--once", "do not stay: whoever calls this calls it again in time")
     .action(async (options) => finish(await runRegister(context, options)));

@@ -18,6 +18,7 @@ export interface RegisterOptions extends ClientOptions {
   readonly label?: readonly string[];
   readonly locality?: string;
   readonly serviceAccount?: string;
+  readonly check?: string;
   readonly ttl: string;
   readonly once?: boolean;
 }
@@ -50,7 +51,7 @@ export async function runRegister(context: Context, options: RegisterOptions): P
 }
 
 function toRequest(options: RegisterOptions): RegistrationRequest {
-  const { service, address, port = [], label = [], locality, serviceAccount, ttl } = options;
+  const { service, address, port = [], label = [], locality, serviceAccount, check, ttl } = options;
   const ports = Object.fromEntries(port.map((text) => [...pairOf("--port", text)] as const));
   return {
     service,
@@ -59,6 +60,7 @@ function toRequest(options: RegisterOptions): RegistrationRequest {
     labels: Object.fromEntries(label.map((text) => pairOf("--label", text))),
     ...(locality === undefined ? {} : { locality }),
     ...(serviceAccount === undefined ? {} : { serviceAccount }),
+    ...(check === undefined ? {} : { check }),
     ttl,
   };
 }

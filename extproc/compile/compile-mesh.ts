@@ -16,7 +16,7 @@ export function compileMesh(
   sources: readonly MeshSource[],
   settings: Settings | undefined,
 ): MeshTables {
-  const { clusterDomain, ttl = TTL, virtualAddresses } = settings?.spec.mesh ?? {};
+  const { clusterDomain, ttl = TTL, virtualAddresses, healthChecks } = settings?.spec.mesh ?? {};
   const byName = new Map(tenants.map((tenant) => [tenant.metadata.name, tenant]));
   const views = tenants.map((tenant) => viewOf(tenant, byName));
   return {
@@ -25,6 +25,12 @@ export function compileMesh(
     virtualAddresses: virtualAddresses && {
       ipv4: virtualAddresses.ipv4.text,
       ipv6: virtualAddresses.ipv6.text,
+    },
+    healthChecks: healthChecks && {
+      intervalMs: healthChecks.interval * 1000,
+      timeoutMs: healthChecks.timeout,
+      unhealthyAfter: healthChecks.unhealthyAfter,
+      healthyAfter: healthChecks.healthyAfter,
     },
     sources: sources.map(({ metadata: { name }, spec: { exportTo = [], ...spec } }) => ({ name, exportTo, ...spec })),
     views: views.filter((view) => view !== undefined),

@@ -54,10 +54,20 @@ export interface MeshTables {
   readonly views: readonly MeshView[];
   /** By the number of the tenant: fixed64, decimal; empty for one without names of the mesh. */
   readonly viewOf: readonly string[];
+  /** How endpoints are looked at that Kubernetes does not look after; undefined: they are not. */
+  readonly healthChecks?: HealthCheckSettings | undefined;
   /** Where names come from beside objects. */
   readonly sources: readonly MeshSourceReference[];
   /** Tenants with namespaces of their own, with or without names of the mesh. */
   readonly owners: readonly { readonly tenant: string; readonly namespaces: readonly string[] }[];
+}
+
+/** Numbers are of looks in a row. */
+export interface HealthCheckSettings {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly unhealthyAfter: number;
+  readonly healthyAfter: number;
 }
 
 /** The names of the mesh that one tenant has. */

@@ -6,6 +6,8 @@ import { messageType } from "../messages/protos.ts";
 import { Catalogs } from "./catalogs/catalogs.ts";
 import type { DestinationListener } from "./egress/told-destinations.ts";
 import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
+import { HealthChecks } from "./health/health-checks.ts";
+import { probe } from "./health/probe.ts";
 import { Mesh, type MeshStatus } from "./mesh.ts";
 import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
 import { type KubernetesOptions, type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
@@ -87,6 +89,7 @@ export class LocalMesh implements MeshRoom {
       listed: source.listed,
       virtualAddresses,
       catalogs,
+      health: new HealthChecks({ after, probe, onProblem: (fields, message) => onTrouble("warn", fields, message) }),
       after,
       onExhausted: (hosts) =>
         onTrouble("warn", { hosts }, "hosts of ServiceEntries have no virtual address: all are given"),

@@ -7,6 +7,7 @@ import type { CatalogStatus } from "./catalogs/catalog.ts";
 import type { Catalogs } from "./catalogs/catalogs.ts";
 import { type DestinationListener, ToldDestinations } from "./egress/told-destinations.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
+import type { HealthChecks } from "./health/health-checks.ts";
 import type { MeshMember } from "./mesh-room.ts";
 import { contentOf, type Entry } from "./names/entry.ts";
 import { NameTable } from "./names/name-table.ts";
@@ -24,6 +25,8 @@ export interface MeshDependencies {
   readonly virtualAddresses: VirtualAddresses;
   /** Names that are not made of objects. */
   readonly catalogs?: Catalogs;
+  /** Of endpoints that Kubernetes does not look after. */
+  readonly health?: HealthChecks;
   /** Runs the task after so many milliseconds. */
   readonly after: (milliseconds: number, task: () => void) => void;
   /** So many hosts want a virtual address, and there is none left. */
@@ -80,6 +83,7 @@ export class Mesh {
     this.#listed = dependencies.listed === undefined;
     this.#stop = dependencies.objects.onChange((changes) => this.#take(changes));
     dependencies.catalogs?.listen((name, keys) => this.#takeCatalog(name, keys));
+    dependencies.health?.listen((owners) => this.#takeHealth(owners));
     void dependencies.listed?.then(() => {
       this.#listed = true;
       this.#beginTelling();
@@ -97,6 +101,7 @@ export class Mesh {
     this.#owners = undefined;
     this.#views = new Map(tables.views.map((view) => [view.id, view]));
     this.#follow(tables);
+    this.#dependencies.health?.configure(tables.healthChecks);
     for (const feed of this.#feeds) feed.viewsChanged();
     // Where no tenant has names of the mesh, there is nothing to derive.
     const isFirst = this.#table === undefined && this.#building === undefined;
@@ -188,6 +193,7 @@ export class Mesh {
   close(): void {
     this.#stop();
     this.#dependencies.catalogs?.close();
+    this.#dependencies.health?.close();
     this.#feeds.clear();
   }
 
@@ -210,13 +216,14 @@ export class Mesh {
   /** Takes seconds for a hundred thousand services: until then, names are told by the table that there is. */
   #rebuild(tables: MeshTables | undefined): void {
     if (tables === undefined) return;
-    const { objects, virtualAddresses, catalogs = [], after } = this.#dependencies;
+    const { objects, virtualAddresses, catalogs = [], health, after } = this.#dependencies;
     virtualAddresses.setRanges(tables.virtualAddresses);
     const table = new NameTable(objects, {
       clusterDomain: tables.clusterDomain,
       ttl: tables.ttl,
       addressesOf: (entry, host) => virtualAddresses.give(`${entry}/${host}`),
       catalogs,
+      ...(health === undefined ? {} : { health }),
       isVirtual: (address) => virtualAddresses.covers(address),
       onEntry: (entry) => this.#destinations.entryChanged(entry),
     });
@@ -281,6 +288,11 @@ export class Mesh {
         if (!this.#exists(path)) this.#dependencies.virtualAddresses.release(path);
       }
     }
+  }
+
+  #takeHealth(owners: ReadonlySet<string>): void {
+    this.#building?.changeHealth(owners);
+    if (this.#table !== undefined) this.#tellLater(this.#table.changeHealth(owners));
   }
 
   #takeCatalog(name: string, keys: Iterable<string>): void {

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { admission } from "./admission.ts";
-import { delay, httpUrl, network, resourceName, ttl, zone } from "./field.ts";
+import { delay, httpUrl, interval, network, resourceName, ttl, window, zone } from "./field.ts";
 import { guards } from "./guards-schema.ts";
 import { response } from "./response-schema.ts";
 import { fail, list, resource } from "./schema-parts.ts";
@@ -31,7 +31,17 @@ const virtualRange = (family: 4 | 6, usual: string) =>
     });
   });
 
+/** Of endpoints that say how (dns.mesh/health-check); usual values are those of Kubernetes' readiness probes. */
+const healthChecks = z.strictObject({
+  interval: interval.prefault("10s"),
+  timeout: window.prefault("1s"),
+  /** Looks in a row. */
+  unhealthyAfter: z.int().min(1).max(100).default(3),
+  healthyAfter: z.int().min(1).max(100).default(1),
+});
+
 const mesh = z.strictObject({
+  healthChecks: healthChecks.optional(),
   clusterDomain: zone.optional(),
   ttl: ttl.optional(),
   virtualAddresses: z

@@ -1,10 +1,12 @@
 /**
  * Names of other catalogs, answered by Envoy's workers as names of the mesh: a zone of a real BIND, machines that
- * register, and Consul.
+ * register or are ill, and Consul.
  */
 import { strict as assert } from "node:assert";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PROGRAM } from "../extproc/cli/run-command.ts";
@@ -200,5 +202,37 @@ spec: {namespace: web, consul: {address: "${consul.url}"}}
     } finally {
       await consul.stop();
     }
+  });
+
+  it("are told without endpoints that are ill", async () => {
+    const server = createServer((socket) => socket.end());
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const checked = `---
+apiVersion: dns.mesh/v1alpha1
+kind: Settings
+metadata: {name: default}
+spec: {mesh: {healthChecks: {interval: 1s, unhealthyAfter: 2}}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: checked, namespace: web, annotations: {dns.mesh/health-check: "tcp://:${port}"}}
+spec: {hosts: [checked.example], resolution: STATIC, endpoints: [{address: 127.0.0.1}, {address: 127.0.0.9}]}
+`;
+    const are = (...addresses: readonly string[]) =>
+      eventually(20_000, `the endpoints are ${addresses}`, async () => {
+        const [rcode, ...records] = await ask("checked.example");
+        const found = [rcode, ...records.map((record) => record.split(" ").at(-1)).sort()];
+        return found.join() === ["NOERROR", ...addresses].join();
+      });
+    try {
+      await stack.apply(stack.policy({ policy: tenants + checked, upstreams }));
+      await are("127.0.0.1");
+    } finally {
+      server.close();
+    }
+    // Where none is left, all are told.
+    await are("127.0.0.1", "127.0.0.9");
   });
 });

@@ -8,6 +8,7 @@ import { presentLabels } from "../../telemetry/names.ts";
 import type { Catalog } from "../catalogs/catalog.ts";
 import type { Destination } from "../egress/destination.ts";
 import { serviceEntryDestinations } from "../egress/service-entry-destinations.ts";
+import type { HealthChecks } from "../health/health-checks.ts";
 import { inCluster, nameIn } from "../sources/cluster-objects.ts";
 import type { MeshObject, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
@@ -38,7 +39,7 @@ import {
   zoneOf,
 } from "./kubernetes-names.ts";
 import { placeOf } from "./places.ts";
-import { type EntryContext, serviceEntryNames } from "./service-entry-names.ts";
+import { checksOf, type EntryContext, serviceEntryNames } from "./service-entry-names.ts";
 import { CLUSTER_SET, IMPORT_LABEL, serviceImportNames } from "./service-import-names.ts";
 import { Sidecars } from "./sidecars.ts";
 import type { Octets } from "./wire.ts";
@@ -51,6 +52,8 @@ export interface NameTableOptions {
   readonly addressesOf: (entry: string, host: string) => readonly string[];
   /** Whose names are there beside those of objects. */
   readonly catalogs?: Iterable<Catalog>;
+  /** Who looks after endpoints that Kubernetes does not look after. */
+  readonly health?: HealthChecks;
   /** Whether an address is of those that are given so. */
   readonly isVirtual?: (address: string) => boolean;
   /** A ServiceEntry (`NAMESPACE/NAME`) or what belongs to it may be other than it was. */
@@ -198,6 +201,13 @@ export class NameTable {
     return changed;
   }
 
+  /** As change(), of ServiceEntries whose endpoints are well or ill now; as HealthChecks has them. */
+  changeHealth(owners: Iterable<string>): ReadonlySet<Entry> {
+    const changed = new Set<Entry>();
+    for (const owner of owners) this.#derive(owner, changed);
+    return changed;
+  }
+
   /** As change(), of names of the catalog with these keys; without the catalog, they are gone. */
   changeCatalog(name: string, catalog: Catalog | undefined, keys: Iterable<string>): ReadonlySet<Entry> {
     const changed = new Set<Entry>();
@@ -302,7 +312,12 @@ export class NameTable {
       default: {
         const object = this.#objects.get("ServiceEntry", namespace, name);
         this.#options.onEntry?.(`${namespace}/${name}`);
-        return object === undefined ? [] : serviceEntryNames(object, this.#contextOf(object));
+        const context = object && this.#contextOf(object);
+        this.#options.health?.follow(
+          `ServiceEntry/${namespace}/${name}`,
+          object && context ? checksOf(object, context) : [],
+        );
+        return object && context ? serviceEntryNames(object, context) : [];
       }
     }
   }
@@ -317,6 +332,7 @@ export class NameTable {
       places: this.#places,
       facets: (host) => this.sidecars.facetsOf(host),
       virtualAddresses: (host) => this.#options.addressesOf(`${namespace}/${name}`, host),
+      isIll: (check, address) => this.#options.health?.isIll(check, address) ?? false,
     };
   }
 

@@ -20,10 +20,14 @@ export interface EntryContext {
   readonly facets: (host: string) => readonly string[];
   /** Addresses for a host that has none; none where there are none to give. */
   readonly virtualAddresses: (host: string) => readonly string[];
+  /** Whether the endpoint was found ill by a check; by default none is looked at. */
+  readonly isIll?: (check: string, address: string) => boolean;
 }
 
 /** An answer holds no more than some thousand. */
 export const MAX_ENDPOINTS = 1000;
+
+const CHECK_ANNOTATION = "dns.mesh/health-check";
 
 export function serviceEntryNames(entry: ObjectOf<"ServiceEntry">, context: EntryContext): Contribution[] {
   const { metadata, spec } = entry.value;
@@ -91,13 +95,28 @@ function isWhole(text: string): boolean {
   return length === undefined || length === (isIP(base) === 4 ? "32" : "128");
 }
 
-/** Addresses of its endpoints, each with its place. */
+/**
+ * Addresses of its endpoints, each with its place: of those that are well. Where none is, of all: it is likelier that who
+ * looks is cut off than that all are ill at once, and a name without an address is nobody's way out.
+ */
 function placesOf(entry: ObjectOf<"ServiceEntry">, context: EntryContext) {
-  const found = new Map<string, string | undefined>();
-  for (const { address, place } of endpointsOf(entry, context)) {
-    if (isIP(address) !== 0 && !found.has(canonical(address))) found.set(canonical(address), place);
+  const well = new Map<string, string | undefined>();
+  const ill = new Map<string, string | undefined>();
+  const { isIll = () => false } = context;
+  for (const { address, place, check } of endpointsOf(entry, context)) {
+    if (isIP(address) === 0) continue;
+    const found = check !== undefined && isIll(check, canonical(address)) ? ill : well;
+    if (!found.has(canonical(address))) found.set(canonical(address), place);
   }
-  return found;
+  return well.size > 0 ? well : ill;
+}
+
+/** What is to be looked at of the entry's endpoints. */
+export function checksOf(entry: ObjectOf<"ServiceEntry">, context: EntryContext): [check: string, address: string][] {
+  if (entry.value.spec.resolution !== "STATIC") return [];
+  return [...endpointsOf(entry, context)].flatMap(({ address, check }): [string, string][] =>
+    check === undefined || isIP(address) === 0 ? [] : [[check, canonical(address)]],
+  );
 }
 
 interface EntryEndpoint {
@@ -106,15 +125,18 @@ interface EntryEndpoint {
   readonly place: string | undefined;
   /** Of its own, by the names of the entry's. */
   readonly ports: Readonly<Record<string, number>>;
+  /** How to look whether it is well; undefined for one that Kubernetes looks after, and where nobody said. */
+  readonly check?: string | undefined;
 }
 
 /** Those that it lists, and workloads that it chooses. */
 export function* endpointsOf(
-  { value: { spec } }: ObjectOf<"ServiceEntry">,
+  { value: { metadata, spec } }: ObjectOf<"ServiceEntry">,
   context: EntryContext,
 ): Generator<EntryEndpoint> {
+  const check = metadata.annotations[CHECK_ANNOTATION];
   for (const { address = "", locality, ports } of spec.endpoints) {
-    yield { address, place: placeOfLocality(locality), ports };
+    yield { address, place: placeOfLocality(locality), ports, check };
   }
   const selector = spec.workloadSelector?.labels;
   if (selector === undefined) return;
@@ -123,7 +145,8 @@ export function* endpointsOf(
     const labels = { ...value.metadata.labels, ...value.spec.labels };
     if (!selects(selector, labels)) continue;
     const { address = "", locality, ports } = value.spec;
-    yield { address, place: placeOfLocality(locality), ports };
+    const own = value.metadata.annotations[CHECK_ANNOTATION];
+    yield { address, place: placeOfLocality(locality), ports, check: own ?? check };
   }
   for (const pod of context.pods) {
     const ready = pod.value.status?.conditions.find(({ type }) => type === "Ready")?.status;

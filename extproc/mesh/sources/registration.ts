@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { parseInterval } from "../../resources/duration.ts";
 import { parsed } from "../../resources/field.ts";
+import { checkProblem } from "../health/probe.ts";
 import { type ObjectOf, toObject } from "./object.ts";
 import { workloadEntrySchema } from "./schema.ts";
 import { address, checked, label, objectName, portName, portNumber } from "./schema-parts.ts";
@@ -35,6 +36,8 @@ export const registrationRequest = z.strictObject({
   /** Istio's, REGION/ZONE. */
   locality: text.optional(),
   serviceAccount: label.optional(),
+  /** How to look whether it is well, as the annotation dns.mesh/health-check says it. */
+  check: checked(checkProblem).optional(),
   /** Without a beat for so long, it is gone. */
   ttl: parsed((value) => {
     const seconds = parseInterval(value);
@@ -50,13 +53,13 @@ export const TTL_ANNOTATION = "dns.mesh/registered-for";
 
 export function toWorkloadEntry(
   { namespace, name }: { readonly namespace: string; readonly name: string },
-  { address: at, ports, labels, locality, serviceAccount, ttl }: Registration,
+  { address: at, ports, labels, locality, serviceAccount, check, ttl }: Registration,
   selector: Readonly<Record<string, string>>,
 ): ObjectOf<"WorkloadEntry"> {
   const value = workloadEntrySchema.parse({
     apiVersion: "networking.istio.io/v1",
     kind: "WorkloadEntry",
-    metadata: { namespace, name, annotations: { [TTL_ANNOTATION]: `${ttl}s` } },
+    metadata: { namespace, name, annotations: { [TTL_ANNOTATION]: `${ttl}s`, "dns.mesh/health-check": check } },
     spec: { address: at, ports, labels: { ...labels, ...selector }, locality, serviceAccount },
   });
   return toObject("WorkloadEntry", value) as ObjectOf<"WorkloadEntry">;

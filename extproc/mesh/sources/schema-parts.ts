@@ -6,6 +6,7 @@ import { z } from "zod";
 import { parseInterval, parseTtl } from "../../resources/duration.ts";
 import { NameSyntaxError, parseName, parsePattern } from "../../resources/name-pattern.ts";
 import { describe } from "../../resources/problem.ts";
+import { checkProblem } from "../health/probe.ts";
 
 /** Kubernetes and Istio write what is not there as null, too. */
 export function optional<S extends z.ZodType>(schema: S) {
@@ -115,6 +116,7 @@ export const annotations = z
       return typeof ttl === "string" ? ttl : undefined;
     }).optional(),
     "networking.istio.io/exportTo": z.string().optional(),
+    "dns.mesh/health-check": checked(checkProblem).optional(),
     "dns.mesh/registered-for": checked((text) => {
       const seconds = parseInterval(text);
       return typeof seconds === "string" ? seconds : undefined;
@@ -122,7 +124,12 @@ export const annotations = z
   })
   .nullish()
   .transform((value) => value ?? {}) as unknown as z.ZodType<
-  { "dns.mesh/ttl"?: string; "networking.istio.io/exportTo"?: string; "dns.mesh/registered-for"?: string },
+  {
+    "dns.mesh/ttl"?: string;
+    "networking.istio.io/exportTo"?: string;
+    "dns.mesh/health-check"?: string;
+    "dns.mesh/registered-for"?: string;
+  },
   object | null | undefined
 >;
 
