@@ -53,6 +53,13 @@ export const sidecar: BootstrapOptions = {
 /** The same, and the workload's connections go to addresses that its names were answered with, and to no others. */
 export const egress: BootstrapOptions = { ...sidecar, node: "egress", egress: { port: 15_001 } };
 
+/** The same sidecar, and the workload's connections to virtual addresses lead to the endpoints of their ServiceEntries. */
+export const virtual: BootstrapOptions = {
+  ...sidecar,
+  node: "virtual",
+  virtual: { port: 15_002, resolver: { port: 15_054, tenant: "envoy-resolver" } },
+};
+
 /** envoy/kubernetes/node-local: for every pod of a node, each known by its address. */
 export const nodeLocal: BootstrapOptions = {
   node: "POD_NAME",
@@ -92,6 +99,7 @@ export const profiles = {
   "generated/compose.yaml": compose,
   "generated/sidecar.yaml": sidecar,
   "generated/egress.yaml": egress,
+  "generated/virtual.yaml": virtual,
   "kubernetes/node-local/envoy.yaml": nodeLocal,
   "kubernetes/sidecar/envoy.yaml": kubernetesSidecar,
 };
