@@ -14,11 +14,13 @@ type Slice = ObjectOf<"EndpointSlice">;
  */
 export function mergeService(
   services: readonly Service[],
-  slices: readonly Slice[],
-): { readonly service: Service; readonly slices: readonly Slice[] } | undefined {
+  slices: Iterable<Slice>,
+): { readonly service: Service; readonly slices: Iterable<Slice> } | undefined {
   const [first, ...others] = services;
+  // Slices of one cluster's service are read by who needs them: most services are found by an address of their own.
   if (first === undefined || others.length === 0) return first && { service: first, slices };
-  const of = (service: Service) => slices.filter((slice) => clusterOf(slice) === clusterOf(service));
+  const all = [...slices];
+  const of = (service: Service) => all.filter((slice) => clusterOf(slice) === clusterOf(service));
   if (isHeadless(first)) {
     return { service: first, slices: services.filter(isHeadless).flatMap(of) };
   }

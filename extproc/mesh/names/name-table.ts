@@ -279,7 +279,7 @@ export class NameTable {
         return object === undefined ? [] : podNames(object, zone);
       }
       case "Service": {
-        const merged = mergeService(this.#servicesOf(namespace, name), [...this.#slicesOf("Service", namespace, name)]);
+        const merged = mergeService(this.#servicesOf(namespace, name), this.#slicesOf("Service", namespace, name));
         if (merged === undefined) return [];
         const { service, slices } = merged;
         const facets = this.#facetsOf(namespace, name, zone);
