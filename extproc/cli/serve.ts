@@ -173,6 +173,7 @@ async function openMesh(
     return await startMesh({
       ...kept,
       kubernetes,
+      sharesAddresses: source.mode === "kubernetes",
       otherClusters,
       onTrouble: (level, fields, message) => logger[level](fields, message),
       onFailed,

@@ -2,6 +2,7 @@
  * The mesh on the thread of whoever asks: for tests, and inside the thread that the service gives it.
  */
 import type { ServiceMessage } from "../gen/types/dns/mesh/v1/ServiceMessage.ts";
+import { KubernetesApi } from "../kubernetes/api.ts";
 import { messageType } from "../messages/protos.ts";
 import { Catalogs } from "./catalogs/catalogs.ts";
 import type { DestinationListener } from "./egress/told-destinations.ts";
@@ -10,6 +11,7 @@ import { HealthChecks } from "./health/health-checks.ts";
 import { probe } from "./health/probe.ts";
 import { Mesh, type MeshStatus } from "./mesh.ts";
 import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
+import { SharedAddresses } from "./shared-addresses.ts";
 import { type KubernetesOptions, type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
 import { MergedObjects } from "./sources/merged-objects.ts";
 import { MeshSource, toListed } from "./sources/mesh-source.ts";
@@ -29,6 +31,8 @@ export interface MeshPlaces {
   readonly zones?: string | undefined;
   /** A kubeconfig's path; or `in-cluster`, for a pod's service account. */
   readonly kubernetes?: string | undefined;
+  /** Virtual addresses are in statuses of that API, and one of several services gives them. */
+  readonly sharesAddresses?: boolean | undefined;
   /** Kubeconfigs of other clusters of the mesh, by their names. */
   readonly otherClusters?: Readonly<Record<string, string>> | undefined;
 }
@@ -55,7 +59,7 @@ export class LocalMesh implements MeshRoom {
   readonly #objects: MergedObjects;
   #closed = false;
   readonly #catalogs: Catalogs;
-  readonly #virtualAddresses: VirtualAddresses;
+  readonly #virtualAddresses: VirtualAddresses | SharedAddresses;
   readonly #clusters: KubernetesSource | undefined;
 
   /** An Error for files that this has not written, and for a kubeconfig that is none. */
@@ -64,7 +68,14 @@ export class LocalMesh implements MeshRoom {
     const onProblem = (fields: object, message: string) => onTrouble("warn", fields, message);
     const clusters = await watchClusters(places, { after, onProblem });
     const source = await MeshSource.open({ path: places.objects, live: clusters });
-    const virtualAddresses = await VirtualAddresses.open(now, places.virtualAddresses);
+    const { kubernetes } = places;
+    const virtualAddresses =
+      places.sharesAddresses && kubernetes !== undefined
+        ? await SharedAddresses.open({
+            ...{ now, after, objects: source.objects, listed: source.listed, onTrouble: onProblem },
+            api: await KubernetesApi.open(kubernetes),
+          })
+        : await VirtualAddresses.open(now, places.virtualAddresses);
     const registrations = await Registrations.open(places.registrations, now);
     const catalogs = new Catalogs({ now, after, directory: places.zones, onProblem });
     return new LocalMesh(source, registrations, virtualAddresses, catalogs, clusters, surroundings);
@@ -73,7 +84,7 @@ export class LocalMesh implements MeshRoom {
   private constructor(
     source: MeshSource,
     registrations: Registrations,
-    virtualAddresses: VirtualAddresses,
+    virtualAddresses: VirtualAddresses | SharedAddresses,
     catalogs: Catalogs,
     clusters: KubernetesSource | undefined,
     { after, onTrouble }: MeshSurroundings,
@@ -138,6 +149,10 @@ export class LocalMesh implements MeshRoom {
       this.#registrations.register({ namespace, name }, registration, this.#objects),
     unregister: (key) => this.#registrations.unregister(key),
     notify: async ({ zone, address }) => this.#catalogs.notify(zone, address),
+    lead: async (leads) => {
+      if (this.#virtualAddresses instanceof SharedAddresses) this.#virtualAddresses.lead(leads);
+      return undefined;
+    },
     listed: async () => void (await this.#source.listed),
     configure: async (tables) => void this.#mesh.configure(tables),
   };

@@ -16,13 +16,13 @@ import { mayKnow } from "./names/views.ts";
 import { type Octets, reverseOf, reverseZone, TYPE_PTR } from "./names/wire.ts";
 import { findOwners } from "./owners.ts";
 import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
-import type { VirtualAddresses, VirtualAddressStatus } from "./virtual-addresses.ts";
+import type { HostAddresses, VirtualAddressStatus } from "./virtual-addresses.ts";
 
 export interface MeshDependencies {
   readonly objects: MeshObjects;
   /** Until this is resolved, workers are told nothing: what is not there yet might be there. */
   readonly listed?: Promise<void>;
-  readonly virtualAddresses: VirtualAddresses;
+  readonly virtualAddresses: HostAddresses;
   /** Names that are not made of objects. */
   readonly catalogs?: Catalogs;
   /** Of endpoints that Kubernetes does not look after. */

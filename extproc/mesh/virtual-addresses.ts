@@ -44,6 +44,12 @@ export const QUARANTINE_MS = 24 * 3600 * 1000;
 /** Offsets are numbers of this many bits at most: both families have the same. */
 const MAX_BITS = 24;
 
+/** As whoever makes names needs them. */
+export type HostAddresses = Pick<
+  VirtualAddresses,
+  "setRanges" | "covers" | "give" | "release" | "hosts" | "without" | "status" | "isSaved" | "saved" | "close"
+>;
+
 export class VirtualAddresses {
   readonly #now: () => number;
   readonly #file: FileHandle | undefined;
@@ -117,6 +123,18 @@ export class VirtualAddresses {
     if (this.#ranges === undefined || typeof octets === "string") return false;
     const one = new Network(octets, octets.length * 8);
     return this.#ranges.ipv4.overlaps(one) || this.#ranges.ipv6.overlaps(one);
+  }
+
+  /** It has this address, which somebody else gave it. Gives another host that has it, too. */
+  adopt(host: string, address: string): string | undefined {
+    const range = this.#ranges?.ipv4;
+    const offset = range && offsetIn(range, address);
+    if (offset === undefined || offset >= this.#size) return undefined;
+    const holder = this.#holders.get(offset);
+    if (holder !== undefined && holder !== host && this.#leases.get(holder)?.released === undefined) return holder;
+    this.#put(host, { offset, released: undefined });
+    this.#without.delete(host);
+    return undefined;
   }
 
   /** The host is there no more. */
@@ -212,6 +230,16 @@ function addressAt({ octets }: Network, offset: number): string {
     rest = Math.floor(rest / 256);
   }
   return ipaddr.fromByteArray(address).toString();
+}
+
+/** What addressAt() was given; undefined for an address elsewhere. */
+function offsetIn({ octets, length }: Network, address: string): number | undefined {
+  if (!ipaddr.isValid(address)) return undefined;
+  const found = ipaddr.parse(address).toByteArray();
+  if (found.length !== octets.length) return undefined;
+  const whole = (bytes: ArrayLike<number>) => Array.from(bytes).reduce((sum, octet) => sum * 256 + octet, 0);
+  const offset = whole(found) - whole(octets);
+  return offset > 0 && offset < 2 ** (octets.length * 8 - length) ? offset : undefined;
 }
 
 async function readLines(path: string): Promise<{ readonly lines: readonly Line[]; readonly length: number }> {

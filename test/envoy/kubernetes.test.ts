@@ -146,7 +146,7 @@ describe("Kubernetes manifests", () => {
   it("let the policy service see every kind that it watches, and nothing else", () => {
     const watched = RESOURCES.map(({ group = "", path }) => `${group}/${path.split("/").at(-1)}`);
     const ours = KINDS.map((kind) => `dns.mesh/${resourcePath(kind).split("/").at(-1)}`);
-    const written = [...ours.map((name) => `${name}/status patch`)];
+    const written = [...ours, "networking.istio.io/serviceentries"].map((name) => `${name}/status patch`);
     assert.deepEqual(rightsIn("node-local", "ClusterRole"), rights(watched));
     assert.deepEqual(rightsIn("store", "ClusterRole"), [...rights([...watched, ...ours]), ...written].sort());
     assert.deepEqual(rightsIn("store", "Role"), [

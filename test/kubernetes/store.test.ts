@@ -55,6 +55,31 @@ const policy = (namespace: string, tenant: string, name = "own", priority = 1) =
 const OF_SHOP = policy("shop", "shop");
 const OF_BANK = policy("bank", "bank");
 
+const ENTRIES = "/apis/networking.istio.io/v1/namespaces/shop/serviceentries";
+
+/** As Istio has it, as far as it matters here. */
+const SERVICE_ENTRIES = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "serviceentries.networking.istio.io" },
+  spec: {
+    group: "networking.istio.io",
+    scope: "Namespaced",
+    names: { kind: "ServiceEntry", plural: "serviceentries" },
+    versions: [
+      {
+        ...{ name: "v1", served: true, storage: true, subresources: { status: {} } },
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+      },
+    ],
+  },
+};
+
+interface ServiceEntry {
+  readonly metadata: { readonly name: string };
+  readonly status?: { readonly addresses?: readonly { readonly value: string }[] };
+}
+
 if (REAL_API !== undefined) {
   describe("the Kubernetes API as the store", function () {
     this.timeout(120_000);
@@ -69,6 +94,8 @@ if (REAL_API !== undefined) {
       programs = new Map();
       clients = [];
       for (const name of ["shop", "bank", "dns-policy"]) await cluster.addNamespace(name);
+      await cluster.api.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", SERVICE_ENTRIES);
+      await eventually(10_000, "ServiceEntries", async () => (await entries()).length === 0);
       await writeFile(join(folder, "kubeconfig"), await serviceConfig());
       for (const name of ["a", "b"]) await start(name);
     });
@@ -82,6 +109,10 @@ if (REAL_API !== undefined) {
       await Promise.all([...programs.values()].map((program) => program.end()));
       await rm(folder, { recursive: true });
     });
+
+    async function entries(): Promise<readonly ServiceEntry[]> {
+      return (await cluster.api.get<{ items: readonly ServiceEntry[] }>(ENTRIES)).items;
+    }
 
     /** For the service's own account, bound as the manifest says. */
     async function serviceConfig(): Promise<string> {
@@ -113,7 +144,8 @@ if (REAL_API !== undefined) {
 
     async function start(name: string): Promise<void> {
       const sockets = ["--listen", place(name, "grpc"), "--admin", place(name, "admin")];
-      const program = new Program(["serve", "--store-kubernetes", join(folder, "kubeconfig"), ...sockets]);
+      const config = join(folder, "kubeconfig");
+      const program = new Program(["serve", "--store-kubernetes", config, "--kubernetes", config, ...sockets]);
       programs.set(name, program);
       await program.said("the policy service is up");
     }
@@ -257,6 +289,52 @@ if (REAL_API !== undefined) {
       await cluster.patch(OF_BANK, { spec: { priority: 3 } });
       await told(OF_BANK, "True Accepted");
       await agreed(before.sequence);
+    });
+
+    it("gives virtual addresses once, whoever leads", async () => {
+      await cluster.create(
+        one(
+          "kind: Settings\nmetadata: { name: default }\nspec: { mesh: { virtualAddresses: { ipv4: 240.240.0.0/24, ipv6: '2001:2::/48' } } }",
+        ),
+      );
+      await cluster.patch(SHOP, { spec: { isolation: { discover: "All" } } });
+      await told(SHOP, "True Accepted");
+      const addEntries = async (from: number, to: number) => {
+        for (let at = from; at < to; at++) {
+          const spec = { hosts: [`h${at}.example`], resolution: "DNS", ports: [{ number: 80, name: "http" }] };
+          await cluster.api.request("POST", ENTRIES, {
+            ...{ apiVersion: "networking.istio.io/v1", kind: "ServiceEntry", metadata: { name: `e${at}` }, spec },
+          });
+        }
+      };
+      const haveAddresses = (count: number) =>
+        eventually(40_000, `${count} addresses`, async () => {
+          const all = await entries();
+          return all.length === count && all.every(({ status }) => status?.addresses?.length === 2);
+        });
+      const addressOf = async () =>
+        new Map((await entries()).map(({ metadata, status }) => [metadata.name, status?.addresses?.[0]?.value ?? ""]));
+      await addEntries(0, 60);
+      await haveAddresses(60);
+      const before = await addressOf();
+      const [leader] = await leaderAndOther();
+      // Of these, some are given by the one and some by the other.
+      const adding = addEntries(60, 160);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      programs.get(leader)?.kill("SIGKILL");
+      await programs.get(leader)?.end();
+      await adding;
+      await haveAddresses(160);
+      await start(leader);
+      const after = await addressOf();
+      for (const [name, address] of before) assert.equal(after.get(name), address, name);
+      assert.equal(new Set(after.values()).size, 160);
+      // 160 of 255: many of them hash to an address that is given.
+      for (const name of ["a", "b"]) {
+        const used = async () =>
+          JSON.parse((await ask(name, "status", "-o", "json")).stdout).mesh.virtualAddresses.used;
+        await eventually(10_000, `160 addresses in ${name}`, async () => (await used()) === 160);
+      }
     });
 
     it("hands over at once when the leader ends", async () => {

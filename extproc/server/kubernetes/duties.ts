@@ -96,6 +96,7 @@ export function takeDuties(options: DutyOptions): () => Promise<void> {
     onChange: (leads) => {
       logger.info({ identity }, leads ? "this service leads" : "this service does not lead any more");
       statuses.lead(leads);
+      void mesh.ask("lead", leads).catch(() => {});
       // A part of the objects would be a set of its own.
       if (leads) void objects.listed.then(() => publisher.lead(leadership.leads));
       else publisher.lead(false);
