@@ -65,6 +65,9 @@ export async function runReplay(context: Context, log: string, options: ReplayOp
       `warning: ${policy} asks for what a query log does not have: its clients are taken for others\n`,
     );
   }
+  for (const rule of replay.passedBy) {
+    context.stderr.write(`warning: response rule ${rule} asks for what a query log does not have: it is passed by\n`);
+  }
   const changes = tally.changes;
   print(context, options.output, tally.toValue(), () =>
     describe(tally, limit === 0 ? changes : changes.slice(0, limit)),

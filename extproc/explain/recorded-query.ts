@@ -21,6 +21,7 @@ const record = z.object({
   rcode: z.string(),
   upstream: z.string().default(""),
   rewritten: z.string().default(""),
+  answers: z.array(z.string()).default([]),
 });
 
 export interface RecordedQuery {
@@ -42,6 +43,8 @@ export interface RecordedQuery {
   readonly upstream: string;
   /** Empty where the name was not. */
   readonly rewritten: string;
+  /** Addresses that an upstream has answered, as far as they were told. */
+  readonly answers: readonly string[];
 }
 
 /** The query; a text says what was expected of the line instead. Undefined for what is no query, or one that no policy judges. */

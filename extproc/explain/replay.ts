@@ -15,6 +15,7 @@ import type { LocatedResource } from "../resources/parse.ts";
 import type { Policy } from "../resources/policy-schema.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
 import { presentName, rcodeName } from "../telemetry/names.ts";
+import { canBeReplayed, denyRecordedAnswer } from "./recorded-answer.ts";
 import type { RecordedQuery } from "./recorded-query.ts";
 import { TRANSPORTS } from "./request.ts";
 
@@ -64,6 +65,11 @@ export class Replay {
     return this.#against.blindFor;
   }
 
+  /** Response rules of the candidate that ask for what a log does not have of answers. */
+  get passedBy(): readonly string[] {
+    return this.#against.passedBy;
+  }
+
   replay(query: RecordedQuery): Replayed {
     const after = this.#against.endings(query);
     const [usual, ...chances] = after;
@@ -83,9 +89,12 @@ export class Replay {
 
 /** Whoever does not know is of one mind with everybody. */
 function sameEnding(a: Ending, b: Ending): boolean {
-  const agree = (one: string, other: string) => one === "" || other === "" || one === other;
   if (a.rewritten !== b.rewritten) return false;
   return a.tenant === b.tenant && a.outcome === b.outcome && agree(a.rcode, b.rcode) && agree(a.upstream, b.upstream);
+}
+
+function agree(one: string, other: string): boolean {
+  return one === "" || other === "" || one === other;
 }
 
 /** Answered here, and by no rule. */
@@ -112,6 +121,7 @@ class Evaluated {
   /** Names that each rule denies, by policy/rule. */
   readonly #denials: ReadonlyMap<string, readonly NamePattern[] | undefined>;
   readonly blindFor: readonly string[];
+  readonly passedBy: readonly string[];
   /** Whether a decision point would have been asked of the last query. */
   asksOthers = false;
 
@@ -121,6 +131,9 @@ class Evaluated {
     this.#tenants = new Map(all.filter((one) => one.kind === "Tenant").map((one) => [one.metadata.name, one]));
     const policies = all.filter((one) => one.kind === "DnsPolicy" || one.kind === "ClusterDnsPolicy");
     this.#denials = new Map(policies.flatMap(denialsOf));
+    this.passedBy = policies.flatMap(({ metadata, spec }) =>
+      spec.responseRules.filter((rule) => !canBeReplayed(rule)).map(({ name }) => nameRule(metadata.name, name)),
+    );
     this.blindFor = policies.filter(asksForEvidence).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
   }
 
@@ -131,7 +144,7 @@ class Evaluated {
     const describe = (outcome: Outcome): Ending => {
       const by = { tenant, rule: nameRule(outcome.policy, outcome.rule), rewritten: "" };
       const followed = followRewrite(this.#snapshot, request, outcome);
-      if (followed === undefined) return { ...by, ...this.#describe(outcome, query) };
+      if (followed === undefined) return this.#judge({ ...by, ...this.#describe(outcome, query) }, verdict, query);
       const { qname } = followed;
       const rewritten = qname === undefined ? "" : presentName(qname);
       if ("failure" in followed) {
@@ -141,9 +154,20 @@ class Evaluated {
       const end = this.#describe(other, query);
       // What keeps the other name's answer from the client is that name's own rule.
       const rule = end.outcome === "forward" ? by.rule : nameRule(other.policy, other.rule);
-      return { ...by, ...end, rule, rewritten };
+      return this.#judge({ ...by, ...end, rule, rewritten }, verdict, query);
     };
     return [describe(verdict), ...verdict.alternatives.map(describe)];
+  }
+
+  /** What response rules make of the answer that was recorded, where the query would still get that. */
+  #judge(end: Ending, { responses }: Verdict, query: RecordedQuery): Ending {
+    const { outcome, upstream, rewritten } = query;
+    const gets = end.outcome === "forward" && end.rewritten === rewritten && agree(end.upstream, upstream);
+    if (!gets || outcome !== "forwarded" || responses === undefined) return end;
+    const names = rewritten === "" ? [query.name] : [rewritten, query.name];
+    const { deny, policy, rule } = denyRecordedAnswer(responses, names, query.answers)?.outcome ?? {};
+    if (deny === undefined || policy === undefined || rule === undefined) return end;
+    return { ...end, ...this.#describe({ deny }, query), rule: nameRule(policy, rule) };
   }
 
   /** Whether the rule that denied it is there, and never spoke of this name itself. */

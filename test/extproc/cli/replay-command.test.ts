@@ -127,6 +127,39 @@ b       www.x.org.  A     1        forwarded to one          denied REFUSED by p
     assert.equal(await becomes(OLD, recorded), "1 forwarded to one as www.x.net. by p/r -> forwarded to one");
   });
 
+  it("judges the addresses that were answered by response rules", async () => {
+    const guarded = (...rules: string[]) =>
+      `${policy('name: none, match: {names: ["*.none"]}, action: Deny')}  responseRules:\n${rules.map((rule) => `    - {${rule}}\n`).join("")}`;
+    const deny = "action: Deny";
+    const inside = guarded(`name: in, match: {addresses: [10.0.0.0/9]}, ${deny}`);
+    const denies = "1 forwarded to one -> denied NOERROR by p/in";
+    assert.equal(await becomes(inside, { answers: ["192.0.2.1", "10.1.2.3"] }), denies);
+    assert.equal(await becomes(inside, { qtype: "AAAA", answers: ["::ffff:10.1.2.3"] }), denies);
+    assert.equal(await becomes(inside, { qtype: "AAAA", answers: ["64:ff9b::a01:203"] }), denies);
+    assert.equal(await becomes(inside, { qtype: "AAAA", answers: ["2002:a01:203::1"] }), denies);
+    assert.equal(await becomes(inside, { answers: ["10.128.0.1", "192.0.2.1"] }), "0 same");
+    assert.equal(await becomes(inside, {}), "0 same", "nothing is known of what it was answered");
+    assert.equal(
+      await becomes(inside, { outcome: "answered", upstream: undefined, answers: ["10.1.2.3"] }),
+      "0 answered -> forwarded to one, unless the mesh has it",
+      "an answer of ours is no upstream's",
+    );
+    const named = [
+      `name: except, match: {names: ["*.x.org"], addresses: [10.1.0.0/16]}, action: Accept`,
+      `name: in, match: {addresses: [10.0.0.0/8], types: [A]}, ${deny}`,
+    ];
+    assert.equal(await becomes(guarded(...named), { answers: ["10.1.2.3"] }), "0 same");
+    assert.equal(await becomes(guarded(...named), { answers: ["10.2.2.3"] }), denies);
+    assert.equal(await becomes(guarded(...named), { qname: "x.org.", answers: ["10.1.2.3"] }), denies);
+    const trial = guarded(`name: in, mode: Audit, match: {addresses: [10.0.0.0/8]}, ${deny}`);
+    assert.equal(await becomes(trial, { answers: ["10.1.2.3"] }), "0 same");
+    const { code, stderr } = await replay(guarded(`name: out, match: {targets: ["*.org"]}, ${deny}`), line());
+    assert.deepEqual(
+      [code, stderr],
+      [0, "warning: response rule p/out asks for what a query log does not have: it is passed by\n"],
+    );
+  });
+
   it("compares rcodes, upstreams, faults, answers and silence", async () => {
     const com = { qname: "x.com." };
     const deny = (response: string) =>
