@@ -91,6 +91,7 @@ export function compileSet(set: PolicySet): CompiledPolicy {
       Math.round((tenant.spec.telemetry.sample ?? 0) * 100),
       tenant.spec.onUnavailable === "Deny" ? 1 : 0,
       guards.length === 0 ? 0 : strings.intern(JSON.stringify(guards)) + 1,
+      tenant.spec.telemetry.traceContext ? 1 : 0,
     );
   }
   const tenantIndex = strings.index(new Map(tenants.map(({ metadata }, number) => [metadata.name, number])));

@@ -62,6 +62,7 @@ export function compileUpstreams(upstreams: readonly Upstream[]): CompiledUpstre
       unpadded: !spec.padding,
       health_interval_ms: (spec.healthCheck?.interval ?? 0) * 1000,
       health_name: wireName(spec.healthCheck?.name),
+      trace_context: spec.traceContext,
     });
   }
   return { ids, messages, clusters };

@@ -145,7 +145,7 @@ export const TRANSITION_WORDS = 2;
 export const TRANSITION_AT = 0; // seconds since 1970; of a zone's first, 0
 export const TRANSITION_OFFSET = 1; // seconds ahead of UTC from then on, as a signed number
 
-export const TENANT_WORDS = 13;
+export const TENANT_WORDS = 14;
 export const TENANT_NAME = 0;
 export const TENANT_LOG_ALL = 1;
 export const TENANT_POLICIES = 2; // start in lists: pairs of a policy and its condition + 1 (0: none), as they are asked
@@ -159,6 +159,7 @@ export const TENANT_EXPLAIN = 9; // EXPLAIN_*
 export const TENANT_SAMPLE = 10; // with TENANT_LOG_ALL: of 10,000; 0: all
 export const TENANT_CURRENT_ONLY = 11; // 1: no verdict counts while the service is away
 export const TENANT_GUARDS = 12; // string + 1, JSON of response rules; 0: none
+export const TENANT_TRACE_CONTEXT = 13; // 1: what its clients say of their traces counts
 
 /** What denials say to a tenant's clients (EDE): how much of the rule's place, the INFO-CODE alone, or nothing. */
 export const EXPLAIN_FULL = 0;

@@ -30,6 +30,7 @@ export interface VerdictClient {
   /** Of 10,000; 0 is all. */
   readonly sample: number;
   readonly current_only: boolean;
+  readonly trace_context: boolean;
   readonly limits?: TenantLimitsMessage;
 }
 
@@ -229,6 +230,7 @@ export interface UpstreamMessage {
   readonly health_interval_ms: number;
   /** Wire format, in base64. */
   readonly health_name: string;
+  readonly trace_context: boolean;
 }
 
 export interface RevisionMessage {

@@ -40,6 +40,7 @@ import {
   TENANT_POLICIES,
   TENANT_POLICY_COUNT,
   TENANT_SAMPLE,
+  TENANT_TRACE_CONTEXT,
   TENANT_WORDS,
 } from "../compiled/layout.ts";
 import {
@@ -89,7 +90,14 @@ const NO_UPSTREAM: Deny = {
 
 const UNTOUCHED = { audits: [], delays: [], ttl_min: 0, ttl_max: 0, strip: false };
 
-const UNKNOWN = { tenant: "", log_all: false, unexplained: false, sample: 0, current_only: false };
+const UNKNOWN = {
+  tenant: "",
+  log_all: false,
+  unexplained: false,
+  sample: 0,
+  current_only: false,
+  trace_context: false,
+};
 
 const BY_NOBODY = { policy: "", rule: "" };
 
@@ -342,6 +350,7 @@ function describeClient(snapshot: Snapshot, { tenant }: Identity, { subject, pre
     unexplained: isUnexplained(snapshot, tenant),
     sample: tenants[record + TENANT_SAMPLE] ?? 0,
     current_only: tenants[record + TENANT_CURRENT_ONLY] === 1,
+    trace_context: tenants[record + TENANT_TRACE_CONTEXT] === 1,
     ...(limits === undefined ? {} : { limits }),
   };
 }

@@ -348,6 +348,10 @@ export const descriptors: object = {
           "health_name": {
            "type": "bytes",
            "id": 9
+          },
+          "trace_context": {
+           "type": "bool",
+           "id": 10
           }
          },
          "nested": {
@@ -644,6 +648,14 @@ export const descriptors: object = {
           "upstream_after_us": {
            "type": "uint32",
            "id": 36
+          },
+          "trace": {
+           "type": "bytes",
+           "id": 37
+          },
+          "span": {
+           "type": "bytes",
+           "id": 38
           }
          }
         },
@@ -1139,6 +1151,10 @@ export const descriptors: object = {
           "limits": {
            "type": "TenantLimits",
            "id": 8
+          },
+          "trace_context": {
+           "type": "bool",
+           "id": 12
           }
          }
         },

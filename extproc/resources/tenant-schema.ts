@@ -99,6 +99,8 @@ const telemetryFields = z
     keep: keep.optional(),
     /** Percent of its queries that are traced, where the service is told whom to send traces. */
     traces: percent.optional(),
+    /** Its clients are trusted to say which trace a query is part of, in an EDNS option (65500): such queries are traced. */
+    traceContext: z.boolean().default(false),
   })
   .superRefine(({ log, sample }, context) => {
     if (sample !== undefined && log !== "All") fail(context, ["sample"], `expected log: All beside it, got ${log}`);
@@ -125,7 +127,7 @@ const tenantSpec = z
     /** What denials tell this tenant's clients of the rule: all of its place, its name, the code alone, or nothing. */
     explain: z.enum(["Full", "Rule", "Code", "None"]).default("Full"),
     limits: tenantLimits.optional(),
-    telemetry: tenantTelemetry.default({ log: "Denials", clients: "Full", names: "Full" }),
+    telemetry: tenantTelemetry.default({ log: "Denials", clients: "Full", names: "Full", traceContext: false }),
   })
   .superRefine((spec, context) => {
     if (spec.requires === "principal" && !spec.match.some((entry) => entry.principals)) {

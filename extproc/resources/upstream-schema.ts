@@ -46,6 +46,8 @@ const upstreamFields = z
       .optional(),
     ecs: z.boolean().default(false),
     padding: z.boolean().optional(),
+    /** It is told of the traces that queries are part of, in an EDNS option (65500). */
+    traceContext: z.boolean().default(false),
   })
   .superRefine((spec, context) => {
     const http = spec.protocol === "DoH" || spec.protocol === "DoH3";
@@ -92,9 +94,21 @@ const upstreamSpec = admission(
     path: http ? (server.path ?? "/dns-query") : "",
     priority: server.priority,
   }));
-  const { protocol, strategy, healthCheck, ecs, padding = protocol !== "TCP" } = spec;
+  const { protocol, strategy, healthCheck, ecs, traceContext, padding = protocol !== "TCP" } = spec;
   const { ca = "", pins = [], clientCertificate, minimumVersion = "1.2" } = spec.tls ?? {};
-  return { protocol, servers, strategy, healthCheck, ecs, padding, ca, pins, clientCertificate, minimumVersion };
+  return {
+    protocol,
+    servers,
+    strategy,
+    healthCheck,
+    ecs,
+    traceContext,
+    padding,
+    ca,
+    pins,
+    clientCertificate,
+    minimumVersion,
+  };
 });
 
 export const upstreamSchema = resource("Upstream", upstreamSpec);

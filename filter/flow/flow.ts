@@ -566,6 +566,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       memory.copy(exchange.ecs, question.ecs, question.ecsLength);
       exchange.ecsLength = question.ecsLength;
     }
+    if (question.traced && upstream.traceContext) this.trace(query, exchange);
     exchange.waiters.push(query);
     const mirror = verdict.mirrorUpstream == 0 ? changetype<Exchange | null>(0) : this.mirror(query, verdict, exchange);
     this.exchanges.start(exchange, this.now);
@@ -582,6 +583,14 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   mirrored(exchange: Exchange, answer: Answer | null): void {
     this.mirrors.ended(exchange, answer, this.now);
     release(answer);
+  }
+
+  /** The upstream's part in a trace of a client that is trusted with that begins with a span of ours. */
+  private trace(query: Query, exchange: Exchange): void {
+    const verdict = query.verdict;
+    if (verdict === null || !verdict.traceContext) return;
+    query.span = random64();
+    exchange.trace(query.question.trace, query.span);
   }
 
   private prepare(

@@ -17,6 +17,7 @@ import {
 } from "../verdict/verdict";
 import { NameKey } from "../wire/name";
 import { ProtoWriter } from "../wire/protobuf";
+import { TRACE_SIZE } from "../wire/question";
 import { Type } from "../wire/types";
 import { Query } from "./query";
 import { rewrite } from "./rewriting";
@@ -95,6 +96,13 @@ export class QueryEvent extends Event {
     }
     out.number(35, query.decisionMicroseconds);
     out.number(36, query.upstreamAfterMicroseconds);
+    if (question.traced && own !== null && own.traceContext) {
+      out.bytes(37, question.trace, TRACE_SIZE);
+      if (query.span != 0) {
+        store<u64>(address, bswap<u64>(query.span));
+        out.bytes(38, address, 8);
+      }
+    }
   }
 }
 

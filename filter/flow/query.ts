@@ -45,6 +45,8 @@ export class Query extends Waiter {
   upstreamMicroseconds: u64 = 0;
   /** From reading it to that question; 0 where another query's was under way. */
   upstreamAfterMicroseconds: u64 = 0;
+  /** The question that went out, in the client's trace; 0 where no upstream was told of that. */
+  span: u64 = 0;
   /** The view that `answer` was asked for in. */
   view: u64 = 0;
   /** The answer in hand while its targets are judged, with a reference, and the target that is next. */
@@ -99,6 +101,7 @@ export class Query extends Waiter {
     this.upstream = null;
     this.upstreamMicroseconds = 0;
     this.upstreamAfterMicroseconds = 0;
+    this.span = 0;
     this.view = 0;
     this.rejudged = 0;
     this.delayed = false;

@@ -49,6 +49,7 @@ export class Upstreams {
     let ecs = false;
     let strategy = Strategy.Ordered;
     let isPadded = true;
+    let traceContext = false;
     let checkInterval: u64 = 0;
     let checkName: usize = 0;
     let checkNameLength: u32 = 0;
@@ -90,6 +91,9 @@ export class Upstreams {
           checkName = reader.failed ? 0 : reader.bytesAt;
           checkNameLength = reader.bytesLength;
           break;
+        case 10:
+          traceContext = reader.number() != 0;
+          break;
         default:
           reader.skip();
       }
@@ -101,6 +105,7 @@ export class Upstreams {
     }
     upstream.strategy = strategy;
     upstream.isPadded = isPadded;
+    upstream.traceContext = traceContext;
     if (checkName != 0 && isName(checkName, checkNameLength)) {
       upstream.checkInterval = checkInterval;
       if (checkInterval != 0) this.checked.push(upstream);

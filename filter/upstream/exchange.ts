@@ -5,10 +5,12 @@ import { Asked } from "../answer/read";
 import { WaitList } from "../cache/wait-list";
 import { ResponseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";
+import { TRACE_ID_SIZE } from "../wire/question";
 import { Mirrored } from "./mirrored";
 import { Outstanding } from "./pipe";
 import { Server, Upstream } from "./server";
 
+export const TRACEPARENT_SIZE: u32 = TRACE_ID_SIZE + 8;
 const ECS_SIZE: u32 = 20;
 
 export class Exchange extends Outstanding {
@@ -27,6 +29,9 @@ export class Exchange extends Outstanding {
   /** A client subnet to pass on: such an answer is for this client alone. */
   readonly ecs: usize = heap.alloc(ECS_SIZE);
   ecsLength: u32 = 0;
+  /** The trace-id and parent-id that the upstream is told, where `traced`. */
+  readonly traceparent: usize = heap.alloc(TRACEPARENT_SIZE);
+  traced: bool = false;
   tries: u32 = 0;
   /** Monotonic microseconds. */
   sentAt: u64 = 0;
@@ -53,4 +58,11 @@ export class Exchange extends Outstanding {
   earlier: Exchange | null = null;
   later: Exchange | null = null;
   timed: bool = false;
+
+  /** `id` is a trace-id. */
+  trace(id: usize, span: u64): void {
+    memory.copy(this.traceparent, id, TRACE_ID_SIZE);
+    store<u64>(this.traceparent + TRACE_ID_SIZE, bswap<u64>(span));
+    this.traced = true;
+  }
 }

@@ -10,7 +10,7 @@ import { releaseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";
 import { Rcode, Type } from "../wire/types";
 import { Writer } from "../wire/writer";
-import { Exchange } from "./exchange";
+import { Exchange, TRACEPARENT_SIZE } from "./exchange";
 import { Mirrored } from "./mirrored";
 import { bucketOf, MAX_PIPES, Outstanding, Pipe } from "./pipe";
 import { writeQuery } from "./query-writer";
@@ -82,6 +82,7 @@ export class Exchanges {
     exchange.view = view;
     exchange.selector = selector;
     exchange.ecsLength = 0;
+    exchange.traced = false;
     exchange.tries = 0;
     exchange.key.copy(key);
     const asked = exchange.asked;
@@ -148,6 +149,7 @@ export class Exchanges {
     const exchange = this.pool.length > 0 ? this.pool.pop() : new Exchange();
     exchange.upstream = upstream;
     exchange.ecsLength = 0;
+    exchange.traced = false;
     exchange.tries = this.maxTries;
     return exchange;
   }
@@ -199,6 +201,8 @@ export class Exchanges {
     rival.asked.copy(exchange.asked);
     memory.copy(rival.ecs, exchange.ecs, exchange.ecsLength);
     rival.ecsLength = exchange.ecsLength;
+    memory.copy(rival.traceparent, exchange.traceparent, TRACEPARENT_SIZE);
+    rival.traced = exchange.traced;
     rival.leader = exchange;
     exchange.rival = rival;
     this.attemptAt(rival, server, now);
@@ -209,7 +213,7 @@ export class Exchanges {
     if (pipe === null) return false;
     exchange.id = pipe.freeId();
     exchange.asked.id = exchange.id;
-    writeQuery(writer, exchange.asked, isPadded, exchange.ecs, exchange.ecsLength);
+    writeQuery(writer, exchange, isPadded);
     return pipe.send(exchange, writer.at, writer.length);
   }
 
@@ -232,7 +236,7 @@ export class Exchanges {
   private sendHttp(exchange: Exchange, server: Server, isPadded: bool): bool {
     // RFC 8484, section 4.1: id 0, so that equal questions are equal requests.
     exchange.asked.id = 0;
-    writeQuery(writer, exchange.asked, isPadded, exchange.ecs, exchange.ecsLength);
+    writeQuery(writer, exchange, isPadded);
     headers.clear();
     headers.addText(METHOD, POST);
     headers.addText(PATH, server.path);

@@ -1,9 +1,10 @@
 // The query that goes upstream: nothing of the client's but name, type, DO and CD, with an EDNS of our own, padded where
-// the way is encrypted, unless told otherwise.
+// the way is encrypted, unless told otherwise. A client's subnet and its trace are in it where the upstream is to know them.
 
-import { Asked } from "../answer/read";
+import { TRACE_HEAD, TRACE_SIZE } from "../wire/question";
 import { CLASS_IN, Flag, Option } from "../wire/types";
 import { Writer } from "../wire/writer";
+import { Exchange, TRACEPARENT_SIZE } from "./exchange";
 
 /** What we take over UDP; only a hint, since answers come over TCP and HTTP (DNS flag day 2020). */
 const UDP_SIZE: u32 = 1232;
@@ -11,9 +12,10 @@ const UDP_SIZE: u32 = 1232;
 const QUERY_BLOCK: u32 = 128;
 const OPTION_HEAD: u32 = 4;
 const DO_BIT: u32 = 0x8000;
+const TRACE_OPTION_SIZE: u32 = TRACE_HEAD + TRACE_SIZE;
 
-/** Writes the query for `asked` into `writer`; `ecs` is the data of an ECS option to pass on, or `ecsLength` is 0. */
-export function writeQuery(writer: Writer, asked: Asked, isPadded: bool, ecs: usize, ecsLength: u32): void {
+export function writeQuery(writer: Writer, exchange: Exchange, isPadded: bool): void {
+  const asked = exchange.asked;
   writer.clear();
   writer.u16(asked.id);
   writer.u16(Flag.RD | (asked.checkingDisabled ? Flag.CD : 0));
@@ -29,24 +31,33 @@ export function writeQuery(writer: Writer, asked: Asked, isPadded: bool, ecs: us
   writer.u16(41);
   writer.u16(UDP_SIZE);
   writer.u32(asked.dnssec ? DO_BIT : 0);
-  const ecsSize = ecsLength == 0 ? 0 : OPTION_HEAD + ecsLength;
+  const ecsSize = exchange.ecsLength == 0 ? 0 : OPTION_HEAD + exchange.ecsLength;
+  const size = ecsSize + (exchange.traced ? OPTION_HEAD + TRACE_OPTION_SIZE : 0);
   if (!isPadded) {
-    writer.u16(ecsSize);
-    writeEcs(writer, ecs, ecsLength);
+    writer.u16(size);
+    writeOptions(writer, exchange);
     return;
   }
-  const unpadded = writer.length + 2 + ecsSize + OPTION_HEAD;
+  const unpadded = writer.length + 2 + size + OPTION_HEAD;
   const padding = (QUERY_BLOCK - (unpadded % QUERY_BLOCK)) % QUERY_BLOCK;
-  writer.u16(ecsSize + OPTION_HEAD + padding);
-  writeEcs(writer, ecs, ecsLength);
+  writer.u16(size + OPTION_HEAD + padding);
+  writeOptions(writer, exchange);
   writer.u16(Option.PADDING);
   writer.u16(padding);
   writer.zeros(padding);
 }
 
-function writeEcs(writer: Writer, ecs: usize, length: u32): void {
-  if (length == 0) return;
-  writer.u16(Option.ECS);
-  writer.u16(length);
-  writer.octets(ecs, length);
+function writeOptions(writer: Writer, exchange: Exchange): void {
+  if (exchange.ecsLength != 0) {
+    writer.u16(Option.ECS);
+    writer.u16(exchange.ecsLength);
+    writer.octets(exchange.ecs, exchange.ecsLength);
+  }
+  if (!exchange.traced) return;
+  writer.u16(Option.TRACEPARENT);
+  writer.u16(TRACE_OPTION_SIZE);
+  writer.zeros(TRACE_HEAD);
+  writer.octets(exchange.traceparent, TRACEPARENT_SIZE);
+  // trace-flags: sampled.
+  writer.octet(1);
 }

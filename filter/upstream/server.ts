@@ -87,6 +87,8 @@ export class Upstream {
   readonly priorities: Array<u32> = new Array<u32>();
   strategy: Strategy = Strategy.Ordered;
   isPadded: bool = true;
+  /** It is told of the traces that queries are part of. */
+  traceContext: bool = false;
   /** Microseconds between health checks, 0 for none, and the name that they ask for, in wire format. */
   checkInterval: u64 = 0;
   checkName: ArrayBuffer = new ArrayBuffer(0);

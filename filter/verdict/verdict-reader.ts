@@ -54,6 +54,7 @@ export class VerdictReader {
   private unexplained: bool = false;
   private sample: u32 = 0;
   private currentOnly: bool = false;
+  private traceContext: bool = false;
   private limits: TenantLimits | null = null;
   private broken: bool = false;
   /** Blocks of the alternatives read so far: the first, the last, and how many. */
@@ -131,6 +132,7 @@ export class VerdictReader {
       at.logAll = this.logAll;
       at.sample = this.sample;
       at.currentOnly = this.currentOnly;
+      at.traceContext = this.traceContext;
       if (this.unexplained) at.edeCode = Ede.None;
       at.responses = retainRules(this.responses);
       size += at.size;
@@ -159,6 +161,7 @@ export class VerdictReader {
     this.unexplained = false;
     this.sample = 0;
     this.currentOnly = false;
+    this.traceContext = false;
     this.limits = null;
     this.broken = false;
     this.first = null;
@@ -216,7 +219,8 @@ export class VerdictReader {
       else if (reader.field == 8) {
         reader.bytes();
         this.readLimits(reader.bytesAt, reader.bytesLength);
-      } else reader.skip();
+      } else if (reader.field == 12) this.traceContext = reader.number() != 0;
+      else reader.skip();
     }
     this.finish();
   }

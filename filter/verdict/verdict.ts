@@ -43,6 +43,8 @@ export class Verdict {
   sample: u32;
   /** It counts only while the policy service is heard. */
   currentOnly: bool;
+  /** What its clients say of their traces counts. */
+  traceContext: bool;
   /** Forward: number of the upstream in the revision, and the answers that may be shared. */
   upstream: u32;
   view: u64;

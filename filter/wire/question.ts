@@ -40,6 +40,9 @@ export class Question {
   /** EDNS Client Subnet (RFC 7871) as the client sent it: option data, at most ECS_SIZE octets. */
   readonly ecs: usize = heap.alloc(ECS_SIZE);
   ecsLength: u32 = 0;
+  /** The trace that the client says it is part of: a trace-id, a parent-id and flags (W3C Trace Context), as `traced` says. */
+  readonly trace: usize = heap.alloc(TRACE_SIZE);
+  traced: bool = false;
 
   get checkingDisabled(): bool {
     return (this.flags & Flag.CD) != 0;
@@ -53,6 +56,7 @@ export class Question {
     this.hasPadding = false;
     this.hasKeepalive = false;
     this.ecsLength = 0;
+    this.traced = false;
     if (length < HEADER_SIZE) return Parse.Ignore;
     this.id = read16(message);
     this.flags = read16(message + 2);
@@ -115,12 +119,31 @@ export class Question {
         if (size < 4 || size > ECS_SIZE) return false;
         memory.copy(this.ecs, data + at, size);
         this.ecsLength = size;
-      }
+      } else if (code == Option.TRACEPARENT) this.readTrace(data + at, size);
       at += size;
     }
     return true;
   }
+
+  /** What is not as it should be is not there: tracing is no matter of the answer. */
+  private readTrace(data: usize, size: u32): void {
+    if ((size != TRACE_ID_ONLY && size != WITHOUT_FLAGS && size != WHOLE_TRACE) || load<u8>(data) != 0) return;
+    const id = data + TRACE_HEAD;
+    if ((load<u64>(id) | load<u64>(id, 8)) == 0) return;
+    memory.fill(this.trace, 0, TRACE_SIZE);
+    memory.copy(this.trace, id, size - TRACE_HEAD);
+    this.traced = true;
+  }
 }
+
+/** VERSION and RESERVED of the option TRACEPARENT (draft-edns-otel-trace-ids, "Wire Format"), and what follows: 16, 8, 1. */
+export const TRACE_HEAD: u32 = 2;
+export const TRACE_ID_SIZE: u32 = 16;
+export const TRACE_SIZE: u32 = 25;
+/** Lengths of the option: as the draft has it, and as older servers send it. */
+const WHOLE_TRACE: u32 = TRACE_HEAD + TRACE_SIZE;
+const WITHOUT_FLAGS: u32 = WHOLE_TRACE - 1;
+const TRACE_ID_ONLY: u32 = TRACE_HEAD + TRACE_ID_SIZE;
 
 /** FAMILY, prefix lengths and at most 16 octets of address (RFC 7871, section 6). */
 const ECS_SIZE: u32 = 20;

@@ -80,6 +80,8 @@ export const enum Option {
   KEEPALIVE = 11,
   PADDING = 12,
   EDE = 15,
+  /** For local use (RFC 6891, section 9): the number that dnsdist and PowerDNS Recursor have for it. */
+  TRACEPARENT = 65500,
 }
 
 /** INFO-CODEs of RFC 8914, section 4; -1 is none. */

@@ -10,12 +10,12 @@ import { SyslogServer } from "../extproc/telemetry/export/syslog-server.ts";
 import { WebhookReceiver } from "../extproc/telemetry/export/webhook-receiver.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
-import { Stack } from "./stack.ts";
+import { Stack, type StackOptions } from "./stack.ts";
 
 const POLICY = `apiVersion: dns.mesh/v1alpha1
 kind: Tenant
 metadata: {name: frontend}
-spec: {match: [{cidrs: ["127.0.1.0/24"]}], upstream: public, telemetry: {traces: 100}}
+spec: {match: [{cidrs: ["127.0.1.0/24"]}], upstream: public, telemetry: {traces: 100, traceContext: true}}
 ---
 apiVersion: dns.mesh/v1alpha1
 kind: Tenant
@@ -31,6 +31,15 @@ spec:
   subject: {tenants: [frontend]}
   rules: [{name: com, match: {names: ["*.com"]}, action: Deny}]
 `;
+
+const OPTIONS: Pick<StackOptions, "policy" | "upstreams"> = {
+  policy: POLICY,
+  upstreams: { public: { zone: "*.example.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9" } },
+};
+
+/** The option of dnsdist and PowerDNS Recursor. */
+const TRACEPARENT = 65_500;
+type OptAnswer = { readonly options: readonly { readonly code: number; readonly data: Buffer }[] };
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -58,8 +67,7 @@ describe("queries told to others", function () {
     dnstap = await DnstapCollector.open();
     await dnstap.listen();
     stack = await Stack.start({
-      policy: POLICY,
-      upstreams: { public: { zone: "www.example.org 300 A 192.0.2.1\nready.test 300 A 192.0.2.9" } },
+      ...OPTIONS,
       serve: (directory) => [
         ...["--dnstap", `unix:${dnstap.path}`, "--syslog", `tcp:127.0.0.1:${syslog.ports.tcp}`],
         ...webhookFlags(directory, webhook.url),
@@ -107,6 +115,33 @@ describe("queries told to others", function () {
     assert.equal(denied.query.attributes["dns.mesh.policy"], "no-com");
     assert.ok(!otlp.spans.some(({ attributes }) => attributes["dns.mesh.tenant"] === "platform"));
     assert.deepEqual(otlp.complaints, []);
+  });
+
+  it("are part of the traces of clients that are trusted with that, and upstreams are told that want to know", async () => {
+    const id = "0af7651916cd43dd8448eb211c80319c";
+    const options = [{ code: TRACEPARENT, data: Buffer.from(`0000${id}b7ad6b716920333101`, "hex") }];
+    const told = async (name: string, client: "frontend" | "platform") => {
+      stack.upstream().reset();
+      assert.equal((await stack.ask.udp(encodeQuestion(name, { edns: 1232, options }), client)).rcode, "NOERROR");
+      assert.equal(stack.upstream().asked.length, 1);
+      const [asked] = stack.upstream().asked;
+      const opt = asked?.query.additionals?.find(({ type }) => type === "OPT") as OptAnswer | undefined;
+      return opt?.options.find(({ code }) => code === TRACEPARENT)?.data.toString("hex");
+    };
+    assert.equal(await told("unasked.example.org", "frontend"), undefined);
+    const { policy, upstreams } = OPTIONS;
+    const public_ = /kind: Upstream[\s\S]*?spec:\n/;
+    await stack.apply(stack.policy({ policy, upstreams }).replace(public_, (head) => `${head}  traceContext: true\n`));
+    const option = await told("trusted.example.org", "frontend");
+    assert.match(option ?? "", new RegExp(`^0000${id}[0-9a-f]{16}01$`));
+    assert.equal(await told("untrusted.example.org", "platform"), undefined);
+    await eventually(10_000, "both spans", () => otlp.spans.filter(({ trace }) => trace === id).length >= 4);
+    const query = otlp.spans.find(({ attributes }) => attributes["dns.question.name"] === "trusted.example.org.");
+    assert.deepEqual([query?.trace, query?.parent], [id, "b7ad6b7169203331"]);
+    const upstream = otlp.spans.find(({ name, parent }) => name === "upstream" && parent === query?.id);
+    assert.equal(upstream?.id, option?.slice(36, 52));
+    assert.ok(!otlp.spans.some(({ attributes }) => attributes["dns.mesh.tenant"] === "platform"));
+    await stack.apply(stack.policy({ policy, upstreams }));
   });
 
   it("are read by dnstap-read: who asked what by which transport, and which rule has denied it", async () => {

@@ -1,7 +1,7 @@
 /**
- * Traces of queries by OTLP: of each tenant as many as it asks for, drawn when a query's event comes.
+ * Traces of queries by OTLP: of each tenant as many as it asks for, drawn when a query's event comes, and those that its clients
+ * have said.
  */
-import { ROOT_CONTEXT } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { BatchSpanProcessor, type ReadableSpan, TracerProvider } from "@opentelemetry/sdk-trace";
 import { toNumber } from "../../messages/long.ts";
@@ -10,7 +10,8 @@ import { Exemplars } from "../exemplars.ts";
 import { type TelemetrySettings, telemetryOf, USUAL_SETTINGS } from "../settings.ts";
 import type { EventExporter, ExportContext } from "./event-exporter.ts";
 import { otlpResource, overhear } from "./otlp.ts";
-import { traceQuery } from "./query-spans.ts";
+import { isTraced, QUERY_SPAN, traceQuery } from "./query-spans.ts";
+import { SpanIds } from "./span-ids.ts";
 
 /** Traces that may wait to be sent, and spans of one: the SDK's queue holds all of them, so that nothing is lost unseen. */
 const MAX_WAITING = 2000;
@@ -25,7 +26,7 @@ export function exportTraces({ random, onTrouble }: ExportContext): EventExporte
   let lost = 0;
   let inTrouble = false;
   const exporter = overhear<ReadableSpan[], OTLPTraceExporter>(new OTLPTraceExporter(), (spans, error) => {
-    const traces = spans.filter(({ parentSpanContext }) => parentSpanContext === undefined).length;
+    const traces = spans.filter(({ name }) => name === QUERY_SPAN).length;
     waiting -= traces;
     if (error === undefined) sent += traces;
     else lost += traces;
@@ -37,7 +38,8 @@ export function exportTraces({ random, onTrouble }: ExportContext): EventExporte
     scheduledDelayMillis: DELAY_MS,
     maxQueueSize: MAX_WAITING * MAX_SPANS,
   });
-  const provider = new TracerProvider({ resource: otlpResource(), spanProcessors: [processor] });
+  const ids = new SpanIds();
+  const provider = new TracerProvider({ idGenerator: ids, resource: otlpResource(), spanProcessors: [processor] });
   const tracer = provider.getTracer(PRODUCT, VERSION);
   return {
     name: "otlp_traces",
@@ -56,13 +58,14 @@ export function exportTraces({ random, onTrouble }: ExportContext): EventExporte
     take: (events) => {
       for (const event of events) {
         const percent = telemetryOf(settings, event.tenant)?.traces ?? 0;
-        if (percent === 0 || random() * 100 >= percent) continue;
+        // A client that says so wants its query to be traced.
+        if (!isTraced(event) && (percent === 0 || random() * 100 >= percent)) continue;
         if (waiting >= MAX_WAITING) {
           lost++;
           continue;
         }
         waiting++;
-        const trace = traceQuery(tracer, ROOT_CONTEXT, event);
+        const trace = traceQuery(tracer, ids, event);
         const { tenant, transport, latency_us: microseconds } = event;
         exemplars.add({ tenant, transport, microseconds, trace, time: toNumber(event.time_us) });
       }

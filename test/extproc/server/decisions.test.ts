@@ -133,6 +133,7 @@ describe("decisions", () => {
             unexplained: false,
             sample: 0,
             current_only: false,
+            trace_context: false,
           },
           scope: { labels: 0, extent: 0, except: [], types: [], types_excluded: false, transports: 0, lifetime_ms: 0 },
           deny: { rcode: 5, ede_code: 0, ede_text: "", ttl: 0, soa_labels: 0, form: 0, records: [] },

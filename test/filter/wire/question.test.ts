@@ -13,7 +13,7 @@ enum Parse {
   OtherOpcode,
 }
 const FIELDS = ["id", "flags", "hasQuestion", "type", "class", "hasEdns", "udpSize", "dnssec", "hasPadding"];
-FIELDS.push("hasKeepalive", "ecsLength", "checkingDisabled");
+FIELDS.push("hasKeepalive", "ecsLength", "checkingDisabled", "traced");
 
 const option = (code: number, data: Uint8Array = new Uint8Array()) => Buffer.concat([u16(code, data.length), data]);
 interface Opt {
@@ -47,7 +47,7 @@ describe("questions", () => {
   const parse = (message: Uint8Array): Parse => room.call("parse", room.put(message));
   const fields = () => Object.fromEntries(FIELDS.map((name, index) => [name, room.call("field", index)]));
   const plain = { id: 4660, flags: FLAGS.RD, hasQuestion: 1, type: 1, class: 1, hasEdns: 0, udpSize: 512, dnssec: 0 };
-  const nothing = { hasPadding: 0, hasKeepalive: 0, ecsLength: 0, checkingDisabled: 0 };
+  const nothing = { hasPadding: 0, hasKeepalive: 0, ecsLength: 0, checkingDisabled: 0, traced: 0 };
 
   it("are read, the name in the client's case", () => {
     assert.equal(parse(query()), Parse.Query);
@@ -75,6 +75,28 @@ describe("questions", () => {
       );
       assert.equal(nameText(room.output(room.call("questionName"))), name);
     }
+  });
+
+  it("say which trace they are part of, and what is not as it should be says nothing", () => {
+    const [id, parent] = [Buffer.alloc(16, 0xab), Buffer.alloc(8, 0xcd)];
+    const traced = (data: Buffer) => {
+      assert.equal(parse(withOpt(opt({ data: option(65_500, data) }))), Parse.Query);
+      return fields().traced === 1 ? room.output(room.call("trace")).toString("hex") : undefined;
+    };
+    const whole = Buffer.concat([Buffer.alloc(2), id, parent, Buffer.of(1)]);
+    assert.equal(traced(whole), `${"ab".repeat(16)}${"cd".repeat(8)}01`);
+    // As older servers write it.
+    assert.equal(traced(whole.subarray(0, 26)), `${"ab".repeat(16)}${"cd".repeat(8)}00`);
+    assert.equal(traced(whole.subarray(0, 18)), `${"ab".repeat(16)}${"00".repeat(9)}`);
+    for (let length = 0; length < 40; length++) {
+      if ([18, 26, 27].includes(length)) continue;
+      assert.equal(traced(Buffer.concat([whole, Buffer.alloc(20)]).subarray(0, length)), undefined, `${length} octets`);
+    }
+    assert.equal(traced(Buffer.concat([Buffer.of(1), whole.subarray(1)])), undefined, "another version");
+    assert.equal(traced(Buffer.alloc(27)), undefined, "no trace");
+    assert.equal(traced(whole), `${"ab".repeat(16)}${"cd".repeat(8)}01`);
+    assert.equal(parse(query()), Parse.Query);
+    assert.equal(fields().traced, 0, "nothing is left of the question before");
   });
 
   it("get no answer where they are none for a server", () => {

@@ -98,6 +98,31 @@ describe("OpenTelemetry", function () {
       assert.notEqual(others[0]?.trace, query.trace);
     });
 
+    it("go on with those that clients have said, under the numbers that upstreams were told", async () => {
+      const { traces, take } = open(() => 1);
+      const id = "0af7651916cd43dd8448eb211c80319c";
+      const trace = (parent: string) => Buffer.from(`${id}${parent}01`, "hex");
+      const forwarded = { outcome: 0, rcode: 0, ede: 0, latency_us: 900, upstream: "public" } as const;
+      const span = Buffer.from("00f067aa0ba902b7", "hex");
+      take(
+        eventOf({ ...forwarded, tenant: "some", trace: trace("b7ad6b7169203331"), span, upstream_us: 500 }),
+        eventOf({ ...forwarded, tenant: "some", trace: trace("0000000000000000"), span, upstream_us: 0 }),
+        eventOf({ ...forwarded, tenant: "some" }),
+      );
+      await traces.close();
+      assert.deepEqual([traces.sent, traces.lost], [2, 0]);
+      assert.deepEqual(
+        receiver.spans.map(({ name, trace, parent }) => [name, trace, name === "query" ? parent : ""]),
+        [
+          ["upstream", id, ""],
+          ["query", id, "b7ad6b7169203331"],
+          ["query", id, ""],
+        ],
+      );
+      assert.equal(receiver.spans[0]?.id, span.toString("hex"));
+      assert.notEqual(receiver.spans[2]?.id, span.toString("hex"));
+    });
+
     it("are of as many queries as the tenant wants", async () => {
       let drawn = 0;
       const { traces, take } = open(() => (drawn++ % 100) / 100);

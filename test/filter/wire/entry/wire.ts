@@ -9,7 +9,7 @@ import {
   seedNameHashes,
   skipName,
 } from "../../../../filter/wire/name";
-import { Question } from "../../../../filter/wire/question";
+import { Question, TRACE_SIZE } from "../../../../filter/wire/question";
 import { Writer } from "../../../../filter/wire/writer";
 
 const input: usize = heap.alloc(1 << 17);
@@ -84,7 +84,12 @@ export function field(index: u32): u32 {
   if (index == 8) return question.hasPadding ? 1 : 0;
   if (index == 9) return question.hasKeepalive ? 1 : 0;
   if (index == 10) return question.ecsLength;
-  return question.checkingDisabled ? 1 : 0;
+  if (index == 11) return question.checkingDisabled ? 1 : 0;
+  return question.traced ? 1 : 0;
+}
+export function trace(): u32 {
+  memory.copy(output, question.trace, TRACE_SIZE);
+  return TRACE_SIZE;
 }
 export function ecs(): void {
   memory.copy(output, question.ecs, question.ecsLength);

@@ -12,6 +12,7 @@ export interface Client {
   'sample'?: (number);
   'current_only'?: (boolean);
   'limits'?: (_dns_mesh_v1_TenantLimits | null);
+  'trace_context'?: (boolean);
 }
 
 export interface Client__Output {
@@ -23,4 +24,5 @@ export interface Client__Output {
   'sample': (number);
   'current_only': (boolean);
   'limits': (_dns_mesh_v1_TenantLimits__Output | null);
+  'trace_context': (boolean);
 }

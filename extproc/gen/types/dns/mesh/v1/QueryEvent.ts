@@ -30,6 +30,8 @@ export interface QueryEvent {
   'rewritten'?: (Buffer | Uint8Array | string);
   'decision_us'?: (number);
   'upstream_after_us'?: (number);
+  'trace'?: (Buffer | Uint8Array | string);
+  'span'?: (Buffer | Uint8Array | string);
 }
 
 export interface QueryEvent__Output {
@@ -56,4 +58,6 @@ export interface QueryEvent__Output {
   'rewritten': (Buffer);
   'decision_us': (number);
   'upstream_after_us': (number);
+  'trace': (Buffer);
+  'span': (Buffer);
 }

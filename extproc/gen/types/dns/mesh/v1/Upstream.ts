@@ -52,6 +52,7 @@ export interface Upstream {
   'unpadded'?: (boolean);
   'health_interval_ms'?: (number);
   'health_name'?: (Buffer | Uint8Array | string);
+  'trace_context'?: (boolean);
 }
 
 export interface Upstream__Output {
@@ -64,4 +65,5 @@ export interface Upstream__Output {
   'unpadded': (boolean);
   'health_interval_ms': (number);
   'health_name': (Buffer);
+  'trace_context': (boolean);
 }
