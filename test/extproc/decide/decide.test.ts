@@ -120,6 +120,7 @@ describe("decide: names and rules", () => {
         unexplained: false,
         sample: 0,
         current_only: false,
+        trace_context: false,
       },
       scope: {
         labels: 1,
