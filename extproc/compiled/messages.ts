@@ -239,6 +239,12 @@ export interface RevisionMessage {
   readonly hash: string;
   readonly upstreams: readonly UpstreamMessage[];
   readonly evidence: number;
+  readonly lists_changed?: ListsChangedMessage;
+}
+
+export interface ListsChangedMessage {
+  readonly since: number;
+  readonly names: readonly Uint8Array[];
 }
 
 /** One Envoy cluster: everything that defines one upstream server. Its name changes whenever anything else here does. */

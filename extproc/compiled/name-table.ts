@@ -18,6 +18,16 @@ export interface NameTable extends TrieSections {
   /** Entries that list names, and that except some of them. */
   readonly names: number;
   readonly exceptions: number;
+  /** Of a list that is followed: a number of what is in it now. */
+  readonly version?: number;
+  readonly change?: TableChange;
+}
+
+/** What is in a list now and was not before, or the other way round. */
+export interface TableChange {
+  readonly since: number;
+  /** In wire format, lower case: that an entry speaks of, or of those below. */
+  readonly names: readonly Uint8Array[];
 }
 
 /** By the names of the lists; one that is not there was never read. */

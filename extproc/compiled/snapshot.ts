@@ -171,13 +171,36 @@ export function loadSnapshot(compiled: CompiledPolicy, sequence: number, lists: 
 }
 
 /** The same policy with other names in its lists, under a number of its own. */
-export function renewSnapshot(snapshot: Snapshot, sequence: number, lists: NamedTables): Snapshot {
+export function renewSnapshot(snapshot: Snapshot, sequence: number, named: NamedTables): Snapshot {
+  const lists = snapshot.tables.lists.map(({ name }) => named.get(name));
+  const names = changedNames(snapshot.lists, lists);
+  const { lists_changed: _before, ...revision } = snapshot.revision;
+  const change = names === undefined ? {} : { lists_changed: { since: snapshot.sequence, names } };
   return Object.freeze({
     ...snapshot,
     sequence,
-    revision: Object.freeze({ ...snapshot.revision, sequence }),
-    lists: snapshot.tables.lists.map(({ name }) => lists.get(name)),
+    revision: Object.freeze({ ...revision, sequence, ...change }),
+    lists,
   });
+}
+
+/** As sync.proto has it. */
+const MAX_CHANGED = 256;
+
+/** Undefined where there are too many, or nobody knows. */
+function changedNames(
+  before: readonly (NameTable | undefined)[],
+  lists: readonly (NameTable | undefined)[],
+): readonly Uint8Array[] | undefined {
+  const names: Uint8Array[] = [];
+  for (const [number, table] of lists.entries()) {
+    const known = before[number];
+    if (table === known) continue;
+    const { change } = table ?? {};
+    if (known?.version === undefined || change?.since !== known.version) return undefined;
+    names.push(...change.names);
+  }
+  return names.length <= MAX_CHANGED ? names : undefined;
 }
 
 /** The lists of a snapshot, for another one. */

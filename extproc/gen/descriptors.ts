@@ -300,6 +300,23 @@ export const descriptors: object = {
           "evidence": {
            "type": "uint32",
            "id": 4
+          },
+          "lists_changed": {
+           "type": "ListsChanged",
+           "id": 6
+          }
+         }
+        },
+        "ListsChanged": {
+         "fields": {
+          "since": {
+           "type": "uint64",
+           "id": 1
+          },
+          "names": {
+           "rule": "repeated",
+           "type": "bytes",
+           "id": 2
           }
          }
         },

@@ -11,6 +11,7 @@ import type { ListContent } from "./list-names.ts";
 export class FollowedZone extends FollowedList {
   readonly first: Promise<unknown>;
   readonly #zone: ZoneReference;
+  #version = 0;
   readonly #timing: ZoneTiming;
 
   constructor(reference: ListReference, zone: ZoneReference, options: FollowOptions) {
@@ -62,6 +63,12 @@ export class FollowedZone extends FollowedList {
   }
 
   #take({ soa, content }: ZoneSuccess<ListContent>): boolean {
-    return this.took(content && { ...content, digest: String(soa.serial) });
+    if (content === undefined) return this.took(undefined);
+    const { changed, ...rest } = content;
+    const since = this.content?.table.version;
+    const isKnown = changed !== undefined && since !== undefined && changed.since === this.content?.serial;
+    const change = isKnown ? { change: { since, names: changed.names } } : {};
+    const table = { ...rest.table, version: ++this.#version, ...change };
+    return this.took({ ...rest, table, digest: String(soa.serial) });
   }
 }

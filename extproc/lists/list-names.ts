@@ -13,6 +13,8 @@ export interface ListContent {
   readonly remarks: readonly string[];
   /** Of a zone's SOA. */
   readonly serial?: number;
+  /** Of names in wire format, where these are all in which it is other than the content of that serial. */
+  readonly changed?: { readonly since: number; readonly names: readonly Uint8Array[] };
 }
 
 /** Nobody reads more. */
@@ -20,6 +22,9 @@ const MAX_REMARKS = 5;
 
 /** A list of more would take more memory than anybody means to give it. */
 const MAX_NAMES = 10_000_000;
+
+/** Of more changes, nobody wants to know the names. */
+const MAX_NOTED = 512;
 
 export interface SavedList {
   readonly builder: SavedNames;
@@ -34,6 +39,8 @@ export class ListNames {
   serial: number | undefined;
   readonly #builder: NameTableBuilder;
   readonly #name = new WireName();
+  /** What was added or removed since somebody wanted to know; undefined while nobody does, and of too much. */
+  #noted: Uint8Array[] | undefined;
   readonly #remarks: string[] = [];
   #taken = 0;
   #left = 0;
@@ -71,6 +78,16 @@ export class ListNames {
     this.#changeRecord(place, record, zone, -1);
   }
 
+  /** From now on, names that come or go are noted. */
+  note(): void {
+    this.#noted = [];
+  }
+
+  /** What was noted, in wire format; undefined where nothing was, or too much. */
+  get noted(): readonly Uint8Array[] | undefined {
+    return this.#noted;
+  }
+
   /** What was expected is told, and not what came: it may be a file that was never meant for everybody's eyes. */
   leave(place: string, message: string): void {
     this.#left++;
@@ -105,6 +122,7 @@ export class ListNames {
       this.leave(place, `expected ${expected}`);
       return;
     }
+    if (this.#noted !== undefined && this.#noted.push(this.#name.copy()) > MAX_NOTED) this.#noted = undefined;
     this.#taken = Math.max(0, this.#taken + by);
     if (this.#builder.names > MAX_NAMES) throw new Error(`expected at most ${MAX_NAMES} names, got more`);
     // `*` alone is every name, and the root with them.

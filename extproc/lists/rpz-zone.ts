@@ -14,6 +14,8 @@ export const RPZ_FORM: ZoneForm<ListContent> = {
 class RpzZone implements ZoneRecords<ListContent> {
   readonly #zone: string;
   readonly #names: ListNames;
+  /** The serial of what was given out last. */
+  #given: number | undefined;
 
   constructor(zone: string, names: ListNames) {
     this.#zone = `${zone.toLowerCase()}.`;
@@ -29,8 +31,15 @@ class RpzZone implements ZoneRecords<ListContent> {
   }
 
   finish(serial: number): ListContent {
-    this.#names.serial = serial;
-    return this.#names.finish();
+    const names = this.#names;
+    const { noted } = names;
+    names.serial = serial;
+    const content = names.finish();
+    const changed =
+      this.#given === undefined || noted === undefined ? {} : { changed: { since: this.#given, names: noted } };
+    this.#given = serial;
+    names.note();
+    return { ...content, ...changed };
   }
 
   save(): SavedList {

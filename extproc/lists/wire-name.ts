@@ -34,6 +34,17 @@ export class WireName {
     }
   }
 
+  /** In wire format (RFC 1035, section 3.1). */
+  copy(): Uint8Array {
+    const name: number[] = [];
+    for (let label = 0; label < this.labels; label++) {
+      const start = this.starts[label] ?? 0;
+      const length = this.lengths[label] ?? 0;
+      name.push(length, ...this.octets.subarray(start, start + length));
+    }
+    return Uint8Array.from([...name, 0]);
+  }
+
   /** Of the label that is so far from the left. */
   hash(label: number): number {
     const start = this.starts[label] ?? 0;

@@ -120,6 +120,17 @@ export abstract class S3Fifo {
     this.free(node);
   }
 
+  /** All blocks in turn: the first after null, and null after the last. */
+  nextKept(node: Node | null): Node | null {
+    if (node !== null) {
+      const newer = node.newer;
+      if (newer !== null || node.queue == MAIN) return newer;
+      return this.main.oldest;
+    }
+    const oldest = this.small.oldest;
+    return oldest !== null ? oldest : this.main.oldest;
+  }
+
   clear(): void {
     let node = this.small.oldest;
     while (node !== null) {

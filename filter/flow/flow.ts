@@ -865,10 +865,13 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   // ---- revisions and time ------------------------------------------------------------------------------------------
 
-  revised(evidence: u32, revision: usize, length: u32): void {
+  revised(evidence: u32, revision: usize, length: u32, listsChanged: usize, listsChangedLength: u32): void {
     this.mesh.revised();
-    this.subjects.forget(evidence);
-    this.verdicts.clear();
+    if (listsChanged != 0 && this.verdicts.forgetNear(listsChanged, listsChangedLength)) this.subjects.renew();
+    else {
+      this.subjects.forget(evidence);
+      this.verdicts.clear();
+    }
     this.upstreams.read(revision, length);
     this.exchanges.closeUnused(this.upstreams.servers);
     this.held.takeAll(this.unheld);

@@ -22,8 +22,11 @@ export const enum Standing {
 
 /** Is told of revisions before they are acknowledged. */
 export interface SyncListener {
-  /** `evidence`: Revision.evidence; `revision`: the whole message, to read the upstreams from. */
-  revised(evidence: u32, revision: usize, length: u32): void;
+  /**
+   * `evidence`: Revision.evidence; `revision`: the whole message, to read the upstreams from; `listsChanged`: where that
+   * is all that is new.
+   */
+  revised(evidence: u32, revision: usize, length: u32, listsChanged: usize, listsChangedLength: u32): void;
   draining(): void;
   /** Any client may be somebody else. */
   clientsChanged(): void;
@@ -198,26 +201,46 @@ export class Sync {
     let sequence: u64 = 0;
     let hash: u64 = 0;
     let evidence: u32 = 0;
+    let listsChanged: usize = 0;
+    let listsChangedLength: u32 = 0;
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
       if (reader.field == 1) sequence = reader.number();
       else if (reader.field == 2) hash = reader.fixed64();
       else if (reader.field == 4) evidence = <u32>reader.number();
-      else reader.skip();
+      else if (reader.field == 6) {
+        reader.bytes();
+        listsChanged = reader.bytesAt;
+        listsChangedLength = reader.bytesLength;
+      } else reader.skip();
     }
     // An older revision comes from a replica that is behind; it is not obeyed, and not acknowledged.
     if (reader.failed || sequence == 0 || sequence < this.sequence) return;
     this.retry = FIRST_RETRY;
     if (sequence != this.sequence || hash != this.hash) {
+      // Who was told of the revision before by somebody else, or of none, cannot tell what is new.
+      const known = this.synced && hash == this.hash && this.isSince(listsChanged, listsChangedLength);
+      if (!known) listsChanged = 0;
       this.sequence = sequence;
       this.hash = hash;
       this.synced = true;
-      this.listener.revised(evidence, at, length);
+      this.listener.revised(evidence, at, length, listsChanged, listsChangedLength);
     }
     this.synced = true;
     this.body.clear();
     this.body.number(1, sequence);
     this.send(2);
+  }
+
+  /** Whether a ListsChanged says what is other than in the revision in force. */
+  private isSince(at: usize, length: u32): bool {
+    let since: u64 = 0;
+    const reader = this.inner.begin(at, length);
+    while (reader.next()) {
+      if (reader.field == 1) since = reader.number();
+      else reader.skip();
+    }
+    return !reader.failed && since != 0 && since == this.sequence;
   }
 
   private onHeartbeat(at: usize, length: u32, now: u64): void {

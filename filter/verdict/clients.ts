@@ -99,6 +99,11 @@ export class ClientTable extends S3Fifo {
     this.revised = ++this.epoch;
   }
 
+  /** A new revision, by which everybody is who they were. */
+  renew(): void {
+    this.revised = ++this.epoch;
+  }
+
   /** By the same revision, any client may be somebody else. */
   forgetClients(): void {
     this.clear();

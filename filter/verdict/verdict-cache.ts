@@ -2,7 +2,8 @@
 // root down, since most verdicts hold for everything below a short suffix.
 
 import { Node, S3Fifo } from "../cache/s3-fifo";
-import { hashLabel, mix, NameKey } from "../wire/name";
+import { hashLabel, isName, mix, NameKey } from "../wire/name";
+import { ProtoReader } from "../wire/protobuf";
 import { Extent, releaseVerdict, retainVerdict, Verdict } from "./verdict";
 import { VerdictReader } from "./verdict-reader";
 
@@ -28,6 +29,8 @@ const MAX_SIBLINGS: u32 = 64;
 export class VerdictCache extends S3Fifo {
   /** Whether the verdict that `find` returned last holds for as long as the revision. */
   foundLasting: bool = false;
+  private readonly reader: ProtoReader = new ProtoReader();
+  private readonly name: NameKey = new NameKey();
 
   /** The verdict that holds for this question, whose reference the cache keeps; null where none is known. */
   find(subject: u64, key: NameKey, type: u32, transport: u32, now: u64): Verdict | null {
@@ -80,6 +83,47 @@ export class VerdictCache extends S3Fifo {
     }
     this.insert(entry);
     return true;
+  }
+
+  /**
+   * Forgets the verdicts whose scopes may have one of these names in them, or one below. `at`: a ListsChanged of
+   * protos/sync.proto. False where it is none, and nothing is forgotten.
+   */
+  forgetNear(at: usize, length: u32): bool {
+    const name = this.name;
+    const changed = new Set<u64>();
+    const above = new Set<u64>();
+    const reader = this.reader.begin(at, length);
+    while (reader.next()) {
+      if (reader.field != 2) {
+        reader.skip();
+        continue;
+      }
+      reader.bytes();
+      if (reader.failed || !isName(reader.bytesAt, reader.bytesLength)) return false;
+      name.set(reader.bytesAt, reader.bytesLength);
+      changed.add(name.hash);
+      for (let labels: u32 = 0; labels < name.labels; labels++) above.add(name.suffixHash(labels));
+    }
+    if (reader.failed) return false;
+    let node = this.nextKept(null);
+    while (node !== null) {
+      const next = this.nextKept(node);
+      const entry = changetype<Entry>(node);
+      name.set(ownerAt(entry), entry.ownerLength);
+      if (above.has(name.hash) || this.isAtOrBelow(changed)) this.remove(node);
+      node = next;
+    }
+    return true;
+  }
+
+  /** Whether `name` or one above it is one of these. */
+  private isAtOrBelow(names: Set<u64>): bool {
+    const name = this.name;
+    for (let labels: u32 = 0; labels <= name.labels; labels++) {
+      if (names.has(name.suffixHash(labels))) return true;
+    }
+    return false;
   }
 
   protected free(node: Node): void {

@@ -139,7 +139,11 @@ export class SyncService implements StreamOwner {
     // What has changed while it was not connected, it has not heard.
     if (this.#dependencies.clientsChange()) stream.sendClientsChanged();
     const current = revision();
-    if (current !== undefined) stream.sendRevision(current);
+    if (current !== undefined) {
+      // Which one it knew before, and by whom, is not known here.
+      const { lists_changed: _change, ...whole } = current;
+      stream.sendRevision(whole);
+    }
     if (this.#draining.get(identity.node) === identity.process) stream.sendDrain();
     else this.#draining.delete(identity.node);
   }

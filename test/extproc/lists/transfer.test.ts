@@ -12,6 +12,7 @@ import { readQuestion } from "../../../extproc/compiled/question.ts";
 import { ScopeBuilder } from "../../../extproc/compiled/scope.ts";
 import { type ListReader, startListReader } from "../../../extproc/lists/list-reader.ts";
 import { NameLists } from "../../../extproc/lists/name-lists.ts";
+import { presentName } from "../../../extproc/telemetry/names.ts";
 import { type NotifyServer, startNotifyServer } from "../../../extproc/transfer/notify-server.ts";
 import { wireOf } from "../compile/compile-text.ts";
 import { KEY_NAME, type Named, startNamed, ZONE } from "./named.ts";
@@ -110,6 +111,9 @@ describe("lists: zones of a BIND", function () {
     await named.update("add new.example.rpz.example. 60 CNAME .", "delete ads.example.rpz.example. CNAME .");
     await until(() => changes === 1);
     assert.deepEqual([has("new.example"), has("ads.example"), serialOf()], [true, false, 2]);
+    const { version = 0, change } = lists.read([reference()]).tables.get("feed") ?? {};
+    const changed = change?.names.map((name) => presentName(Buffer.from(name))).sort();
+    assert.deepEqual([change?.since, changed], [version - 1, ["ads.example.", "new.example."]]);
 
     // Of two records, one is left; and an exception goes.
     await named.update("delete walled.example.rpz.example. AAAA", "delete good.track.example.rpz.example. CNAME");

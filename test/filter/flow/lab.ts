@@ -59,6 +59,7 @@ export interface Report {
 
 export class FlowLab {
   readonly host: Host;
+  #hash = 0;
 
   static async open(settings: Record<string, number>, plugins = [TCP, PIPE]): Promise<FlowLab> {
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
@@ -91,9 +92,11 @@ export class FlowLab {
     return this.host.grpcStream("policy_service");
   }
 
-  revise(sequence: number): void {
+  /** `lists_changed`: a ListsChanged. With one, the policy is the same. */
+  revise(sequence: number, lists_changed?: object): void {
     const upstreams = [{ id: 1, name: "public", protocol: 0, servers: [{ cluster: CLUSTER, name: "public" }] }];
-    this.tell({ revision: { sequence, hash: sequence, upstreams } });
+    if (lists_changed === undefined) this.#hash = sequence;
+    this.tell({ revision: { sequence, hash: this.#hash, upstreams, lists_changed } });
   }
 
   tell(message: object): void {

@@ -8,6 +8,7 @@ import { encodeReply } from "../../e2e/records.ts";
 import type { HttpCall } from "../../host/callouts.ts";
 import type { Connection } from "../../host/connection.ts";
 import { encodeTcp } from "../../host/framing.ts";
+import { wireName } from "../wire/room.ts";
 import { FlowLab, PIPE, TCP, type VerdictParts } from "./lab.ts";
 
 const NOT_READY = "SERVFAIL; ede 14";
@@ -175,6 +176,43 @@ describe("the flow", () => {
       lab.decide(decision(), { revision: 3 });
       lab.host.advance(1100);
       assert.deepEqual(told(), [NOT_READY]);
+    });
+
+    it("goes on by what it knows of names that are far from those of a list that has changed", async () => {
+      await open();
+      const known = ["far.example", "near.example", "below.near.example"];
+      const change = (sequence: number, since = sequence - 1) =>
+        lab.revise(sequence, { since, names: [wireName("near.example")] });
+      const learn = (revision: number, ...asked: string[]) => {
+        lab.ask(client, ...asked);
+        for (const call of lab.decisions) lab.decide(call, { revision, denied: true });
+        assert.deepEqual(told(), Array(asked.length).fill(DENIED));
+      };
+      learn(1, ...known);
+      lab.ask(client, "waiting.example");
+      change(2);
+      lab.decide(decision(), { revision: 1 });
+      lab.decide(decision(), { revision: 2, denied: true });
+      assert.deepEqual(told(), [DENIED], "what was under way is judged again");
+      learn(2, "far.example");
+      assert.equal(lab.decisions.length, 0);
+      lab.ask(client, ...known);
+      assert.deepEqual(
+        lab.decisions.map((call) => lab.nameOf(call)),
+        known.slice(1),
+      );
+      for (const call of lab.decisions) lab.decide(call, { revision: 2, denied: true });
+      assert.deepEqual(told(), [DENIED, DENIED, DENIED]);
+      change(5, 3);
+      lab.ask(client, "far.example");
+      lab.decide(decision(), { revision: 5, denied: true });
+      assert.deepEqual(told(), [DENIED], "it does not know what was before, and asks for all anew");
+      lab.sync.close(14, "away");
+      lab.host.advance(1000);
+      change(6);
+      lab.ask(client, "far.example");
+      lab.decide(decision(), { revision: 6, denied: true });
+      assert.deepEqual(told(), [DENIED], "nor what another stream has brought");
     });
 
     it("does not go back to an older revision", async () => {

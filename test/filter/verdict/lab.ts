@@ -25,6 +25,13 @@ export interface Scope {
 
 export const encode = (message: object): Buffer => Buffer.from(type.encode(type.fromObject(message)).finish());
 
+const changeType = new protobuf.Root()
+  .loadSync(fileURLToPath(new URL("../../../protos/sync.proto", import.meta.url)), { keepCase: true })
+  .lookupType("dns.mesh.v1.ListsChanged");
+
+export const encodeChange = (names: readonly Uint8Array[]): Buffer =>
+  Buffer.from(changeType.encode(changeType.fromObject({ since: 1, names })).finish());
+
 /** Numbers of a Verdict, in the order of the entry's `field`. */
 export const FIELDS = ["revision", "prefix", "labels", "extent", "exceptCount", "typeCount", "typesExcluded"];
 FIELDS.push("transports", "lifetime", "action", "subject", "logAll", "upstream", "view", "rcode", "edeCode", "ttl");

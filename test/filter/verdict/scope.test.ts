@@ -1,7 +1,8 @@
 /** For which questions a kept verdict holds: scopes as protos/verdict.proto has them, against a plain model of them. */
 import { strict as assert } from "node:assert";
 import { SeededRandom } from "../../host/clock.ts";
-import { type Asked, Extent, hashLabel, type Scope, VerdictLab } from "./lab.ts";
+import { wireName } from "../wire/room.ts";
+import { type Asked, Extent, encodeChange, hashLabel, type Scope, VerdictLab } from "./lab.ts";
 
 const BUDGET = 1 << 20;
 const SECOND = 1_000_000;
@@ -107,6 +108,37 @@ describe("verdict cache", () => {
       assert.ok(lab.put({ ...asked, now }, { labels: 3, lifetime_ms: 1000 }, times));
       assert.equal(lab.find({ ...asked, now }), times);
     }
+  });
+
+  it("forgets what is at, above or below names that have changed, and nothing else", () => {
+    const owners = ["", "com", "a.com", "b.a.com", "c.b.a.com", "xa.com", "org", "a.org"];
+    const keep = () => {
+      lab.room.call("open", BUDGET);
+      for (const [index, name] of owners.entries()) {
+        const labels = labelsOf(name).length;
+        assert.ok(lab.put({ name }, { labels }, index + 1));
+      }
+      // As many as are not found again, in both queues.
+      for (let number = 0; number < 500; number++) assert.ok(lab.put({ name: `n${number}.net` }, { labels: 2 }, 100));
+    };
+    const left = (...changed: string[]) => {
+      keep();
+      for (const name of ["com", "a.org"]) for (let times = 0; times < 3; times++) lab.find({ name });
+      assert.equal(lab.room.call("forgetNear", lab.room.put(encodeChange(changed.map(wireName)))), 1);
+      assert.equal(lab.find({ name: "n7.net" }), changed.includes("net") || changed.includes(".") ? 0 : 100);
+      return owners.filter((name) => lab.find({ name }) !== 0);
+    };
+    assert.deepEqual(left(), owners);
+    assert.deepEqual(left("b.a.com"), ["xa.com", "org", "a.org"]);
+    assert.deepEqual(left("a.com"), ["xa.com", "org", "a.org"]);
+    assert.deepEqual(left("d.b.a.com", "org"), ["c.b.a.com", "xa.com"]);
+    assert.deepEqual(left("net"), owners.slice(1));
+    assert.deepEqual(left("."), []);
+    keep();
+    for (const broken of [Buffer.from([1, 65]), Buffer.from([]), Buffer.from([3, 97])]) {
+      assert.equal(lab.room.call("forgetNear", lab.room.put(encodeChange([broken]))), 0);
+    }
+    assert.equal(lab.find({ name: "a.com" }), 3, "what is no change forgets nothing");
   });
 
   it("refuses a verdict that does not hold for its own question", () => {

@@ -146,6 +146,10 @@ export function find(subject: u32, type: u32, transport: u32, now: u64): u32 {
   const verdict = cache.find(subject, key, type, transport, now);
   return verdict === null ? 0 : verdict.upstream;
 }
+/** Forgets what is near the names of the ListsChanged at `inputAt`. */
+export function forgetNear(length: u32): u32 {
+  return cache.forgetNear(input, length) ? 1 : 0;
+}
 export function foundLasting(): u32 {
   return cache.foundLasting ? 1 : 0;
 }
