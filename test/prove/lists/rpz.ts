@@ -17,6 +17,12 @@ const NAMES = 1_000_000;
 const CHANGES = 20;
 /** Of names that are listed all the time. */
 const RATE = 500;
+const ASKED = 500;
+const WORKERS = 2;
+/** Of names near the one that has changed: it is asked for again and again, of each worker. */
+const DECISIONS_A_CHANGE = 20;
+/** Workers tell every second what they have counted. */
+const COUNTED_MS = 2500;
 /** A table of a million names is made anew for each change. */
 const LIVE_MS = 10_000;
 const TRANSFER_MS = 120_000;
@@ -31,7 +37,7 @@ export const rpz: Proof = {
     const stack = await Stack.start({
       policy: tenants,
       upstreams,
-      concurrency: 2,
+      concurrency: WORKERS,
       serve: () => ["--list-notify", `127.0.0.1:${notifyPort}`],
     });
     let named: Named | undefined;
@@ -80,11 +86,13 @@ spec:
 
 async function change(stack: Stack, named: Named, changes: number, count: number, report: Report): Promise<void> {
   let answered = 0;
+  await pause(COUNTED_MS);
+  const decided = await decisions(stack);
   const load = await Load.start({
     server: stack.ask.at("udp"),
     from: stack.ask.from("frontend"),
     rate: RATE,
-    names: Array.from({ length: 5000 }, (_, index) => listedName((index * 7919) % count)),
+    names: Array.from({ length: ASKED }, (_, index) => listedName((index * 7919) % count)),
     onAnswer: (_name, rcode) => {
       if (rcode === 0) answered++;
     },
@@ -109,6 +117,13 @@ async function change(stack: Stack, named: Named, changes: number, count: number
   report.atMost("of them answered", answered, 0);
   report.atMost("of them failed", result.failed, Math.ceil(result.sent * 0.001));
   report.figure("latency, p99 ms", result.p99Ms);
+  await pause(COUNTED_MS);
+  const most = WORKERS * ASKED + changes * DECISIONS_A_CHANGE;
+  report.atMost(
+    "decisions: one for each name and worker, and few for a change",
+    (await decisions(stack)) - decided,
+    most,
+  );
   const transfers = named.transfers();
   report.figure("whole transfers", transfers.whole);
   report.figure("transfers of changes", transfers.changes);
@@ -117,6 +132,12 @@ async function change(stack: Stack, named: Named, changes: number, count: number
   const status = await listStatus(stack);
   report.check(status.error === "", `the list has an error: ${status.error}`);
   report.check(status.names === count + changes, `expected ${count + changes} names, got ${status.names}`);
+}
+
+async function decisions(stack: Stack): Promise<number> {
+  const { body } = await stack.service.request("GET", "/metrics");
+  const counts = [...body.matchAll(/^dns_decisions_total\{.*\} (\d+)/gm)].map(([, count]) => Number(count));
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function listStatus(stack: Stack): Promise<{ names: number; error: string }> {
