@@ -10,10 +10,8 @@
 // policy has changed meanwhile. `failsafe` is the one place that says what happens while the policy service is away.
 
 import { Answer, release, retain } from "../answer/answer";
-import { AnswerJudge } from "../answer/judge";
 import { Instead, ResponseReader, TtlLimits } from "../answer/read";
 import { Reason } from "../answer/write";
-import { selector } from "../cache/answer-cache";
 import { AnswerStores } from "../cache/answer-stores";
 import { WaitList } from "../cache/wait-list";
 import { random64, readLength } from "../host/host";
@@ -21,14 +19,12 @@ import { Found, MeshAnswers } from "../mesh/answers";
 import { Mesh } from "../mesh/mesh";
 import { Buckets } from "../meter/buckets";
 import { Standing, Sync, SyncListener } from "../sync/sync";
-import { Upstreams } from "../sync/upstreams";
 import { Events } from "../telemetry/events";
 import { CacheResult, countDecision, Outcome } from "../telemetry/telemetry";
 import { Channel, Receiver } from "../transport/channel";
 import { Peer } from "../transport/peer";
 import { Exchange } from "../upstream/exchange";
 import { ExchangeListener, Exchanges } from "../upstream/exchanges";
-import { Upstream } from "../upstream/server";
 import { ClientTable } from "../verdict/clients";
 import { Decisions } from "../verdict/decisions";
 import {
@@ -37,7 +33,6 @@ import {
   ResponseRules,
   releaseVerdict,
   responseRule,
-  retainRules,
   retainVerdict,
   Verdict,
 } from "../verdict/verdict";
@@ -47,9 +42,10 @@ import { mix, NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
 import { keepApart } from "./cache-shares";
-import { comesUp, Draws } from "./chance";
+import { Draws } from "./chance";
 import { Client, Clients } from "./clients";
 import { Delays } from "./delays";
+import { Fetches } from "./fetches";
 import { Mirrors } from "./mirrors";
 import { DecisionSlots, Parking, takeOlder } from "./parking";
 import { Query } from "./query";
@@ -80,10 +76,6 @@ const MAX_REJUDGED: u32 = 2;
 const MAX_DECISIONS: u32 = 80;
 /** Microseconds that a query waits for the first revision, or for one that a verdict was ahead of. */
 const HOLD: u64 = 1_000_000;
-/** An answer with at least this TTL, in seconds, and this many hits is fetched anew in the last tenth of its life. */
-const PREFETCH_TTL: u32 = 10;
-const PREFETCH_HITS: u32 = 3;
-const PREFETCH_SHARE: u64 = 10;
 /** Tells the view of a rewritten name from that of an alias, whose TTL is less. */
 const REWRITTEN_VIEW: u64 = 1 << 32;
 const CLIENT_TABLE_OCTETS: u32 = 4 << 20;
@@ -100,8 +92,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly targets!: TargetJudge;
   private readonly subjects: ClientTable;
   private readonly decisions: Decisions;
-  private readonly upstreams: Upstreams = new Upstreams();
-  private readonly judging: AnswerJudge = new AnswerJudge();
+  private readonly fetches!: Fetches;
   private readonly replies!: Replies;
   private readonly parking!: Parking;
   private readonly slots!: DecisionSlots;
@@ -159,6 +150,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       <u64>settings.lastGoodSeconds * 1_000_000,
     );
     this.mirrors = new Mirrors(this.exchanges, events, this.sync);
+    this.fetches = new Fetches(this.answers, this.exchanges, this.mirrors, settings.pendingPerWorker);
     this.replies = new Replies(settings, this.parking, this.draws, events, this.sync);
   }
 
@@ -451,19 +443,17 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   private exchangeAlias(query: Query, judged: Verdict): void {
     const names = this.meshAnswers;
-    const question = query.question;
     const alias = names.alias;
-    const selected = selector(question.type, question.dnssec, question.checkingDisabled);
     // An answer behind an alias is none to the alias's own name.
-    if (this.answerFromCache(query, mix(mix(judged.view, alias.hash), names.aliasTtl), selected)) return;
-    this.exchange(query, judged, selected, false, Instead.Alias, alias.at, alias.length, names.aliasTtl);
+    if (this.answerFromCache(query, mix(mix(judged.view, alias.hash), names.aliasTtl))) return;
+    this.exchange(query, judged, false, Instead.Alias, alias.at, alias.length, names.aliasTtl);
   }
 
   /** In a view of this query's detour; false where nothing is kept there. */
-  private answerFromCache(query: Query, view: u64, selected: u32): bool {
+  private answerFromCache(query: Query, view: u64): bool {
     query.view = view;
     query.own = false;
-    const known = this.answers.find(view, query.question.key, selected);
+    const known = this.fetches.kept(query, view);
     if (known === null || this.now >= known.expiresAt) {
       query.setAnswer(null);
       return false;
@@ -492,8 +482,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   // ---- forward -----------------------------------------------------------------------------------------------------
 
   private forward(query: Query, verdict: Verdict): void {
-    const question = query.question;
-    if (question.type == Type.ANY) {
+    if (query.question.type == Type.ANY) {
       this.replies.any(query, Outcome.Forwarded, this.now);
       return;
     }
@@ -504,13 +493,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     }
     query.view = verdict.view;
     query.setAnswer(null);
-    const selected = selector(question.type, question.dnssec, question.checkingDisabled);
-    const own = question.ecsLength != 0 && this.passesEcs(verdict);
-    const answer = own ? changetype<Answer | null>(0) : this.answers.find(verdict.view, question.key, selected);
+    const own = this.fetches.isOwn(query, verdict);
+    const answer = own ? changetype<Answer | null>(0) : this.fetches.kept(query, verdict.view);
     if (answer !== null && this.now < answer.expiresAt) {
       query.cache = CacheResult.Hit;
       query.setAnswer(retain(answer));
-      this.prefetch(query, verdict, answer, selected);
+      this.fetches.prefetch(query, verdict, answer, this.now);
       this.judgeTargets(query);
       return;
     }
@@ -522,22 +510,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
-    this.exchange(query, verdict, selected, own, aliasOf(verdict), aliasAt(verdict), verdict.aliasLength, verdict.ttl);
+    const alias = verdict.aliasLength;
+    const instead = alias == 0 ? Instead.Nothing : Instead.Alias;
+    this.exchange(query, verdict, own, instead, aliasAt(verdict), alias, verdict.ttl);
   }
 
-  private passesEcs(verdict: Verdict): bool {
-    const upstream = this.upstreams.find(verdict.upstream);
-    return upstream !== null && upstream.ecs;
-  }
-
-  /**
-   * The query waits for an exchange in its view with the upstream of a verdict. `own`: with its client's subnet, for
-   * nobody else. `name` is what is asked for instead of the client's name, if anything is.
-   */
+  /** The query waits for an answer of the verdict's upstream, if there is one: see `Fetches.fetch`. */
   private exchange(
     query: Query,
     verdict: Verdict,
-    selected: u32,
     own: bool,
     instead: Instead,
     name: usize,
@@ -545,39 +526,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     aliasTtl: u32,
   ): void {
     query.cache = CacheResult.Miss;
-    const upstream = this.upstreams.find(verdict.upstream);
-    if (upstream === null) {
-      this.fail(query, NO_UPSTREAM);
-      return;
-    }
+    const upstream = this.fetches.upstreams.find(verdict.upstream);
     query.upstream = upstream;
-    if (this.park(query) === null) return;
-    const question = query.question;
-    if (!own) {
-      const underWay = this.exchanges.underWay(query.view, question.key, selected);
-      if (underWay !== null) {
-        underWay.waiters.push(query);
-        return;
-      }
+    if (upstream === null) this.fail(query, NO_UPSTREAM);
+    else if (this.park(query) !== null) {
+      this.fetches.fetch(query, upstream, verdict, own, instead, name, nameLength, aliasTtl, this.now);
     }
-    const rules = verdict.responses;
-    const exchange = this.prepare(query, upstream, rules, selected, instead, name, nameLength, aliasTtl);
-    if (own) {
-      memory.copy(exchange.ecs, question.ecs, question.ecsLength);
-      exchange.ecsLength = question.ecsLength;
-    }
-    if (question.traced && upstream.traceContext) this.trace(query, exchange);
-    exchange.waiters.push(query);
-    const mirror = verdict.mirrorUpstream == 0 ? changetype<Exchange | null>(0) : this.mirror(query, verdict, exchange);
-    this.exchanges.start(exchange, this.now);
-    if (mirror !== null) this.exchanges.start(mirror, this.now);
-  }
-
-  /** What is asked of a second upstream beside the exchange, which was not sent yet; null for nothing. */
-  private mirror(query: Query, verdict: Verdict, exchange: Exchange): Exchange | null {
-    const upstream = this.upstreams.find(verdict.mirrorUpstream);
-    if (upstream === null || (verdict.mirrorChance != 0 && !comesUp(verdict.mirrorChance))) return null;
-    return this.mirrors.beside(exchange, upstream, query.peer.tenant, this.now);
   }
 
   mirrored(exchange: Exchange, answer: Answer | null): void {
@@ -585,73 +539,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     release(answer);
   }
 
-  /** The upstream's part in a trace of a client that is trusted with that begins with a span of ours. */
-  private trace(query: Query, exchange: Exchange): void {
-    const verdict = query.verdict;
-    if (verdict === null || !verdict.traceContext) return;
-    query.span = random64();
-    exchange.trace(query.question.trace, query.span);
-  }
-
-  private prepare(
-    query: Query,
-    upstream: Upstream,
-    rules: ResponseRules | null,
-    selected: u32,
-    instead: Instead,
-    name: usize,
-    nameLength: u32,
-    aliasTtl: u32,
-  ): Exchange {
-    const question = query.question;
-    const exchange = this.exchanges.prepare(
-      upstream,
-      query.view,
-      question.key,
-      selected,
-      question.type,
-      question.dnssec,
-      question.checkingDisabled,
-    );
-    exchange.rules = retainRules(rules);
-    if (instead != Instead.Nothing) this.exchanges.askInstead(exchange, instead, name, nameLength, aliasTtl);
-    return exchange;
-  }
-
-  /** Fetches a hot answer anew before it ends, by the verdict of the query that hit it. */
-  private prefetch(query: Query, verdict: Verdict, answer: Answer, selected: u32): void {
-    if (answer.ttl < PREFETCH_TTL || ++answer.hits < PREFETCH_HITS) return;
-    if ((answer.expiresAt - this.now) * PREFETCH_SHARE > <u64>answer.ttl * 1_000_000) return;
-    const upstream = this.upstreams.find(verdict.upstream);
-    if (upstream === null || this.exchanges.underWay(verdict.view, query.question.key, selected) !== null) return;
-    if (this.exchanges.count >= this.settings.pendingPerWorker) return;
-    const exchange = this.prepare(
-      query,
-      upstream,
-      verdict.responses,
-      selected,
-      aliasOf(verdict),
-      aliasAt(verdict),
-      verdict.aliasLength,
-      verdict.ttl,
-    );
-    this.exchanges.start(exchange, this.now);
-  }
-
   exchanged(exchange: Exchange, answer: Answer | null): void {
-    this.mirrors.ended(exchange, answer, this.now);
-    let result = answer;
-    const rules = exchange.rules;
-    if (rules !== null && answer !== null) this.judgeByRules(exchange, answer, rules);
-    if (exchange.ecsLength == 0) {
-      const known = this.answers.find(exchange.view, exchange.key, exchange.selector);
-      const useful = known !== null && known.rcode != Rcode.SERVFAIL && this.now < known.staleUntil;
-      // RFC 8767, section 5: a failure does not take the place of an answer that may be served stale.
-      if (useful && (result === null || result.rcode == Rcode.SERVFAIL)) result = null;
-      else if (result !== null && result.ttl > 0) {
-        this.answers.put(exchange.view, exchange.key, exchange.selector, result);
-      }
-    }
+    const result = this.fetches.ended(exchange, answer, this.now);
     for (let waiter = exchange.waiters.shift(); waiter !== null; waiter = exchange.waiters.shift()) {
       const query = changetype<Query>(waiter);
       query.setAnswer(result === null ? null : retain(result));
@@ -667,22 +556,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     release(answer);
   }
 
-  /** What a rewritten name is answered has to pass for either name. */
-  private judgeByRules(exchange: Exchange, answer: Answer, rules: ResponseRules): void {
-    const key = exchange.key;
-    const asked = exchange.asked;
-    this.judging.judge(answer, rules, key, key, asked.instead == Instead.Alias);
-    if (asked.instead != Instead.Rewritten || answer.denial != 0) return;
-    this.judging.judge(answer, rules, key, asked.key, false);
-  }
-
   // ---- deliver -----------------------------------------------------------------------------------------------------
 
   private deliver(query: Query): void {
     if (query.answer === null) {
-      const question = query.question;
-      const selected = selector(question.type, question.dnssec, question.checkingDisabled);
-      const stale = this.answers.find(query.view, question.key, selected);
+      const stale = this.fetches.kept(query, query.view);
       if (stale === null || this.now >= stale.staleUntil) {
         this.fail(query, NO_UPSTREAM);
         return;
@@ -820,17 +698,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   private exchangeRewritten(query: Query, judged: Verdict, name: NameKey): void {
-    const question = query.question;
-    if (question.type == Type.ANY) {
+    if (query.question.type == Type.ANY) {
       this.replies.any(query, Outcome.Forwarded, this.now);
       return;
     }
-    const selected = selector(question.type, question.dnssec, question.checkingDisabled);
     // An answer to the other name is none to this one.
-    if (this.answerFromCache(query, mix(mix(judged.view, name.hash), REWRITTEN_VIEW), selected)) return;
+    if (this.answerFromCache(query, mix(mix(judged.view, name.hash), REWRITTEN_VIEW))) return;
     const storm = this.storms.denialOf(query, this.now);
     if (storm !== null) this.deny(query, storm, 0);
-    else this.exchange(query, judged, selected, false, Instead.Rewritten, name.at, name.length, 0);
+    else this.exchange(query, judged, false, Instead.Rewritten, name.at, name.length, 0);
   }
 
   private reject(query: Query, rcode: u32, reason: Reason): void {
@@ -872,8 +748,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.subjects.forget(evidence);
       this.verdicts.clear();
     }
-    this.upstreams.read(revision, length);
-    this.exchanges.closeUnused(this.upstreams.servers);
+    this.fetches.upstreams.read(revision, length);
+    this.exchanges.closeUnused(this.fetches.upstreams.servers);
     this.held.takeAll(this.unheld);
     for (let waiter = this.unheld.shift(); waiter !== null; waiter = this.unheld.shift()) {
       this.rejudge(changetype<Query>(waiter));
@@ -895,7 +771,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   private checkUpstreams(now: u64): void {
-    const checked = this.upstreams.checked;
+    const checked = this.fetches.upstreams.checked;
     for (let i = 0; i < checked.length; i++) this.exchanges.check(unchecked(checked[i]), now);
   }
 
@@ -927,10 +803,6 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.slots.settled(i);
     }
   }
-}
-
-function aliasOf(verdict: Verdict): Instead {
-  return verdict.aliasLength == 0 ? Instead.Nothing : Instead.Alias;
 }
 
 /** Whether records of the type that was asked are left out of what an upstream answers. */
