@@ -1,6 +1,6 @@
 // Which answers are kept in a tenant's own part of the cache: those in the views of its verdicts.
 
-import { AnswerStores } from "../cache/answer-stores";
+import { AnswerStores } from "../answer/answer-stores";
 import { limitsOf } from "../verdict/tenant-limits";
 import { Verdict } from "../verdict/verdict";
 

@@ -1,10 +1,10 @@
 // Where answers of upstreams come from: those that are kept, and exchanges, which fill the caches as they end.
 
 import { Answer } from "../answer/answer";
+import { selector } from "../answer/answer-cache";
+import { AnswerStores } from "../answer/answer-stores";
 import { AnswerJudge } from "../answer/judge";
 import { Instead } from "../answer/read";
-import { selector } from "../cache/answer-cache";
-import { AnswerStores } from "../cache/answer-stores";
 import { random64 } from "../host/host";
 import { Upstreams } from "../sync/upstreams";
 import { Exchange } from "../upstream/exchange";

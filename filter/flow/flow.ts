@@ -10,9 +10,9 @@
 // policy has changed meanwhile. `failsafe` is the one place that says what happens while the policy service is away.
 
 import { Answer, release, retain } from "../answer/answer";
+import { AnswerStores } from "../answer/answer-stores";
 import { Instead, ResponseReader, TtlLimits } from "../answer/read";
 import { Reason } from "../answer/write";
-import { AnswerStores } from "../cache/answer-stores";
 import { WaitList } from "../cache/wait-list";
 import { random64, readLength } from "../host/host";
 import { Found, MeshAnswers } from "../mesh/answers";

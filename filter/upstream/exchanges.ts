@@ -3,8 +3,8 @@
 // stub wait five).
 
 import { Answer, release } from "../answer/answer";
+import { answerHash } from "../answer/answer-cache";
 import { Instead, Reading, ResponseReader } from "../answer/read";
-import { answerHash } from "../cache/answer-cache";
 import { Buffer, Headers, httpCall, isOkResponse, readBuffer, readLength, recordMetric, Text } from "../host/host";
 import { releaseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";

@@ -1,7 +1,7 @@
 // @ts-nocheck AssemblyScript.
 /** Answer caches of different budgets; an answer is known by its TTL. */
 import { Answer, newAnswer, release, retain } from "../../../../filter/answer/answer";
-import { AnswerCache, selector } from "../../../../filter/cache/answer-cache";
+import { AnswerCache, selector } from "../../../../filter/answer/answer-cache";
 import { Waiter, WaitList } from "../../../../filter/cache/wait-list";
 import { NameKey, seedNameHashes } from "../../../../filter/wire/name";
 

@@ -1,8 +1,8 @@
 // The answer cache, with a part of its own for each tenant that has a share of it: such a tenant fills its part and no
 // more, and nobody else fills that.
 
-import { Answer } from "../answer/answer";
 import { NameKey } from "../wire/name";
+import { Answer } from "./answer";
 import { AnswerCache } from "./answer-cache";
 
 /** In percent: what is left is for all others. */

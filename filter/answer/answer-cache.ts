@@ -1,8 +1,8 @@
 // Answers of upstreams by (view, name, type, DO, CD).
 
-import { Answer, release, retain } from "../answer/answer";
+import { Node, S3Fifo } from "../cache/s3-fifo";
 import { mix, NameKey } from "../wire/name";
-import { Node, S3Fifo } from "./s3-fifo";
+import { Answer, release, retain } from "./answer";
 
 @unmanaged
 class Entry extends Node {
