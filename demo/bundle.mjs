@@ -17,7 +17,7 @@ export async function bundle() {
     entryPoints: {
       dnspolicy: "extproc/main.ts",
       // Loaded by its name from beside the program: the compiler's thread.
-      worker: "extproc/compile/worker.ts",
+      worker: "extproc/compile-thread/worker.ts",
       "list-thread": "extproc/lists/list-thread.ts",
       "thread-main": "extproc/telemetry/thread-main.ts",
       "mesh-thread": "extproc/mesh/mesh-thread.ts",

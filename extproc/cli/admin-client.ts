@@ -3,7 +3,7 @@
  */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { parseEndpoint } from "../server/endpoint.ts";
+import { parseEndpoint } from "../endpoint.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 export interface AdminClientOptions {

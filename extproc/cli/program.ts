@@ -2,9 +2,9 @@
  * The command line: `dnspolicy serve` and the commands that ask it.
  */
 import { Argument, Command, CommanderError, Option } from "commander";
+import { EndpointError } from "../endpoint.ts";
 import { TRANSPORTS } from "../explain/request.ts";
-import { EndpointError } from "../server/endpoint.ts";
-import { OUTCOMES } from "../telemetry/names.ts";
+import { OUTCOMES } from "../telemetry/labels.ts";
 import { TOP_KINDS, WINDOWS } from "../telemetry/questions.ts";
 import { CAPTURE_TASKS, CAPTURE_WAYS, runCapture, VIRTUAL_RANGES } from "./capture-command.ts";
 import { runApply, runDelete, runRollback } from "./change-commands.ts";

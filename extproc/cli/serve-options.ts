@@ -2,12 +2,12 @@
  * The flags of `dnspolicy serve`: read, and refused where they would leave a door open.
  */
 import { readFile } from "node:fs/promises";
+import { type Endpoint, isLoopback, parseEndpoint } from "../endpoint.ts";
 import { parseKeep } from "../resources/duration.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { AdminListener } from "../server/admin/admin-server.ts";
 import { type Credential, Credentials, digestOf } from "../server/admin/credentials.ts";
 import { parseCredentials } from "../server/admin/credentials-file.ts";
-import { type Endpoint, isLoopback, parseEndpoint } from "../server/endpoint.ts";
 import type { ServerTls } from "../server/grpc-server.ts";
 import type { ExportOptions } from "../telemetry/export/event-exporter.ts";
 import type { SyslogTarget } from "../telemetry/export/syslog.ts";

@@ -3,8 +3,8 @@
  * for none of them, and goes with its snapshot.
  */
 import type { RE2JS } from "re2js";
+import { presentName } from "../dns/names.ts";
 import { compileRegex } from "../resources/name-regex.ts";
-import { presentName } from "../telemetry/names.ts";
 import type { Sections } from "./layout.ts";
 import type { Question } from "./question.ts";
 import { StringTable } from "./strings.ts";

@@ -5,7 +5,7 @@ import type { Decider, PointQuestion, Said } from "../compiled/decision-point.ts
 import { RULE_DECIDER, RULE_WORDS } from "../compiled/layout.ts";
 import { readAddress } from "../compiled/networks.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
-import { presentName } from "../telemetry/names.ts";
+import { presentName } from "../dns/names.ts";
 import type { DecisionRequest } from "./request.ts";
 
 /** What was not said is taken for said no longer: whoever can say it may be back. */

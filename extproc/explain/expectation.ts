@@ -3,8 +3,8 @@
  */
 import { z } from "zod";
 import { FAILURE_RCODES } from "../decide/rewritten.ts";
+import { presentAddress } from "../dns/address.ts";
 import { address, ttl } from "../resources/field.ts";
-import { presentAddress } from "../telemetry/names.ts";
 import type { End, Explanation } from "./explanation.ts";
 import { FATES } from "./rules.ts";
 

@@ -17,11 +17,14 @@ import {
 import type { CompiledTables, Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { followRewrite, type RewriteFailure } from "../decide/rewritten.ts";
+import { presentAddress } from "../dns/address.ts";
+import { presentName } from "../dns/names.ts";
+import { rcodeName, typeName } from "../dns/numbers.ts";
+import { presentRecord } from "../dns/present-record.ts";
 import { TIERS } from "../resources/policy-schema.ts";
 import { TYPE_CNAME } from "../resources/record.ts";
 import { EDE_CODES } from "../resources/response-schema.ts";
-import { nameOf, presentAddress, presentName, rcodeName, TRANSPORTS, typeName } from "../telemetry/names.ts";
-import { presentRecord } from "../telemetry/present-record.ts";
+import { nameOf, TRANSPORTS } from "../telemetry/labels.ts";
 import { describeLimits } from "./limits.ts";
 import type { ConsideredRule, SaidOfRule } from "./rules.ts";
 

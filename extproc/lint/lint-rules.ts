@@ -2,9 +2,9 @@
  * Rules that never have a word because others have it before them, and rules that get into each other's way.
  */
 import type { Located, PolicySet } from "../compile/policy-set.ts";
+import { typeName } from "../dns/numbers.ts";
 import type { Policy } from "../resources/policy-schema.ts";
 import type { Path } from "../resources/problem.ts";
-import { typeName } from "../telemetry/names.ts";
 import { type Finding, finding } from "./finding.ts";
 import {
   ALL_TRANSPORTS,

@@ -3,8 +3,8 @@
  * Services, the hosts of its ServiceEntries and the names of its DNSEndpoints. A zone with names of several tenants, or of nobody too, has no owner.
  */
 import type { MeshTables } from "../compiled/snapshot.ts";
-import { presentLabels } from "../telemetry/names.ts";
-import { zoneOf } from "../telemetry/zone.ts";
+import { presentLabels } from "../dns/names.ts";
+import { zoneOf } from "../dns/zone.ts";
 import { wireOf } from "./names/wire.ts";
 import type { MeshObjects } from "./sources/object-store.ts";
 

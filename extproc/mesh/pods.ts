@@ -3,7 +3,7 @@
  */
 import { readAddress } from "../compiled/networks.ts";
 import type { Pod } from "../compiled/pods.ts";
-import { presentAddress } from "../telemetry/names.ts";
+import { presentAddress } from "../dns/address.ts";
 import type { MeshObjects } from "./sources/object-store.ts";
 import { canonical, type Workload, workloadsOf } from "./sources/workloads.ts";
 

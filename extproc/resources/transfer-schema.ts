@@ -1,9 +1,12 @@
 /** A zone of another name server, of which this service is a secondary. */
 
 import { z } from "zod";
-import { TSIG_ALGORITHMS } from "../compiled/zone-reference.ts";
 import { filePath, name, serverAddress } from "./field.ts";
 import { list } from "./schema-parts.ts";
+
+/** RFC 8945, section 6; those that are weak are left out. */
+const TSIG_ALGORITHMS = ["hmac-sha256", "hmac-sha384", "hmac-sha512"] as const;
+export type TsigAlgorithm = (typeof TSIG_ALGORITHMS)[number];
 
 /** Where a zone is fetched from, and by which secret (RFC 8945). */
 export const transfer = z.strictObject({

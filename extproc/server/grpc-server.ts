@@ -2,8 +2,8 @@
  * The gRPC server: listeners, credentials and limits. What it serves is put in.
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { claimSocket, type Endpoint, EndpointError, formatEndpoint, protectSocket } from "../endpoint.ts";
 import { type Clock, within } from "./clock.ts";
-import { claimSocket, type Endpoint, EndpointError, formatEndpoint, protectSocket } from "./endpoint.ts";
 import type { GrpcService } from "./grpc-service.ts";
 
 export interface ServerTls {

@@ -3,6 +3,8 @@
  */
 
 import { asksForPods } from "../compiled/pods.ts";
+import { presentAddress } from "../dns/address.ts";
+import type { Endpoint } from "../endpoint.ts";
 import type { ListStatus } from "../lists/followed-list.ts";
 import { LocalMesh } from "../mesh/local-mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
@@ -11,7 +13,6 @@ import { parseObjects } from "../mesh/sources/parse-objects.ts";
 import type { PolicySource } from "../store/policy-source.ts";
 import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { presentAddress } from "../telemetry/names.ts";
 import { noQueryLog, type QueryLog } from "../telemetry/query-log.ts";
 import { ReportQueue } from "../telemetry/report-queue.ts";
 import { telemetryOf, USUAL_SETTINGS } from "../telemetry/settings.ts";
@@ -27,7 +28,6 @@ import { Opa } from "./decision-points/ask-opa.ts";
 import { type Decide, DecisionPoints } from "./decision-points/decision-points.ts";
 import { extProc } from "./decisions/ext-proc.ts";
 import { DiscoveryService } from "./discovery/discovery-service.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { type ServerTls, startGrpcServer } from "./grpc-server.ts";
 import { Health } from "./health.ts";
 import type { Logger } from "./logger.ts";

@@ -6,7 +6,8 @@
  */
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { parseState, readState, removeTemporary, type State, syncDirectory, writeState } from "./state-file.ts";
+import { removeTemporary, syncDirectory } from "../durable-file.ts";
+import { parseState, readState, type State, writeState } from "./state-file.ts";
 import type { Version } from "./version.ts";
 
 /** Readers of the store's directory look at its files only. */

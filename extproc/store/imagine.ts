@@ -2,7 +2,7 @@
  * What a set would be after a change, with the names of its lists; nothing comes of it.
  */
 import type { Change, Refused, Source } from "../compile/change.ts";
-import type { Compiler } from "../compile/compiler.ts";
+import type { Compiler } from "../compile-thread/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ListSource } from "../lists/list-source.ts";
 import type { Imagined } from "./policy-source.ts";

@@ -6,7 +6,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceFile } from "./state-file.ts";
+import { replaceFile } from "../durable-file.ts";
 
 const REVISION_FILE = "revision";
 

@@ -1,18 +1,15 @@
 /**
  * A version on disk: a whole policy set as YAML, below a line with its number and one with its record.
  *
- * The state file is the version in force, and so the one file that has to be there. Files are replaced, never
- * changed: written beside, forced to disk, renamed over the old one, and the directory forced to disk. Whoever reads
- * one, at whatever moment the writer was killed, reads one whole set.
+ * The state file is the version in force, and so the one file that has to be there. Whoever reads one, at whatever moment the
+ * writer was killed, reads one whole set (../durable-file.ts).
  */
-import { open, readFile, rename, unlink } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile } from "../durable-file.ts";
 import type { Version, VersionRecord } from "./version.ts";
 
 export const STATE_FILE = "state.yaml";
-
-/** No reader takes a dot file for YAML. One writer, so one name: the next write overwrites what a kill left. */
-const TEMPORARY_FILE = ".writing.tmp";
 
 const NUMBER = /^# dnspolicy state: sequence (\d{1,16}), hash ([0-9a-f]{16})\n/;
 const RECORD = "# dnspolicy version: ";
@@ -74,39 +71,4 @@ export async function writeState(directory: string, state: State, name = STATE_F
 export function formatState({ version, text }: State): readonly [head: string, text: Uint8Array] {
   const { sequence, hash, ...record } = version;
   return [`# dnspolicy state: sequence ${sequence}, hash ${hash}\n${RECORD}${JSON.stringify(record)}\n`, text];
-}
-
-/** The file has all of it, on disk, or is as it was. */
-export async function replaceFile(
-  directory: string,
-  name: string,
-  parts: readonly (string | Uint8Array)[],
-): Promise<void> {
-  const temporary = join(directory, TEMPORARY_FILE);
-  const file = await open(temporary, "w", 0o600);
-  try {
-    for (const part of parts) await file.writeFile(part);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(directory, name));
-  await syncDirectory(directory);
-}
-
-/** What a killed writer left behind. */
-export async function removeTemporary(directory: string): Promise<void> {
-  await unlink(join(directory, TEMPORARY_FILE)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw error;
-  });
-}
-
-/** A rename is on disk when its directory is. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

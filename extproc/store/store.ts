@@ -8,9 +8,10 @@
  */
 import { mkdir } from "node:fs/promises";
 import type { Change, Compiled, CompileResult, Refused, ResourceChange } from "../compile/change.ts";
-import type { Compiler } from "../compile/compiler.ts";
+import type { Compiler } from "../compile-thread/compiler.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
+import { removeTemporary } from "../durable-file.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import { type ListSource, NO_LISTS } from "../lists/list-source.ts";
 import type { Difference } from "../resources/difference.ts";
@@ -21,7 +22,7 @@ import { imagine } from "./imagine.ts";
 import { InForce } from "./in-force.ts";
 import type { Imagined, PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
 import { type Revision, readRevision, writeRevision } from "./revision-file.ts";
-import { readState, removeTemporary, STATE_FILE, type State, writeState } from "./state-file.ts";
+import { readState, STATE_FILE, type State, writeState } from "./state-file.ts";
 import type { Author, Version, VersionRecord } from "./version.ts";
 
 export interface PolicyStore extends PolicySource {

@@ -17,7 +17,7 @@
  * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
  */
 import type { Change, CompileResult, Refused } from "../compile/change.ts";
-import type { Compiler } from "../compile/compiler.ts";
+import type { Compiler } from "../compile-thread/compiler.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";

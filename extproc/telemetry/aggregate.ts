@@ -1,19 +1,14 @@
 /**
  * Events in, answers about them out: everything that telemetry keeps in memory.
  */
+
+import { presentAddress } from "../dns/address.ts";
+import { foldedName, latin1, presentLabels } from "../dns/names.ts";
+import { zoneOf } from "../dns/zone.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
+import { nameOf, rcodeLabel, TRANSPORTS, typeLabel } from "./labels.ts";
 import type { EventCounts } from "./metrics.ts";
-import {
-  foldedName,
-  latin1,
-  nameOf,
-  presentAddress,
-  presentLabels,
-  rcodeLabel,
-  TRANSPORTS,
-  typeLabel,
-} from "./names.ts";
 import type {
   Connections,
   Counts,
@@ -35,7 +30,6 @@ import { RuleTable } from "./rule-table.ts";
 import { CountTally, type DetailTally } from "./tally.ts";
 import { hashText } from "./unique-count.ts";
 import { UpstreamTimes } from "./upstream-times.ts";
-import { zoneOf } from "./zone.ts";
 
 /** Outcome and RuleAction of the protos. */
 const DENIED = 1;

@@ -1,11 +1,14 @@
 /**
  * What second upstreams have said of questions (`Mirror`), since the service runs; and each in words.
  */
+
+import { presentName } from "../dns/names.ts";
+import { rcodeName, typeName } from "../dns/numbers.ts";
 import type { Comparison__Output } from "../gen/types/dns/mesh/v1/Comparison.ts";
 import { toNumber } from "../messages/long.ts";
 import { OTHER } from "./bounded-labels.ts";
+import { COMPARISONS, nameOf } from "./labels.ts";
 import type { EventCounts } from "./metrics.ts";
-import { COMPARISONS, nameOf, presentName, rcodeName, typeName } from "./names.ts";
 import { isoTime, presentAddresses } from "./query-record.ts";
 
 /** Pairs of a tenant and an upstream that are counted by themselves. */

@@ -2,9 +2,10 @@
  * Which addresses tenants were told, of which names, and until when: what their connections are allowed by. In memory it knows
  * all that was answered, whatever a tenant wants to be known of it; on disk goes what nobody minds.
  */
+
+import { foldedName, latin1 } from "../dns/names.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { KeptGrant } from "./grant-journal.ts";
-import { foldedName, latin1 } from "./names.ts";
 import type { GrantedName } from "./questions.ts";
 
 /** Outcome of sync.proto. What a rule that denies answers with is no permission. */

@@ -5,7 +5,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { BoundedLabels, OTHER, TenantLabels } from "./bounded-labels.ts";
 import { BucketHistogram } from "./bucket-histogram.ts";
 import type { Exemplar } from "./exemplars.ts";
-import { COMPARISONS, nameOf, RULE_ACTIONS, TRANSPORTS } from "./names.ts";
+import { COMPARISONS, nameOf, RULE_ACTIONS, TRANSPORTS } from "./labels.ts";
 
 /** LATENCY_BOUNDS_US of sync.proto. */
 export const LATENCY_BOUNDS_US: readonly number[] = [

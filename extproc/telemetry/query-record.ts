@@ -1,20 +1,14 @@
 /**
  * A QueryEvent in words: a line of the query log, and what is told of a query elsewhere.
  */
+
+import { presentAddress } from "../dns/address.ts";
+import { presentName } from "../dns/names.ts";
+import { rcodeName, typeName } from "../dns/numbers.ts";
 import type { Audit__Output } from "../gen/types/dns/mesh/v1/Audit.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { toNumber } from "../messages/long.ts";
-import {
-  CACHE_RESULTS,
-  nameOf,
-  OUTCOMES,
-  presentAddress,
-  presentName,
-  RULE_ACTIONS,
-  rcodeName,
-  TRANSPORTS,
-  typeName,
-} from "./names.ts";
+import { CACHE_RESULTS, nameOf, OUTCOMES, RULE_ACTIONS, TRANSPORTS } from "./labels.ts";
 import type { QueryRecord } from "./questions.ts";
 
 type Loose<T> = { readonly [K in keyof T]: T[K] | undefined };

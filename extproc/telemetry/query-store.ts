@@ -4,9 +4,10 @@
  */
 import { randomBytes } from "node:crypto";
 import type { DuckDBAppender, DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
+import { presentName } from "../dns/names.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { toNumber } from "../messages/long.ts";
-import { nameOf, OUTCOMES, presentName, RULE_ACTIONS } from "./names.ts";
+import { nameOf, OUTCOMES, RULE_ACTIONS } from "./labels.ts";
 import type { QueryFilter, QueryPage, QuerySearch } from "./questions.ts";
 import { and, conditionsOf, type Sql } from "./store-conditions.ts";
 import { COLUMNS, clientKey, readRow, TABLE } from "./store-rows.ts";

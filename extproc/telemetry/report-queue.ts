@@ -6,9 +6,9 @@ import type { LatencyCounter__Output } from "../gen/types/dns/mesh/v1/LatencyCou
 import type { QueryCounter__Output } from "../gen/types/dns/mesh/v1/QueryCounter.ts";
 import type { Report__Output } from "../gen/types/dns/mesh/v1/Report.ts";
 import { toNumber } from "../messages/long.ts";
+import { AUDITED, CACHE_RESULTS, nameOf, OUTCOMES, rcodeLabel, TRANSPORTS, typeLabel } from "./labels.ts";
 import type { TelemetryRoom } from "./local-telemetry.ts";
 import type { Metrics } from "./metrics.ts";
-import { AUDITED, CACHE_RESULTS, nameOf, OUTCOMES, rcodeLabel, TRANSPORTS, typeLabel } from "./names.ts";
 import type { QueryLog } from "./query-log.ts";
 
 /** Counters in one slice: about a millisecond. */

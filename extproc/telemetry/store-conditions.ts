@@ -3,7 +3,7 @@
  */
 import type { DuckDBValue } from "@duckdb/node-api";
 import ipaddr from "ipaddr.js";
-import { typeNumber } from "./names.ts";
+import { typeNumber } from "../dns/numbers.ts";
 import { parseClients } from "./query-filter.ts";
 import type { QueryFilter } from "./questions.ts";
 import { clientKey } from "./store-rows.ts";

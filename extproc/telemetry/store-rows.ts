@@ -2,7 +2,9 @@
  * A past query as a row of the store, and back.
  */
 import type { DuckDBValue } from "@duckdb/node-api";
-import { CACHE_RESULTS, nameOf, presentAddress, rcodeName, TRANSPORTS, typeName } from "./names.ts";
+import { presentAddress } from "../dns/address.ts";
+import { rcodeName, typeName } from "../dns/numbers.ts";
+import { CACHE_RESULTS, nameOf, TRANSPORTS } from "./labels.ts";
 import { isoTime, presentAddresses } from "./query-record.ts";
 import type { QueryRecord } from "./questions.ts";
 

@@ -2,8 +2,8 @@
  * Signatures of a query and of the messages that answer it, by a shared secret (RFC 8945).
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { TsigAlgorithm } from "../compiled/zone-reference.ts";
 import { parseName } from "../resources/name-pattern.ts";
+import type { TsigAlgorithm } from "../resources/transfer-schema.ts";
 import { type TransferMessage, words16, words32 } from "./transfer-message.ts";
 
 export interface TsigKey {

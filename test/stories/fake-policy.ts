@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import packet from "dns-packet";
 import protobuf from "protobufjs";
-import { type Compiler, startCompiler } from "../../extproc/compile/compiler.ts";
+import { type Compiler, startCompiler } from "../../extproc/compile-thread/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../../extproc/compiled/snapshot.ts";
 import { parseAddress } from "../../extproc/decide/address.ts";
 import { type DecisionRequest, decide } from "../../extproc/decide/decide.ts";

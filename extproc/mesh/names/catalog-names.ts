@@ -2,7 +2,7 @@
  * Names of a catalog, as those of its namespace.
  */
 import type { MeshSourceReference } from "../../compiled/mesh-source-reference.ts";
-import { presentLabels } from "../../telemetry/names.ts";
+import { presentLabels } from "../../dns/names.ts";
 import type { CatalogName } from "../catalogs/catalog.ts";
 import { type Contribution, toGroup } from "./contribution.ts";
 import type { Sidecars } from "./sidecars.ts";

@@ -4,7 +4,7 @@
  *
  * Several groups may have a name each of its own, and which one a tenant gets is for its view to say.
  */
-import { presentLabels } from "../../telemetry/names.ts";
+import { presentLabels } from "../../dns/names.ts";
 import type { Catalog } from "../catalogs/catalog.ts";
 import type { Destination } from "../egress/destination.ts";
 import { serviceEntryDestinations } from "../egress/service-entry-destinations.ts";

@@ -6,7 +6,7 @@
  */
 import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncDirectory } from "../../store/state-file.ts";
+import { syncDirectory } from "../../durable-file.ts";
 import { keyOf, type MeshObject, type ObjectKey, toObject } from "./object.ts";
 import type { ObjectChange } from "./object-store.ts";
 import { OBJECT_SCHEMAS, type ObjectKind } from "./schema.ts";

@@ -4,9 +4,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { claimSocket, type Endpoint, EndpointError, formatEndpoint, protectSocket } from "../../endpoint.ts";
 import { type Clock, within } from "../clock.ts";
 import type { ApplyOutcome, Control } from "../control.ts";
-import { claimSocket, type Endpoint, EndpointError, formatEndpoint, protectSocket } from "../endpoint.ts";
 import type { ServerTls } from "../grpc-server.ts";
 import type { Logger } from "../logger.ts";
 import { type AuditLog, formatAudit, isAudited } from "./audit.ts";

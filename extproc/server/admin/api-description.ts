@@ -2,7 +2,7 @@
  * What each operation of the admin API is for, takes and answers: the words of its OpenAPI description. Tests compare
  * it with the routes that there are, and with what they answer.
  */
-import { OUTCOMES } from "../../telemetry/names.ts";
+import { OUTCOMES } from "../../telemetry/labels.ts";
 import { TOP_KINDS, WINDOWS } from "../../telemetry/questions.ts";
 import type { ReplySchema } from "./reply-schemas.ts";
 import type { Method } from "./routes.ts";

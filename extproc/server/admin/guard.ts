@@ -7,7 +7,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { TLSSocket } from "node:tls";
-import { type Endpoint, formatHost, isLoopback } from "../endpoint.ts";
+import { type Endpoint, formatHost, isLoopback } from "../../endpoint.ts";
 import { type Caller, mayActAs, type Role } from "./caller.ts";
 import type { Credentials } from "./credentials.ts";
 import { HttpError } from "./http-error.ts";

@@ -1,7 +1,7 @@
 /**
  * /v1/telemetry: who asked what, and what came of it. An editor sees its own tenant's queries, and nobody else's.
  */
-import { OUTCOMES } from "../../telemetry/names.ts";
+import { OUTCOMES } from "../../telemetry/labels.ts";
 import { FilterError, parseClients } from "../../telemetry/query-filter.ts";
 import {
   NoStoreError,

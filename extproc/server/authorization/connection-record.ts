@@ -2,7 +2,7 @@
  * A line of the connection log.
  */
 
-import { presentAddress } from "../../telemetry/names.ts";
+import { presentAddress } from "../../dns/address.ts";
 import { maskClient } from "../../telemetry/privacy.ts";
 import type { TenantTelemetry } from "../../telemetry/settings.ts";
 import type { Judgement } from "./authorizer.ts";

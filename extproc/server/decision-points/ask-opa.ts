@@ -6,7 +6,9 @@ import { Agent as HttpAgent, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { z } from "zod";
 import type { Decider, PointQuestion, Said } from "../../compiled/decision-point.ts";
-import { nameOf, presentAddress, TRANSPORTS, typeName } from "../../telemetry/names.ts";
+import { presentAddress } from "../../dns/address.ts";
+import { typeName } from "../../dns/numbers.ts";
+import { nameOf, TRANSPORTS } from "../../telemetry/labels.ts";
 import type { Clock } from "../clock.ts";
 import { labelsAbove } from "./said-cache.ts";
 

@@ -2,7 +2,7 @@
  * What a service does beside serving where the Kubernetes API is the store: it tells of its own workers, stands for
  * election, and while it leads, puts objects in force and writes what became of them.
  */
-import type { Compiler } from "../../compile/compiler.ts";
+import type { Compiler } from "../../compile-thread/compiler.ts";
 import type { KubernetesApi } from "../../kubernetes/api.ts";
 import { Leadership } from "../../kubernetes/leadership.ts";
 import type { ListStatus } from "../../lists/followed-list.ts";

@@ -7,7 +7,7 @@
  */
 import { parse } from "yaml";
 import type { CompileResult, Source } from "../../compile/change.ts";
-import type { Compiler } from "../../compile/compiler.ts";
+import type { Compiler } from "../../compile-thread/compiler.ts";
 import { formatDocumentStart, type ListedResource, splitListing } from "../../resources/document-start.ts";
 import type { Problem } from "../../resources/problem.ts";
 import type { State } from "../state-file.ts";

@@ -1,7 +1,7 @@
 /**
  * Events in the form of dnstap, over Frame Streams, to a Unix socket or by TCP.
  */
-import type { Endpoint } from "../../server/endpoint.ts";
+import type { Endpoint } from "../../endpoint.ts";
 import { dnstapOf } from "./dnstap-message.ts";
 import type { EventExporter, ExportContext } from "./event-exporter.ts";
 import { dataFrames, startFrames, stopFrames } from "./frame-streams.ts";

@@ -2,8 +2,9 @@
  * Who is told of every query beside our own page, metrics and logs. Exporters run in the telemetry thread, never wait, and
  * keep no more than a bound: what comes beyond it is lost, and counted.
  */
+
+import type { Endpoint } from "../../endpoint.ts";
 import type { QueryEvent__Output } from "../../gen/types/dns/mesh/v1/QueryEvent.ts";
-import type { Endpoint } from "../../server/endpoint.ts";
 import type { Exemplar } from "../exemplars.ts";
 import type { TelemetrySettings } from "../settings.ts";
 import { exportDnstap } from "./dnstap.ts";

@@ -4,7 +4,7 @@
  */
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type Endpoint, formatEndpoint } from "../../server/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
 import type { ExportContext } from "./event-exporter.ts";
 
 /** Octets that may wait. */

@@ -5,7 +5,7 @@ import "../style/explain.css";
 import "../style/live.css";
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { OUTCOMES } from "../../../extproc/telemetry/names.ts";
+import { OUTCOMES } from "../../../extproc/telemetry/labels.ts";
 import type { QueryFilter } from "../../../extproc/telemetry/questions.ts";
 import { TenantChoice } from "../parts/tenant-choice.tsx";
 import { isCommand } from "../shell/command-key.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { run } from "../../../extproc/cli/program.ts";
 import { ServerEvents } from "../../../extproc/cli/server-events.ts";
-import { formatEndpoint } from "../../../extproc/server/endpoint.ts";
+import { formatEndpoint } from "../../../extproc/endpoint.ts";
 import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
 import { QueryStore } from "../../../extproc/telemetry/query-store.ts";
 import { FakeClock } from "../server/fake-clock.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { performance } from "node:perf_hooks";
-import { startCompiler } from "../../../extproc/compile/compiler.ts";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
+import { startCompiler } from "../../../extproc/compile-thread/compiler.ts";
 import { loadSnapshot } from "../../../extproc/compiled/snapshot.ts";
 import { ask, compileText, documents, policy, snapshotOf, tenant, upstream } from "./compile-text.ts";
 

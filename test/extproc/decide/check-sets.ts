@@ -23,10 +23,10 @@ import {
 } from "../../../extproc/compiled/messages.ts";
 import { loadSnapshot, type Snapshot } from "../../../extproc/compiled/snapshot.ts";
 import { type DecisionRequest, decide } from "../../../extproc/decide/decide.ts";
+import { presentName } from "../../../extproc/dns/names.ts";
 import { parseResources } from "../../../extproc/resources/parse.ts";
 import { TIERS } from "../../../extproc/resources/policy-schema.ts";
 import type { Resource } from "../../../extproc/resources/schema.ts";
-import { presentName } from "../../../extproc/telemetry/names.ts";
 import { addressOf } from "../compile/compile-text.ts";
 import { inlineTables } from "../lists/inline-tables.ts";
 import { ADDRESSES, LABELS, policySet, request, TYPES } from "./arbitrary.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { followRewrite } from "../../../extproc/decide/rewritten.ts";
-import { presentName } from "../../../extproc/telemetry/names.ts";
+import { presentName } from "../../../extproc/dns/names.ts";
 import { addressOf, ask, documents, policy, snapshotOf, tenant, upstream, wireOf } from "../compile/compile-text.ts";
 
 describe("what becomes of a rewritten name", () => {

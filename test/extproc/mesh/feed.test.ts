@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { MeshTables } from "../../../extproc/compiled/snapshot.ts";
+import { presentName } from "../../../extproc/dns/names.ts";
 import type { MeshChannel, MeshUpdateMessage } from "../../../extproc/mesh/feed.ts";
 import { Mesh } from "../../../extproc/mesh/mesh.ts";
 import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
 import { VirtualAddresses } from "../../../extproc/mesh/virtual-addresses.ts";
-import { presentName } from "../../../extproc/telemetry/names.ts";
 import { compileText } from "../compile/compile-text.ts";
 import { objectsOf } from "./objects.ts";
 

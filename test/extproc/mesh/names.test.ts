@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
+import { presentName } from "../../../extproc/dns/names.ts";
 import { contentOf, type Entry } from "../../../extproc/mesh/names/entry.ts";
 import { NameTable } from "../../../extproc/mesh/names/name-table.ts";
 import { nearestFirst, placeOfEnvoy } from "../../../extproc/mesh/names/places.ts";
 import { type Octets, wireOf } from "../../../extproc/mesh/names/wire.ts";
 import { type ObjectChange, ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
-import { presentName } from "../../../extproc/telemetry/names.ts";
 import { objectsOf } from "./objects.ts";
 import { presentRecord } from "./present-record.ts";
 

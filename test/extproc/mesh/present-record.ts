@@ -2,8 +2,8 @@
  * Records of the mesh as people write them.
  */
 import ipaddr from "ipaddr.js";
+import { presentName } from "../../../extproc/dns/names.ts";
 import type { RecordData } from "../../../extproc/mesh/names/wire.ts";
-import { presentName } from "../../../extproc/telemetry/names.ts";
 
 const TYPES: Record<number, string> = { 1: "A", 5: "CNAME", 12: "PTR", 16: "TXT", 28: "AAAA", 33: "SRV" };
 

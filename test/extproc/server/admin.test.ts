@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { connect } from "node:net";
+import type { Endpoint } from "../../../extproc/endpoint.ts";
 import { MAX_BODY } from "../../../extproc/server/admin/body.ts";
 import { Credentials, digestOf } from "../../../extproc/server/admin/credentials.ts";
-import type { Endpoint } from "../../../extproc/server/endpoint.ts";
 import { Harness } from "./harness.ts";
 import { DENY_COM, POLICY, TENANT, upstream } from "./policies.ts";
 import { openTestStore } from "./test-store.ts";

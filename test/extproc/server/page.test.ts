@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Endpoint } from "../../../extproc/endpoint.ts";
 import { Credentials, digestOf } from "../../../extproc/server/admin/credentials.ts";
 import { readPage } from "../../../extproc/server/admin/page.ts";
-import type { Endpoint } from "../../../extproc/server/endpoint.ts";
 import { Harness, type HttpCall } from "./harness.ts";
 
 const TCP: Endpoint = { kind: "tcp", host: "127.0.0.1", port: 0 };

@@ -1,8 +1,9 @@
 /**
  * A store in a directory of a test, with a set in it as version 1, that compiles at once instead of in a thread.
  */
-import type { Compiler } from "../../../extproc/compile/compiler.ts";
+
 import { CompileJobs } from "../../../extproc/compile/job.ts";
+import type { Compiler } from "../../../extproc/compile-thread/compiler.ts";
 import { considerRules } from "../../../extproc/explain/rules.ts";
 import { parseObjects } from "../../../extproc/mesh/sources/parse-objects.ts";
 import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { startCompiler } from "../../../extproc/compile/compiler.ts";
+import { startCompiler } from "../../../extproc/compile-thread/compiler.ts";
 import type { Snapshot } from "../../../extproc/compiled/snapshot.ts";
 import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
 import { watchDirectory } from "../../../extproc/store/watch.ts";

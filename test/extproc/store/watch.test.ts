@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startCompiler } from "../../../extproc/compile/compiler.ts";
+import { startCompiler } from "../../../extproc/compile-thread/compiler.ts";
 import type { Snapshot } from "../../../extproc/compiled/snapshot.ts";
 import { LocalMesh } from "../../../extproc/mesh/local-mesh.ts";
 import { type WatchedPolicy, watchDirectory } from "../../../extproc/store/watch.ts";

@@ -2,7 +2,7 @@
  * A process that writes a store as fast as it can, until it is killed: says each sequence number when apply()
  * returned it. The set of sequence n denies for n seconds.
  */
-import { startCompiler } from "../../../extproc/compile/compiler.ts";
+import { startCompiler } from "../../../extproc/compile-thread/compiler.ts";
 import { openStore } from "../../../extproc/store/store.ts";
 import { countingSet } from "./counting-set.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
+import { zoneOf } from "../../../extproc/dns/zone.ts";
 import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
 import type { QueryRecord } from "../../../extproc/telemetry/questions.ts";
 import { USUAL_SETTINGS } from "../../../extproc/telemetry/settings.ts";
 import { Timeline } from "../../../extproc/telemetry/timeline.ts";
 import { TopList } from "../../../extproc/telemetry/top-list.ts";
 import { hashText, UniqueCount } from "../../../extproc/telemetry/unique-count.ts";
-import { zoneOf } from "../../../extproc/telemetry/zone.ts";
 import { batchOf, eventOf } from "./events.ts";
 
 const MINUTE = 60_000;

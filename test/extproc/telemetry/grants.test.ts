@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { presentName } from "../../../extproc/dns/names.ts";
 import type { QueryEvent } from "../../../extproc/gen/types/dns/mesh/v1/QueryEvent.ts";
 import { GrantJournal } from "../../../extproc/telemetry/grant-journal.ts";
 import { Grants } from "../../../extproc/telemetry/grants.ts";
 import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
-import { presentName } from "../../../extproc/telemetry/names.ts";
 import { batchOf, eventOf, readEvent } from "./events.ts";
 
 const FORWARDED = 0;

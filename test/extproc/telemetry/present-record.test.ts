@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { presentRecord } from "../../../extproc/dns/present-record.ts";
 import { parseRecord } from "../../../extproc/resources/record.ts";
-import { presentRecord } from "../../../extproc/telemetry/present-record.ts";
 
 describe("a record in words", () => {
   const RECORDS = [

@@ -1,7 +1,9 @@
 /**
  * A record's type and data as zone files have them; what parseRecord() of resources/ reads.
  */
-import { presentAddress, presentName, typeName } from "./names.ts";
+import { presentAddress } from "./address.ts";
+import { presentName } from "./names.ts";
+import { typeName } from "./numbers.ts";
 
 /** Data in base64. Types whose data is not read here are in the generic form of RFC 3597, section 5. */
 export function presentRecord({ type, data }: { readonly type: number; readonly data: string }): string {

@@ -1,12 +1,13 @@
 /**
  * The compiling thread's main module.
  */
+
+import type { Change, Source } from "../compile/change.ts";
+import { CompileJobs } from "../compile/job.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import { considerRules, type TenantRequest } from "../explain/rules.ts";
 import { type ObjectSource, parseObjects } from "../mesh/sources/parse-objects.ts";
 import { doJobs } from "../threads/do-jobs.ts";
-import type { Change, Source } from "./change.ts";
-import { CompileJobs } from "./job.ts";
 
 /** A set to compile, or to be asked which of its rules match; or texts to read objects of the mesh from. */
 export type CompileJob =

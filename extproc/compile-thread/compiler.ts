@@ -1,11 +1,12 @@
 /**
  * The compiling thread, seen from the decision thread: which never parses, and never waits.
  */
+
+import type { Change, CompileResult, Source } from "../compile/change.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { ObjectSource, ParsedObjects } from "../mesh/sources/parse-objects.ts";
 import { JobThread } from "../threads/job-thread.ts";
-import type { Change, CompileResult, Source } from "./change.ts";
 import type { CompileJob } from "./worker.ts";
 
 export interface Compiler {
