@@ -4,6 +4,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { parseEndpoint } from "../endpoint.ts";
+import { responseText } from "../response-text.ts";
 import { CommandError, ExitCode } from "./exit-code.ts";
 
 export interface AdminClientOptions {
@@ -149,12 +150,6 @@ function explain({ code, message }: NodeJS.ErrnoException): string {
 }
 
 async function readReply(response: IncomingMessage): Promise<AdminReply> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_REPLY) throw new Error(`expected an answer of at most ${MAX_REPLY} octets, got more`);
-    chunks.push(chunk);
-  }
-  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks, length).toString("utf8") };
+  const text = await responseText(response, MAX_REPLY);
+  return { status: response.statusCode ?? 0, text };
 }

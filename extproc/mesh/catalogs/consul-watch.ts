@@ -5,6 +5,7 @@
  */
 import { type Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { responseText } from "../../response-text.ts";
 
 export interface ConsulServer {
   readonly url: URL;
@@ -103,7 +104,7 @@ export class ConsulWatch<T> {
       call.on("error", reject);
       call.end();
     });
-    const text = await readBody(response);
+    const text = await responseText(response, MAX_BODY);
     const { statusCode, headers: answered } = response;
     if (statusCode !== 200)
       throw new ConsulError(`${path}: expected status 200, got ${statusCode}: ${text.slice(0, 200)}`);
@@ -111,15 +112,4 @@ export class ConsulWatch<T> {
     if (!Number.isSafeInteger(found)) throw new ConsulError(`${path}: expected X-Consul-Index, got none`);
     return { index: found, body: JSON.parse(text) };
   }
-}
-
-async function readBody(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    length += chunk.length;
-    if (length > MAX_BODY) throw new ConsulError(`expected at most ${MAX_BODY} octets, got more`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

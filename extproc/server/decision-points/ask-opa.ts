@@ -8,6 +8,7 @@ import { z } from "zod";
 import type { Decider, PointQuestion, Said } from "../../compiled/decision-point.ts";
 import { presentAddress } from "../../dns/address.ts";
 import { typeName } from "../../dns/numbers.ts";
+import { responseText } from "../../response-text.ts";
 import { nameOf, TRANSPORTS } from "../../telemetry/labels.ts";
 import type { Clock } from "../clock.ts";
 import { labelsAbove } from "./said-cache.ts";
@@ -74,19 +75,12 @@ export class Opa {
       const late = () => request.destroy(new Error(`expected an answer within ${timeoutMs} ms, got none`));
       const cancel = this.#clock.after(timeoutMs, late);
       request.on("response", (response) => {
-        const chunks: Buffer[] = [];
-        let octets = 0;
-        response.on("data", (chunk: Buffer) => {
-          octets += chunk.length;
-          chunks.push(chunk);
-          if (octets > MAX_OCTETS) request.destroy(new Error(`expected at most ${MAX_OCTETS} octets, got more`));
-        });
-        response.on("error", reject);
-        response.on("end", () => {
-          const { statusCode } = response;
-          if (statusCode === 200) resolve(Buffer.concat(chunks).toString());
+        const { statusCode } = response;
+        const read = (text: string) => {
+          if (statusCode === 200) resolve(text);
           else reject(new Error(`expected status 200 of ${url}, got ${statusCode}`));
-        });
+        };
+        responseText(response, MAX_OCTETS).then(read, reject);
       });
       request.on("error", reject);
       request.on("close", cancel);
