@@ -3,8 +3,8 @@
 import { Answer } from "../answer/answer";
 import { selector } from "../answer/answer-cache";
 import { AnswerStores } from "../answer/answer-stores";
+import { Instead } from "../answer/asked";
 import { AnswerJudge } from "../answer/judge";
-import { Instead } from "../answer/read";
 import { random64 } from "../host/host";
 import { Upstreams } from "../sync/upstreams";
 import { Exchange } from "../upstream/exchange";
@@ -48,34 +48,28 @@ export class Fetches {
   }
 
   /**
-   * The query, which is parked, waits for an exchange in its view with its upstream, by a verdict. `own`: with its client's
-   * subnet, for nobody else. `name` is what is asked for instead of the client's name, if anything is.
+   * The query, which is parked, waits for an exchange in its view with its upstream. `own`: with its client's subnet, for
+   * nobody else. An exchange that is new is returned: the caller says if another name is to be asked for, and calls `start`.
    */
-  fetch(
-    query: Query,
-    upstream: Upstream,
-    verdict: Verdict,
-    own: bool,
-    instead: Instead,
-    name: usize,
-    nameLength: u32,
-    aliasTtl: u32,
-    now: u64,
-  ): void {
+  join(query: Query, upstream: Upstream, verdict: Verdict, own: bool): Exchange | null {
     const question = query.question;
     const underWay = own ? changetype<Exchange | null>(0) : this.underWay(query, query.view);
     if (underWay !== null) {
       underWay.waiters.push(query);
-      return;
+      return null;
     }
     const exchange = this.prepare(query, upstream, verdict.responses);
-    if (instead != Instead.Nothing) this.exchanges.askInstead(exchange, instead, name, nameLength, aliasTtl);
     if (own) {
       memory.copy(exchange.ecs, question.ecs, question.ecsLength);
       exchange.ecsLength = question.ecsLength;
     }
     if (question.traced && upstream.traceContext) trace(query, exchange);
     exchange.waiters.push(query);
+    return exchange;
+  }
+
+  /** Sends what `join` has returned, and beside it what the verdict has mirrored. */
+  start(exchange: Exchange, query: Query, verdict: Verdict, now: u64): void {
     const mirror = this.mirror(query, verdict, exchange, now);
     this.exchanges.start(exchange, now);
     if (mirror !== null) this.exchanges.start(mirror, now);
@@ -90,7 +84,7 @@ export class Fetches {
     if (this.exchanges.count >= this.most) return;
     const exchange = this.prepare(query, upstream, verdict.responses);
     const alias = verdict.aliasLength;
-    if (alias != 0) this.exchanges.askInstead(exchange, Instead.Alias, aliasAt(verdict), alias, verdict.ttl);
+    if (alias != 0) exchange.asked.behindAlias(aliasAt(verdict), alias, verdict.ttl);
     this.exchanges.start(exchange, now);
   }
 

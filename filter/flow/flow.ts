@@ -11,37 +11,27 @@
 
 import { Answer, release, retain } from "../answer/answer";
 import { AnswerStores } from "../answer/answer-stores";
-import { Instead, ResponseReader, TtlLimits } from "../answer/read";
+import { ResponseReader, TtlLimits } from "../answer/read";
 import { Reason } from "../answer/write";
 import { WaitList } from "../cache/wait-list";
-import { random64, readLength } from "../host/host";
+import { random64 } from "../host/host";
 import { Found, MeshAnswers } from "../mesh/answers";
 import { Mesh } from "../mesh/mesh";
 import { Buckets } from "../meter/buckets";
 import { Standing, Sync, SyncListener } from "../sync/sync";
 import { Events } from "../telemetry/events";
-import { CacheResult, countDecision, Outcome } from "../telemetry/telemetry";
+import { CacheResult, Outcome } from "../telemetry/telemetry";
 import { Channel, Receiver } from "../transport/channel";
 import { Peer } from "../transport/peer";
 import { Exchange } from "../upstream/exchange";
 import { ExchangeListener, Exchanges } from "../upstream/exchanges";
 import { ClientTable } from "../verdict/clients";
-import { Decisions } from "../verdict/decisions";
-import {
-  Action,
-  aliasAt,
-  ResponseRules,
-  releaseVerdict,
-  responseRule,
-  retainVerdict,
-  Verdict,
-} from "../verdict/verdict";
+import { Action, aliasAt, ResponseRules, responseRule, retainVerdict, Verdict } from "../verdict/verdict";
 import { VerdictCache } from "../verdict/verdict-cache";
-import { VerdictReader } from "../verdict/verdict-reader";
 import { mix, NameKey, seedNameHashes } from "../wire/name";
 import { Parse } from "../wire/question";
 import { CLASS_IN, Ede, Flag, Rcode, Type } from "../wire/types";
-import { keepApart } from "./cache-shares";
+import { Asking, Came } from "./asking";
 import { Draws } from "./chance";
 import { Client, Clients } from "./clients";
 import { Delays } from "./delays";
@@ -91,12 +81,11 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private readonly verdicts: VerdictCache;
   private readonly targets!: TargetJudge;
   private readonly subjects: ClientTable;
-  private readonly decisions: Decisions;
   private readonly fetches!: Fetches;
   private readonly replies!: Replies;
   private readonly parking!: Parking;
   private readonly slots!: DecisionSlots;
-  private readonly verdictReader: VerdictReader = new VerdictReader();
+  private readonly asking!: Asking;
   private readonly storms: Storms;
   private readonly mirrors!: Mirrors;
   private readonly draws: Draws;
@@ -127,7 +116,6 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const storms = new Storms(buckets);
     this.storms = storms;
     this.draws = new Draws(buckets, storms);
-    this.decisions = new Decisions(settings.decisionMilliseconds);
     this.exchanges = new Exchanges(
       this,
       new ResponseReader(limits),
@@ -138,6 +126,14 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.targets = new TargetJudge(this.verdicts);
     this.parking = new Parking(this.clients, settings);
     this.slots = new DecisionSlots(this.clients, settings);
+    this.asking = new Asking(
+      this.clients,
+      this.slots,
+      this.subjects,
+      this.verdicts,
+      this.answers,
+      settings.decisionMilliseconds,
+    );
     const events = new Events();
     this.sync = new Sync(
       this,
@@ -267,25 +263,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       this.fail(query, TOO_MANY);
       return;
     }
-    const type = query.question.type;
     query.askedAt = this.now;
-    const underWay = this.decisions.underWay(query.peer, subject, query.transport, key, type);
-    if (underWay !== null) {
-      underWay.waiters.push(query);
-      return;
-    }
-    if (!this.slots.take(client, subject)) {
-      this.slots.wait(client, query);
-      return;
-    }
-    const decision = this.decisions.start(query.peer, subject, query.transport, key, type);
-    if (decision === null) {
-      this.slots.give(client, subject);
-      this.fail(query, NOT_READY);
-      return;
-    }
-    decision.epoch = this.subjects.epoch;
-    decision.waiters.push(query);
+    if (!this.asking.ask(query, client, subject, key)) this.fail(query, NOT_READY);
   }
 
   /**
@@ -301,42 +280,19 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
 
   /** The HTTP call of a decision ended; false where the call is none. */
   onDecision(token: u32, headerCount: u32, bodySize: u32): bool {
-    const decision = this.decisions.take(token);
+    const decision = this.asking.ended(token, headerCount, bodySize, this.sync.sequence, this.now);
     if (decision === null) return false;
     const client = this.clients.of(decision.peer);
-    this.slots.give(client, decision.subject);
-    const reader = this.verdictReader;
-    const body = this.decisions.body(headerCount, bodySize);
-    const verdict = body != 0 && reader.read(body, readLength) ? reader.verdict : null;
-    let old = false;
-    let early = false;
-    let kept = false;
-    if (verdict !== null) {
-      old = reader.revision < this.sync.sequence;
-      early = reader.revision > this.sync.sequence;
-      if (!old && !early) {
-        if (decision.subject != 0 && decision.subject != verdict.subject) old = true;
-        else {
-          // Who the client was when this was asked may be no longer so: it is asked again.
-          if (decision.epoch == this.subjects.epoch) {
-            this.subjects.put(decision.peer, reader.prefix, verdict.subject, verdict.tenant);
-          }
-          kept = this.verdicts.put(reader, decision.key, decision.type, decision.transport, this.now);
-          keepApart(this.answers, verdict);
-        }
-      }
-      releaseVerdict(verdict);
-    }
-    countDecision(kept || early, old);
+    const came = this.asking.came;
     for (let waiter = decision.waiters.shift(); waiter !== null; waiter = decision.waiters.shift()) {
       const query = changetype<Query>(waiter);
       query.decisionMicroseconds += this.now - query.askedAt;
-      if (kept) this.resume(query);
-      else if (early) this.held.push(query);
-      else if (old) this.rejudge(query);
+      if (came == Came.Verdict) this.resume(query);
+      else if (came == Came.Early) this.held.push(query);
+      else if (came == Came.Old) this.rejudge(query);
       else this.fail(query, NOT_READY);
     }
-    this.decisions.recycle(decision);
+    this.asking.recycle(decision);
     this.wake(client);
     return true;
   }
@@ -446,7 +402,10 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     const alias = names.alias;
     // An answer behind an alias is none to the alias's own name.
     if (this.answerFromCache(query, mix(mix(judged.view, alias.hash), names.aliasTtl))) return;
-    this.exchange(query, judged, false, Instead.Alias, alias.at, alias.length, names.aliasTtl);
+    const exchange = this.exchange(query, judged, false);
+    if (exchange === null) return;
+    exchange.asked.behindAlias(alias.at, alias.length, names.aliasTtl);
+    this.fetches.start(exchange, query, judged, this.now);
   }
 
   /** In a view of this query's detour; false where nothing is kept there. */
@@ -510,28 +469,21 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
         return;
       }
     }
+    const exchange = this.exchange(query, verdict, own);
+    if (exchange === null) return;
     const alias = verdict.aliasLength;
-    const instead = alias == 0 ? Instead.Nothing : Instead.Alias;
-    this.exchange(query, verdict, own, instead, aliasAt(verdict), alias, verdict.ttl);
+    if (alias != 0) exchange.asked.behindAlias(aliasAt(verdict), alias, verdict.ttl);
+    this.fetches.start(exchange, query, verdict, this.now);
   }
 
-  /** The query waits for an answer of the verdict's upstream, if there is one: see `Fetches.fetch`. */
-  private exchange(
-    query: Query,
-    verdict: Verdict,
-    own: bool,
-    instead: Instead,
-    name: usize,
-    nameLength: u32,
-    aliasTtl: u32,
-  ): void {
+  /** The query waits for an answer of the verdict's upstream, if there is one. What is returned is for the caller to start. */
+  private exchange(query: Query, verdict: Verdict, own: bool): Exchange | null {
     query.cache = CacheResult.Miss;
     const upstream = this.fetches.upstreams.find(verdict.upstream);
     query.upstream = upstream;
     if (upstream === null) this.fail(query, NO_UPSTREAM);
-    else if (this.park(query) !== null) {
-      this.fetches.fetch(query, upstream, verdict, own, instead, name, nameLength, aliasTtl, this.now);
-    }
+    else if (this.park(query) !== null) return this.fetches.join(query, upstream, verdict, own);
+    return null;
   }
 
   mirrored(exchange: Exchange, answer: Answer | null): void {
@@ -705,8 +657,14 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     // An answer to the other name is none to this one.
     if (this.answerFromCache(query, mix(mix(judged.view, name.hash), REWRITTEN_VIEW))) return;
     const storm = this.storms.denialOf(query, this.now);
-    if (storm !== null) this.deny(query, storm, 0);
-    else this.exchange(query, judged, false, Instead.Rewritten, name.at, name.length, 0);
+    if (storm !== null) {
+      this.deny(query, storm, 0);
+      return;
+    }
+    const exchange = this.exchange(query, judged, false);
+    if (exchange === null) return;
+    exchange.asked.rewrittenTo(name);
+    this.fetches.start(exchange, query, judged, this.now);
   }
 
   private reject(query: Query, rcode: u32, reason: Reason): void {
@@ -782,26 +740,21 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.sync.tick(now);
     for (let query = this.delays.next(now); query !== null; query = this.delays.next(now)) this.goOn(query);
     const holdEnds = now > HOLD ? now - HOLD : 0;
-    for (let query = takeOlder(this.held, holdEnds); query !== null; query = takeOlder(this.held, holdEnds)) {
-      this.fail(query, NOT_READY);
-    }
-    for (let query = takeOlder(this.unnamed, holdEnds); query !== null; query = takeOlder(this.unnamed, holdEnds)) {
-      this.fail(query, NOT_READY);
-    }
+    this.failOlder(this.held, holdEnds, NOT_READY);
+    this.failOlder(this.unnamed, holdEnds, NOT_READY);
     const limit = <u64>this.settings.upstreamMilliseconds * 1000;
     const waitEnds = now > limit ? now - limit : 0;
     for (let i = this.slots.waitingClients - 1; i >= 0; i--) {
       const client = this.slots.client(i);
-      for (
-        let query = takeOlder(client.waiting, waitEnds);
-        query !== null;
-        query = takeOlder(client.waiting, waitEnds)
-      ) {
-        this.fail(query, TOO_MANY);
-      }
+      this.failOlder(client.waiting, waitEnds, TOO_MANY);
       this.wake(client);
       this.slots.settled(i);
     }
+  }
+
+  /** Fails those of the list that were received before `time`. */
+  private failOlder(list: WaitList, time: u64, reason: Reason): void {
+    for (let query = takeOlder(list, time); query !== null; query = takeOlder(list, time)) this.fail(query, reason);
   }
 }
 

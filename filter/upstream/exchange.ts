@@ -1,7 +1,7 @@
 // One question under way to an upstream, whoever waits for it.
 
 import { Answer } from "../answer/answer";
-import { Asked } from "../answer/read";
+import { Asked } from "../answer/asked";
 import { WaitList } from "../cache/wait-list";
 import { ResponseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";

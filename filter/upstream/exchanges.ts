@@ -3,14 +3,15 @@
 // stub wait five).
 
 import { Answer, release } from "../answer/answer";
-import { answerHash } from "../answer/answer-cache";
-import { Instead, Reading, ResponseReader } from "../answer/read";
+import { Instead } from "../answer/asked";
+import { Reading, ResponseReader } from "../answer/read";
 import { Buffer, Headers, httpCall, isOkResponse, readBuffer, readLength, recordMetric, Text } from "../host/host";
 import { releaseRules } from "../verdict/verdict";
 import { NameKey } from "../wire/name";
 import { Rcode, Type } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { Exchange, TRACEPARENT_SIZE } from "./exchange";
+import { ExchangeTable } from "./exchange-table";
 import { Mirrored } from "./mirrored";
 import { bucketOf, MAX_PIPES, Outstanding, Pipe } from "./pipe";
 import { writeQuery } from "./query-writer";
@@ -23,7 +24,6 @@ export interface ExchangeListener {
   mirrored(exchange: Exchange, answer: Answer | null): void;
 }
 
-const BUCKETS: u32 = 4096;
 const DOH_CLUSTER = new Text("dns_doh_out");
 const METHOD = new Text(":method");
 const POST = new Text("POST");
@@ -39,14 +39,9 @@ const headers = new Headers(2048);
 
 @final
 export class Exchanges {
-  private readonly byQuestion: StaticArray<Exchange | null> = new StaticArray<Exchange | null>(BUCKETS);
-  private readonly byToken: StaticArray<Exchange | null> = new StaticArray<Exchange | null>(BUCKETS);
+  private readonly table: ExchangeTable = new ExchangeTable();
   private readonly pool: Array<Exchange> = new Array<Exchange>();
   private readonly pipes: Array<Pipe> = new Array<Pipe>();
-  private earliest: Exchange | null = null;
-  private latest: Exchange | null = null;
-  /** Under way. */
-  count: u32 = 0;
 
   constructor(
     private readonly listener: ExchangeListener,
@@ -56,26 +51,17 @@ export class Exchanges {
     private readonly totalMicroseconds: u64,
   ) {}
 
-  /** The exchange under way that will answer this question too, or null. */
-  underWay(view: u64, key: NameKey, selector: u32): Exchange | null {
-    const hash = answerHash(view, key, selector);
-    let exchange = unchecked(this.byQuestion[<u32>hash & (BUCKETS - 1)]);
-    while (exchange !== null) {
-      if (
-        exchange.hash == hash &&
-        exchange.view == view &&
-        exchange.selector == selector &&
-        exchange.ecsLength == 0 &&
-        exchange.key.equals(key.at, key.length)
-      ) {
-        return exchange;
-      }
-      exchange = exchange.next;
-    }
-    return null;
+  /** Questions under way. */
+  get count(): u32 {
+    return this.table.count;
   }
 
-  /** A new exchange for this question, not sent yet: the caller adds whoever waits, then calls `start`. */
+  /** The exchange under way that will answer this question too, or null. */
+  underWay(view: u64, key: NameKey, selector: u32): Exchange | null {
+    return this.table.find(view, key, selector);
+  }
+
+  /** A new exchange for this question, not sent yet: the caller adds whoever waits, and calls `start`. */
   prepare(upstream: Upstream, view: u64, key: NameKey, selector: u32, type: u32, dnssec: bool, cd: bool): Exchange {
     const exchange = this.pool.length > 0 ? this.pool.pop() : new Exchange();
     exchange.upstream = upstream;
@@ -91,23 +77,8 @@ export class Exchanges {
     asked.type = type;
     asked.dnssec = dnssec;
     asked.checkingDisabled = cd;
-    exchange.hash = answerHash(view, key, selector);
-    const bucket = <u32>exchange.hash & (BUCKETS - 1);
-    exchange.next = unchecked(this.byQuestion[bucket]);
-    unchecked((this.byQuestion[bucket] = exchange));
-    this.count++;
+    this.table.add(exchange);
     return exchange;
-  }
-
-  /** Has an exchange that was not sent yet ask for another name. */
-  askInstead(exchange: Exchange, instead: Instead, name: usize, length: u32, aliasTtl: u32): void {
-    const asked = exchange.asked;
-    asked.instead = instead;
-    asked.owner.copy(exchange.key);
-    asked.aliasTtl = aliasTtl;
-    asked.key.set(name, length);
-    // What is signed is not under the client's name.
-    if (instead == Instead.Rewritten) asked.dnssec = false;
   }
 
   start(exchange: Exchange, now: u64): void {
@@ -180,7 +151,7 @@ export class Exchanges {
     const sent = upstream.isHttp
       ? this.sendHttp(exchange, server, isPadded)
       : this.sendPipe(exchange, server, isPadded);
-    if (sent) this.schedule(exchange);
+    if (sent) this.table.schedule(exchange);
     return sent;
   }
 
@@ -247,9 +218,7 @@ export class Exchanges {
     const timeout = <u32>(this.tryMicroseconds / 1000);
     const token = httpCall(DOH_CLUSTER.at, DOH_CLUSTER.length, headers, writer.at, writer.length, timeout);
     if (token == 0) return false;
-    exchange.token = token;
-    exchange.nextByToken = unchecked(this.byToken[token & (BUCKETS - 1)]);
-    unchecked((this.byToken[token & (BUCKETS - 1)] = exchange));
+    this.table.addToken(exchange, token);
     return true;
   }
 
@@ -285,7 +254,7 @@ export class Exchanges {
 
   /** An HTTP call ended; false where it is none of ours. `headerCount` is 0 where there is no response. */
   onHttpResponse(token: u32, headerCount: u32, bodySize: u32, now: u64): bool {
-    const exchange = this.takeToken(token);
+    const exchange = this.table.takeToken(token);
     if (exchange === null) return false;
     const body =
       headerCount != 0 && isOkResponse(DNS_MESSAGE) ? readBuffer(Buffer.HttpCallResponseBody, 0, bodySize) : 0;
@@ -295,7 +264,7 @@ export class Exchanges {
   }
 
   private read(exchange: Exchange, reading: Reading, now: u64): void {
-    this.unschedule(exchange);
+    this.table.unschedule(exchange);
     const server = exchange.server;
     const upstream = exchange.upstream;
     if (server === null || upstream === null) return;
@@ -338,7 +307,7 @@ export class Exchanges {
       // One that ended with another of them is somebody else's by now.
       if (!exchange.isOrphan) continue;
       exchange.isOrphan = false;
-      this.unschedule(exchange);
+      this.table.unschedule(exchange);
       // The connection made progress, so trying again does too: it costs no try, only time.
       if (again && exchange.tries > 0 && exchange.leader === null && !exchange.isCheck) {
         exchange.tries--;
@@ -380,8 +349,7 @@ export class Exchanges {
     }
     if (exchange.isMirror) this.listener.mirrored(exchange, result);
     else {
-      this.unlink(exchange);
-      this.count--;
+      this.table.remove(exchange);
       this.listener.exchanged(exchange, result);
     }
     this.recycle(exchange);
@@ -417,8 +385,8 @@ export class Exchanges {
 
   /** Waits for its answer no more. */
   private drop(exchange: Exchange): void {
-    this.unschedule(exchange);
-    if (exchange.token != 0) this.takeToken(exchange.token);
+    this.table.unschedule(exchange);
+    if (exchange.token != 0) this.table.takeToken(exchange.token);
     const pipe = exchange.pipe;
     if (pipe !== null) pipe.remove(exchange);
     release(exchange.fallback);
@@ -427,18 +395,18 @@ export class Exchanges {
 
   /** Ends tries that have taken too long. */
   tick(now: u64): void {
-    let exchange = this.earliest;
+    let exchange = this.table.earliest;
     while (exchange !== null && now >= exchange.tryEnds) {
-      this.unschedule(exchange);
+      this.table.unschedule(exchange);
       this.timedOut(exchange, now);
-      exchange = this.earliest;
+      exchange = this.table.earliest;
     }
   }
 
   private timedOut(exchange: Exchange, now: u64): void {
     const server = exchange.server;
     if (server !== null) server.measured(this.tryMicroseconds);
-    if (exchange.token != 0) this.takeToken(exchange.token);
+    if (exchange.token != 0) this.table.takeToken(exchange.token);
     const pipe = exchange.pipe;
     if (pipe !== null) {
       pipe.remove(exchange);
@@ -458,7 +426,7 @@ export class Exchanges {
     this.attempt(exchange, now);
   }
 
-  // ---- lists -------------------------------------------------------------------------------------------------------
+  // ---- pipes -------------------------------------------------------------------------------------------------------
 
   private pipeOf(token: u32): Pipe | null {
     for (let i = 0; i < this.pipes.length; i++) {
@@ -476,62 +444,6 @@ export class Exchanges {
       pipe.stream.cancel();
       this.pipes.splice(i, 1);
     }
-  }
-
-  private takeToken(token: u32): Exchange | null {
-    const bucket = token & (BUCKETS - 1);
-    let before: Exchange | null = null;
-    let exchange = unchecked(this.byToken[bucket]);
-    while (exchange !== null && exchange.token != token) {
-      before = exchange;
-      exchange = exchange.nextByToken;
-    }
-    if (exchange === null) return null;
-    if (before !== null) before.nextByToken = exchange.nextByToken;
-    else unchecked((this.byToken[bucket] = exchange.nextByToken));
-    exchange.nextByToken = null;
-    exchange.token = 0;
-    return exchange;
-  }
-
-  private unlink(exchange: Exchange): void {
-    const bucket = <u32>exchange.hash & (BUCKETS - 1);
-    let before: Exchange | null = null;
-    let at = unchecked(this.byQuestion[bucket]);
-    while (at !== null && at !== exchange) {
-      before = at;
-      at = at.next;
-    }
-    if (before !== null) before.next = exchange.next;
-    else unchecked((this.byQuestion[bucket] = exchange.next));
-    exchange.next = null;
-  }
-
-  private schedule(exchange: Exchange): void {
-    exchange.timed = true;
-    const server = exchange.server;
-    if (server !== null) server.underWay++;
-    exchange.later = null;
-    exchange.earlier = this.latest;
-    const latest = this.latest;
-    if (latest !== null) latest.later = exchange;
-    else this.earliest = exchange;
-    this.latest = exchange;
-  }
-
-  private unschedule(exchange: Exchange): void {
-    if (!exchange.timed) return;
-    exchange.timed = false;
-    const server = exchange.server;
-    if (server !== null) server.underWay--;
-    const earlier = exchange.earlier;
-    const later = exchange.later;
-    if (earlier !== null) earlier.later = later;
-    else this.earliest = later;
-    if (later !== null) later.earlier = earlier;
-    else this.latest = earlier;
-    exchange.earlier = null;
-    exchange.later = null;
   }
 }
 

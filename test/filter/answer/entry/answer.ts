@@ -1,8 +1,9 @@
 // @ts-nocheck AssemblyScript.
 /** Reads upstreams' responses, keeps the last answer, and writes clients' answers from it. */
 import { Answer, edeAt, release, retain, targetsAt } from "../../../../filter/answer/answer";
+import { Asked } from "../../../../filter/answer/asked";
 import { AnswerJudge } from "../../../../filter/answer/judge";
-import { Asked, ResponseReader, TtlLimits } from "../../../../filter/answer/read";
+import { ResponseReader, TtlLimits } from "../../../../filter/answer/read";
 import { AnswerWriter, Reason } from "../../../../filter/answer/write";
 import { ResponseRules, releaseVerdict, responseRule, ruleAt } from "../../../../filter/verdict/verdict";
 import { VerdictReader } from "../../../../filter/verdict/verdict-reader";
