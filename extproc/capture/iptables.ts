@@ -3,7 +3,7 @@
  * nat of each family, and one jump to it.
  */
 import type { Network } from "../resources/network.ts";
-import type { Capture, CaptureState, Rules, RunProgram } from "./capture.ts";
+import type { Capture, CaptureState, Rules, RunProgram } from "./rules.ts";
 
 const CHAIN = "DNSPOLICY";
 const JUMP = ["OUTPUT", "-j", CHAIN];

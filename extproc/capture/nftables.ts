@@ -2,7 +2,7 @@
  * Capture by nftables (nft(8)): a table of our own, put in place in one transaction.
  */
 import { createHash } from "node:crypto";
-import type { Capture, CaptureState, Rules, RunProgram } from "./capture.ts";
+import type { Capture, CaptureState, Rules, RunProgram } from "./rules.ts";
 
 const TABLE = "inet dnspolicy";
 

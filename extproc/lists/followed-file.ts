@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { ListReference } from "../compiled/list-reference.ts";
 import { FollowedList, type FollowOptions } from "./followed-list.ts";
-import type { ListJob, ReadOutcome } from "./list-reader.ts";
+import type { ListJob, ReadOutcome } from "./list-job.ts";
 
 export class FollowedFile extends FollowedList {
   readonly first: Promise<unknown>;

@@ -1,10 +1,30 @@
 /**
- * One list, from where it is to its table. What is wrong with it is an outcome, not an error.
+ * What the thread of lists is asked to do; and one list, from where it is to its table: what is wrong with it is an outcome,
+ * not an error.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { ListJob, ReadOutcome } from "./list-reader.ts";
+import type { ListReference } from "../compiled/list-reference.ts";
+import type { ZoneRequest } from "../transfer/zone-store.ts";
+import type { ListContent } from "./list-names.ts";
 import { readList } from "./read-list.ts";
+
+export type ListJob = Pick<ListReference, "format" | "subdomains"> &
+  ({ readonly names: readonly string[] } | { readonly path: string });
+
+export type ReadOutcome =
+  | (ListContent & { readonly ok: true /** Equal for texts that are. */; readonly digest: string })
+  | { readonly ok: false; readonly error: string };
+
+export interface ListThreadData {
+  /** Where zones are written down. */
+  readonly directory: string | undefined;
+}
+
+export type ZoneJob =
+  | { readonly refresh: ZoneRequest }
+  | { readonly restore: ZoneRequest }
+  | { readonly keep: readonly Omit<ZoneRequest, "serial">[] };
 
 export function doListJob(job: ListJob): ReadOutcome {
   try {

@@ -2,18 +2,10 @@
  * The thread of lists, seen from the decision thread: millions of names are read there, and what comes back is views of
  * shared memory.
  */
-import type { ListReference } from "../compiled/list-reference.ts";
 import { JobThread } from "../threads/job-thread.ts";
 import type { ZoneOutcome, ZoneRequest, ZoneSuccess } from "../transfer/zone-store.ts";
+import type { ListJob, ListThreadData, ReadOutcome, ZoneJob } from "./list-job.ts";
 import type { ListContent } from "./list-names.ts";
-import type { ListThreadData, ZoneJob } from "./list-thread.ts";
-
-export type ListJob = Pick<ListReference, "format" | "subdomains"> &
-  ({ readonly names: readonly string[] } | { readonly path: string });
-
-export type ReadOutcome =
-  | (ListContent & { readonly ok: true /** Equal for texts that are. */; readonly digest: string })
-  | { readonly ok: false; readonly error: string };
 
 export interface ListReader {
   read(job: ListJob): Promise<ReadOutcome>;

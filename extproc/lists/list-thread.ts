@@ -3,20 +3,9 @@
  */
 import { workerData } from "node:worker_threads";
 import { doJobs } from "../threads/do-jobs.ts";
-import { type ZoneRequest, ZoneStore } from "../transfer/zone-store.ts";
-import { doListJob } from "./list-job.ts";
-import type { ListJob } from "./list-reader.ts";
+import { ZoneStore } from "../transfer/zone-store.ts";
+import { doListJob, type ListJob, type ListThreadData, type ZoneJob } from "./list-job.ts";
 import { RPZ_FORM } from "./rpz-zone.ts";
-
-export interface ListThreadData {
-  /** Where zones are written down. */
-  readonly directory: string | undefined;
-}
-
-export type ZoneJob =
-  | { readonly refresh: ZoneRequest }
-  | { readonly restore: ZoneRequest }
-  | { readonly keep: readonly Omit<ZoneRequest, "serial">[] };
 
 /** A large list takes seconds to write, and what is missing in a copy is asked for again. */
 const COPY_MS = 60_000;

@@ -3,7 +3,7 @@
  * trace of a query that was as slow.
  */
 import { BoundedLabels, OTHER } from "./bounded-labels.ts";
-import { latencyBucket } from "./metrics.ts";
+import { latencyBucket } from "./latency-buckets.ts";
 
 export interface Exemplar {
   readonly tenant: string;

@@ -6,17 +6,7 @@ import { BoundedLabels, OTHER, TenantLabels } from "./bounded-labels.ts";
 import { BucketHistogram } from "./bucket-histogram.ts";
 import type { Exemplar } from "./exemplars.ts";
 import { COMPARISONS, nameOf, RULE_ACTIONS, TRANSPORTS } from "./labels.ts";
-
-/** LATENCY_BOUNDS_US of sync.proto. */
-export const LATENCY_BOUNDS_US: readonly number[] = [
-  100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
-];
-
-/** Which of them a latency falls into; one more than there are for what is beyond all. */
-export function latencyBucket(microseconds: number): number {
-  const bucket = LATENCY_BOUNDS_US.findIndex((bound) => microseconds <= bound);
-  return bucket < 0 ? LATENCY_BOUNDS_US.length : bucket;
-}
+import { LATENCY_BOUNDS_US } from "./latency-buckets.ts";
 
 /** Pairs of a policy and a rule, and upstreams, that are counted one by one. */
 const MAX_RULES = 1000;

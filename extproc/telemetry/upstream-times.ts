@@ -2,7 +2,8 @@
  * Latencies of upstreams since the service runs, in the buckets that metrics have.
  */
 import { OTHER } from "./bounded-labels.ts";
-import { type EventCounts, LATENCY_BOUNDS_US, latencyBucket } from "./metrics.ts";
+import { LATENCY_BOUNDS_US, latencyBucket } from "./latency-buckets.ts";
+import type { EventCounts } from "./metrics.ts";
 
 const MAX_UPSTREAMS = 1000;
 

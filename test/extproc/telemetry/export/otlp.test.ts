@@ -3,7 +3,8 @@ import { readExportInterval, readOtlpSignals } from "../../../../extproc/cli/otl
 import type { QueryEvent } from "../../../../extproc/gen/types/dns/mesh/v1/QueryEvent.ts";
 import { pushMetrics } from "../../../../extproc/telemetry/export/otlp-metrics.ts";
 import { exportTraces } from "../../../../extproc/telemetry/export/otlp-traces.ts";
-import { createMetrics, LATENCY_BOUNDS_US } from "../../../../extproc/telemetry/metrics.ts";
+import { LATENCY_BOUNDS_US } from "../../../../extproc/telemetry/latency-buckets.ts";
+import { createMetrics } from "../../../../extproc/telemetry/metrics.ts";
 import { eventually } from "../../../e2e/clients/deadline.ts";
 import { eventOf, readEvent } from "../events.ts";
 import { OtlpReceiver, valuesOf } from "./otlp-receiver.ts";
