@@ -4,7 +4,8 @@
 import type { Outcome, RewriteMessage } from "../compiled/messages.ts";
 import { readQuestion } from "../compiled/question.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
-import { decide, forwardOf } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { forwardOf } from "./outcome.ts";
 import type { DecisionRequest } from "./request.ts";
 
 export type RewriteFailure = "too long" | "rewritten twice";
