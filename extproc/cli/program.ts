@@ -143,6 +143,10 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     )
     .option("--syslog-ca <file>", "trust these authorities (PEM) for tls:, instead of the public ones")
     .option("--webhooks <file>", "tell these webhooks (a YAML list) of denials, and of what guards found")
+    .option(
+      "--clickhouse <file>",
+      "write what the query log has to a table of ClickHouse, too (a YAML file: url, database, table, username, passwordFile, ...)",
+    )
     .option("--dnstap <endpoint>", "tell a dnstap reader at unix:/path or host:port of every query")
     .option(
       "--last-good <seconds>",

@@ -9,6 +9,8 @@ import type { AdminListener } from "../server/admin/admin-server.ts";
 import { type Credential, Credentials, digestOf } from "../server/admin/credentials.ts";
 import { parseCredentials } from "../server/admin/credentials-file.ts";
 import type { ServerTls } from "../server/grpc-server.ts";
+import type { ClickHouseTarget } from "../telemetry/export/clickhouse.ts";
+import { parseClickHouse } from "../telemetry/export/clickhouse-file.ts";
 import type { ExportOptions } from "../telemetry/export/event-exporter.ts";
 import type { SyslogTarget } from "../telemetry/export/syslog.ts";
 import type { WebhookTarget } from "../telemetry/export/webhook.ts";
@@ -57,6 +59,7 @@ export interface ServeFlags {
   readonly syslog?: string;
   readonly syslogCa?: string;
   readonly webhooks?: string;
+  readonly clickhouse?: string;
   readonly lastGood: string;
   readonly logLevel: string;
 }
@@ -137,6 +140,7 @@ export async function readServeOptions(
       dnstap: flags.dnstap === undefined ? undefined : parseEndpoint(flags.dnstap),
       syslog: await readSyslog(flags),
       webhooks: await readWebhooks(flags.webhooks),
+      clickhouse: await readClickHouse(flags.clickhouse, environment.DNSPOLICY_CLICKHOUSE_PASSWORD),
       traces,
     },
     metricsIntervalMs: metrics ? readExportInterval(environment) : undefined,
@@ -296,6 +300,25 @@ async function readWebhooks(path: string | undefined): Promise<WebhookTarget[]> 
       return { ...webhook, ca: caFile && (await readFlagFile("--webhooks", caFile)).toString() };
     }),
   );
+}
+
+async function readClickHouse(
+  path: string | undefined,
+  password: string | undefined,
+): Promise<ClickHouseTarget | undefined> {
+  if (path === undefined) return undefined;
+  const { problems = [], value } = {
+    value: undefined,
+    ...parseClickHouse((await readFlagFile("--clickhouse", path)).toString(), path),
+  };
+  if (value === undefined) throw usage(problems.map(formatProblem).join("\n"));
+  const { passwordFile, caFile } = value;
+  if (passwordFile !== undefined) {
+    if (password !== undefined) throw usage("expected passwordFile or DNSPOLICY_CLICKHOUSE_PASSWORD, got both");
+    await readFlagFile("--clickhouse", passwordFile);
+  }
+  const ca = caFile && (await readFlagFile("--clickhouse", caFile)).toString();
+  return { ...value, ca, password: password ?? "" };
 }
 
 function readSeconds(text: string): number {

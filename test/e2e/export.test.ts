@@ -4,6 +4,11 @@
 import { strict as assert } from "node:assert";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import {
+  CLICKHOUSE_PASSWORD,
+  CLICKHOUSE_USER,
+  ClickHouseServer,
+} from "../extproc/telemetry/export/clickhouse-server.ts";
 import { DnstapCollector } from "../extproc/telemetry/export/dnstap-collector.ts";
 import { OtlpReceiver, valuesOf } from "../extproc/telemetry/export/otlp-receiver.ts";
 import { SyslogServer } from "../extproc/telemetry/export/syslog-server.ts";
@@ -20,7 +25,7 @@ spec: {match: [{cidrs: ["127.0.1.0/24"]}], upstream: public, telemetry: {traces:
 apiVersion: dns.mesh/v1alpha1
 kind: Tenant
 metadata: {name: platform}
-spec: {match: [{cidrs: ["127.0.3.0/24"]}], upstream: public, telemetry: {names: Hashed, clients: Network}}
+spec: {match: [{cidrs: ["127.0.3.0/24"]}], upstream: public, telemetry: {log: All, names: Hashed, clients: Network, keep: 2d}}
 ---
 apiVersion: dns.mesh/v1alpha1
 kind: ClusterDnsPolicy
@@ -51,6 +56,18 @@ function webhookFlags(directory: string, url: string): string[] {
   return ["--webhooks", file];
 }
 
+/** Flags of a service that writes to this server. */
+function clickhouseFlags(directory: string, { secureUrl, ca }: ClickHouseServer): string[] {
+  const [file, caFile, passwordFile] = ["clickhouse.yaml", "clickhouse-ca.pem", "clickhouse-password"].map((name) =>
+    join(directory, name),
+  ) as [string, string, string];
+  writeFileSync(caFile, ca);
+  writeFileSync(passwordFile, CLICKHOUSE_PASSWORD);
+  const options = { url: secureUrl, username: CLICKHOUSE_USER, passwordFile, caFile, createTable: true };
+  writeFileSync(file, JSON.stringify(options));
+  return ["--clickhouse", file];
+}
+
 describe("queries told to others", function () {
   this.timeout(60_000);
   let stack: Stack;
@@ -58,10 +75,12 @@ describe("queries told to others", function () {
   let otlp: OtlpReceiver;
   let syslog: SyslogServer;
   let webhook: WebhookReceiver;
+  let clickhouse: ClickHouseServer;
   before(async () => {
     otlp = await OtlpReceiver.start();
     syslog = await SyslogServer.start();
     webhook = await WebhookReceiver.start(SECRET);
+    clickhouse = await ClickHouseServer.start();
     process.env.OTEL_EXPORTER_OTLP_ENDPOINT = otlp.url;
     process.env.OTEL_METRIC_EXPORT_INTERVAL = "300";
     dnstap = await DnstapCollector.open();
@@ -71,6 +90,7 @@ describe("queries told to others", function () {
       serve: (directory) => [
         ...["--dnstap", `unix:${dnstap.path}`, "--syslog", `tcp:127.0.0.1:${syslog.ports.tcp}`],
         ...webhookFlags(directory, webhook.url),
+        ...clickhouseFlags(directory, clickhouse),
       ],
     });
   });
@@ -81,6 +101,7 @@ describe("queries told to others", function () {
     await otlp.stop();
     await syslog.stop();
     await webhook.stop();
+    await clickhouse.stop();
     await dnstap.close();
   });
 
@@ -202,6 +223,32 @@ describe("queries told to others", function () {
     const { tenant, client, policy, rule, node } = told()[0]?.data ?? {};
     assert.deepEqual([tenant, client, policy, rule, node], ["frontend", "127.0.1.1", "no-com", "com", "e2e"]);
     assert.match(await stack.service.metrics(), /^dns_exported_events_total\{exporter="webhook_security"\} \d\d+$/m);
+  });
+
+  it("are rows in ClickHouse where they are logged, with what their tenant hides hidden, for as long as it wants", async () => {
+    for (const client of ["frontend", "platform"] as const) {
+      await stack.ask.udp(encodeQuestion("rows.example.com"), client);
+      await stack.ask.udp(encodeQuestion("rows.example.org"), client);
+    }
+    const query = `SELECT tenant, client, match(qname, '^hash-[0-9a-f]+\\.$') ? 'hashed' : qname AS name,
+      qtype, transport, outcome, rule, rcode, node, expires - time AS kept
+      FROM dns_queries WHERE tenant = 'platform' OR qname = 'rows.example.com.' ORDER BY tenant, time_us`;
+    const rows = await eventually(10_000, "rows of both", async () => {
+      const found = await clickhouse.rows(query);
+      return found.length >= 3 && found[0]?.tenant === "frontend" && found;
+    });
+    const said = rows.map((row) => Object.values(row).join(" "));
+    assert.equal(said[0], "frontend 127.0.1.1 rows.example.com. A udp denied com NXDOMAIN e2e 2592000");
+    for (const line of said.slice(1))
+      assert.match(line, /^platform 127\.0\.3\.0 hashed A udp forwarded {2}[A-Z]+ e2e 172800$/);
+    // Nothing that is not logged: of frontend, denials alone.
+    assert.equal(
+      await clickhouse.run("SELECT count() FROM dns_queries WHERE outcome != 'denied' AND tenant = 'frontend'"),
+      "0\n",
+    );
+    const metrics = await stack.service.metrics();
+    assert.match(metrics, /^dns_exported_events_total\{exporter="clickhouse"\} \d+$/m);
+    assert.match(metrics, /^dns_export_lost_events_total\{exporter="clickhouse"\} 0$/m);
   });
 
   it("are counted in metrics that are pushed, as in those that are asked for", async () => {

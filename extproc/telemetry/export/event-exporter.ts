@@ -7,6 +7,7 @@ import type { Endpoint } from "../../endpoint.ts";
 import type { QueryEvent__Output } from "../../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Exemplar } from "../exemplars.ts";
 import type { TelemetrySettings } from "../settings.ts";
+import type { ClickHouseTarget } from "./clickhouse.ts";
 import { exportDnstap } from "./dnstap.ts";
 import { exportSyslog, type SyslogTarget } from "./syslog.ts";
 import { exportWebhook, type WebhookTarget } from "./webhook.ts";
@@ -31,6 +32,7 @@ export interface ExportOptions {
   readonly dnstap?: Endpoint | undefined;
   readonly syslog?: SyslogTarget | undefined;
   readonly webhooks?: readonly WebhookTarget[];
+  readonly clickhouse?: ClickHouseTarget | undefined;
   /** By OTLP, as variables of the environment say. */
   readonly traces?: boolean;
 }
@@ -47,12 +49,13 @@ export interface ExportContext {
 }
 
 export async function openExporters(options: ExportOptions, context: ExportContext): Promise<EventExporter[]> {
-  const { dnstap, syslog, webhooks = [], traces = false } = options;
+  const { dnstap, syslog, webhooks = [], clickhouse, traces = false } = options;
   const exporters: EventExporter[] = [];
   if (dnstap !== undefined) exporters.push(exportDnstap(dnstap, context));
   if (syslog !== undefined) exporters.push(exportSyslog(syslog, context));
   for (const webhook of webhooks) exporters.push(exportWebhook(webhook, context));
-  // OpenTelemetry's packages are large, and loaded only where they are needed.
+  // These packages are loaded only where they are needed.
+  if (clickhouse !== undefined) exporters.push((await import("./clickhouse.ts")).exportClickHouse(clickhouse, context));
   if (traces) exporters.push((await import("./otlp-traces.ts")).exportTraces(context));
   return exporters;
 }

@@ -10,38 +10,11 @@ import { makeCertificates } from "../../../e2e/certificates.ts";
 import { eventually } from "../../../e2e/clients/deadline.ts";
 import { freePort } from "../../../e2e/ports.ts";
 import { eventOf, readEvent } from "../events.ts";
+import { Tasks } from "./tasks.ts";
 import { WebhookReceiver } from "./webhook-receiver.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEWER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
-
-/** Time that goes on when the test says so; what is due is known. */
-class Tasks {
-  readonly due: { readonly milliseconds: number; readonly task: () => void }[] = [];
-
-  readonly after = (milliseconds: number, task: () => void) => {
-    const one = { milliseconds, task };
-    this.due.push(one);
-    return () => this.#remove(one);
-  };
-
-  /** Runs the one task that is due after so long. */
-  run(milliseconds: number): void {
-    const one = this.due.find((due) => due.milliseconds === milliseconds);
-    if (one === undefined) throw new Error(`expected a task after ${milliseconds} ms, got ${this.pauses}`);
-    this.#remove(one);
-    one.task();
-  }
-
-  get pauses(): number[] {
-    return this.due.map(({ milliseconds }) => milliseconds);
-  }
-
-  #remove(one: Tasks["due"][number]): void {
-    const index = this.due.indexOf(one);
-    if (index >= 0) this.due.splice(index, 1);
-  }
-}
 
 describe("webhooks", () => {
   let directory: string;
