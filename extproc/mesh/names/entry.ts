@@ -56,7 +56,7 @@ export function saysTheSame(a: Said, b: Said): boolean {
 
 export function addTo(entry: Entry, said: Said): void {
   if (said.records === "") entry.bare++;
-  else entry.said = entry.said.concat(said);
+  else entry.said = [...entry.said, said];
 }
 
 export function withdrawFrom(entry: Entry, said: Said): void {

@@ -199,8 +199,11 @@ export class Names {
   }
 
   #of(name: Octets): RecordData[] {
-    const records = this.#records.get(name) ?? [];
-    this.#records.set(name, records);
+    let records = this.#records.get(name);
+    if (records === undefined) {
+      records = [];
+      this.#records.set(name, records);
+    }
     return records;
   }
 }

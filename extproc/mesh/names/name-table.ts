@@ -365,12 +365,13 @@ export class NameTable {
   }
 
   #say(owner: string, contributions: readonly Contribution[], changed: Set<Entry>): void {
-    const before = new Map(this.#owners.get(owner)?.map((said) => [said.entry, said]));
+    const known = this.#owners.get(owner);
+    const before = known && new Map(known.map((one) => [one.entry, one]));
     const now = contributions.map((contribution) => {
       const entry = this.#entryOf(contribution);
       const said = toSaid(entry, contribution);
-      const old = before.get(entry);
-      before.delete(entry);
+      const old = before?.get(entry);
+      before?.delete(entry);
       if (old !== undefined && saysTheSame(old, said)) return old;
       // That a name is there is no news where others have said so.
       const isNews = old !== undefined || said.records !== "" || !isThere(entry);
@@ -379,7 +380,7 @@ export class NameTable {
       if (isNews) changed.add(entry);
       return said;
     });
-    for (const [entry, old] of before) {
+    for (const [entry, old] of before ?? []) {
       withdrawFrom(entry, old);
       if (!isThere(entry) || old.records !== "") changed.add(entry);
       if (isThere(entry)) continue;

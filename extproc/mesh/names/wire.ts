@@ -42,12 +42,16 @@ export function wireOf(name: string): Octets {
 
 /** Labels put before a name; undefined where that is no name any more. */
 export function prepend(labels: readonly string[], name: Octets): Octets | undefined {
-  let text = "";
+  const parts: string[] = [];
+  let length = name.length;
   for (const label of labels) {
     if (label.length === 0 || label.length > MAX_LABEL) return undefined;
-    text += String.fromCharCode(label.length) + label.toLowerCase();
+    parts.push(String.fromCharCode(label.length), label.toLowerCase());
+    length += 1 + label.length;
   }
-  return text.length + name.length > MAX_NAME ? undefined : text + name;
+  parts.push(name);
+  // In one piece: what is put together by + keeps its parts, and is put together when it is looked up.
+  return length > MAX_NAME ? undefined : parts.join("");
 }
 
 /** Without its first label; undefined for the root. */
@@ -82,9 +86,9 @@ export function textRecord(text: string): RecordData {
 
 /** As a worker is told of them: type, length and data of one after the other. */
 export function encodeRecords(records: readonly RecordData[]): Octets {
-  const text = records.map(({ type, data }) => uint16(type) + uint16(data.length) + data).join("");
-  // In one piece: what was put together keeps its parts.
-  return Buffer.from(text, "latin1").toString("latin1");
+  const parts: Octets[] = [];
+  for (const { type, data } of records) parts.push(uint16(type), uint16(data.length), data);
+  return parts.join("");
 }
 
 /** What `encodeRecords` has made. */

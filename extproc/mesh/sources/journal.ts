@@ -7,9 +7,10 @@
 import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncDirectory } from "../../durable-file.ts";
+import { foreignKindOf } from "../../resources/foreign-kinds.ts";
 import { keyOf, type MeshObject, type ObjectKey, toObject } from "./object.ts";
 import type { ObjectChange } from "./object-store.ts";
-import { OBJECT_SCHEMAS, type ObjectKind } from "./schema.ts";
+import { readValue } from "./read-value.ts";
 
 type Line = { readonly set: unknown } | { readonly delete: ObjectKey };
 
@@ -118,7 +119,8 @@ function readLine(text: string): { readonly set: MeshObject } | { readonly delet
     return undefined;
   }
   if ("delete" in line) return line;
-  const { kind } = (line.set ?? {}) as { kind?: ObjectKind };
-  const result = kind === undefined ? undefined : OBJECT_SCHEMAS[kind]?.safeParse(line.set);
+  const { apiVersion, kind: word } = (line.set ?? {}) as { readonly apiVersion?: unknown; readonly kind?: unknown };
+  const kind = foreignKindOf(apiVersion, word);
+  const result = kind === undefined ? undefined : readValue(kind, line.set);
   return kind !== undefined && result?.success ? { set: toObject(kind, result.data) } : undefined;
 }

@@ -10,7 +10,8 @@ import { formatPath } from "../../resources/problem.ts";
 import { inCluster, nameIn, OTHER_CLUSTERS_KINDS, valueIn } from "./cluster-objects.ts";
 import { keyOf, type MeshObject, type ObjectKey, toObject } from "./object.ts";
 import { ObjectStore } from "./object-store.ts";
-import { OBJECT_SCHEMAS, type ObjectKind } from "./schema.ts";
+import { readValue } from "./read-value.ts";
+import type { ObjectKind } from "./schema.ts";
 
 export interface KubernetesOptions {
   /** A kubeconfig's path; or `in-cluster`, for a pod's service account. */
@@ -123,7 +124,7 @@ class Taken {
     const { kind } = this.#resource;
     // Objects of a list do not say what they are.
     const [apiVersion] = FOREIGN_KINDS[kind].apiVersions;
-    const result = OBJECT_SCHEMAS[kind].safeParse({ ...value, apiVersion, kind: wordOf(kind) });
+    const result = readValue(kind, { ...value, apiVersion, kind: wordOf(kind) });
     if (result.success) {
       this.#batch.add({ set: toObject(kind, valueIn(result.data, this.#options.cluster)) });
       return;

@@ -15,7 +15,7 @@ import type { Origin } from "../../resources/origin.ts";
 import { MAX_PROBLEMS, parseDocuments, toValue } from "../../resources/parse.ts";
 import { describe, type Path, type Problem } from "../../resources/problem.ts";
 import { keyOf, type MeshObject, toObject } from "./object.ts";
-import { OBJECT_SCHEMAS } from "./schema.ts";
+import { readValue } from "./read-value.ts";
 
 /** A text and the name by which problems are told. */
 export interface ObjectSource {
@@ -86,7 +86,7 @@ function readObject(value: unknown, origin: Origin, at: Path, problems: Problem[
     problems.push(explainKind(origin, at, apiVersion, kind));
     return undefined;
   }
-  const result = OBJECT_SCHEMAS[known].safeParse(value);
+  const result = readValue(known, value);
   if (result.success) return toObject(known, result.data);
   const explained = result.error.issues.flatMap((issue) => explainIssue(issue, value, () => []));
   for (const { path, message } of explained.slice(0, MAX_PROBLEMS)) {

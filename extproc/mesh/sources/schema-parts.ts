@@ -43,13 +43,13 @@ export function nameChecked(check: (text: string) => void) {
   });
 }
 
+export const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 export const label = checked((text) =>
-  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text)
-    ? undefined
-    : "1 to 63 lower-case letters, digits and dashes, first and last a letter or digit",
+  LABEL.test(text) ? undefined : "1 to 63 lower-case letters, digits and dashes, first and last a letter or digit",
 );
+export const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 export const objectName = checked((text) =>
-  /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text)
+  OBJECT_NAME.test(text)
     ? undefined
     : "1 to 253 lower-case letters, digits, dashes and dots, first and last a letter or digit",
 );
@@ -83,10 +83,9 @@ export const hostAddress = checked((text) => {
 });
 export const portNumber = z.int().min(1).max(65_535);
 /** `_name` of an SRV record: IANA_SVC_NAME, or what Istio allows. */
+export const PORT_NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 export const portName = checked((text) =>
-  text === "" || /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(text)
-    ? undefined
-    : "letters, digits and dashes, as http-web",
+  text === "" || PORT_NAME.test(text) ? undefined : "letters, digits and dashes, as http-web",
 );
 export const labels = z
   .record(z.string(), z.string())
@@ -109,19 +108,21 @@ export const endpointAddress = checked((text) => {
 });
 
 /** Annotations that mean something to us. */
+const annotationFields = {
+  "dns.mesh/ttl": checked((text) => {
+    const ttl = parseTtl(text);
+    return typeof ttl === "string" ? ttl : undefined;
+  }).optional(),
+  "networking.istio.io/exportTo": z.string().optional(),
+  "dns.mesh/health-check": checked(checkProblem).optional(),
+  "dns.mesh/registered-for": checked((text) => {
+    const seconds = parseInterval(text);
+    return typeof seconds === "string" ? seconds : undefined;
+  }).optional(),
+};
+export const ANNOTATIONS: readonly string[] = Object.keys(annotationFields);
 export const annotations = z
-  .object({
-    "dns.mesh/ttl": checked((text) => {
-      const ttl = parseTtl(text);
-      return typeof ttl === "string" ? ttl : undefined;
-    }).optional(),
-    "networking.istio.io/exportTo": z.string().optional(),
-    "dns.mesh/health-check": checked(checkProblem).optional(),
-    "dns.mesh/registered-for": checked((text) => {
-      const seconds = parseInterval(text);
-      return typeof seconds === "string" ? seconds : undefined;
-    }).optional(),
-  })
+  .object(annotationFields)
   .nullish()
   .transform((value) => value ?? {}) as unknown as z.ZodType<
   {

@@ -96,52 +96,13 @@ const endpointSchema = z.object({
   nodeName: optional(z.string()),
   zone: optional(z.string()),
 });
-type Endpoint = z.output<typeof endpointSchema>;
-
-/** Endpoints are most of what is read of a large cluster: the usual ones are told by hand, which takes a tenth of the time. */
-const endpoints = z
-  .unknown()
-  .optional()
-  .transform((value, context): Endpoint[] => {
-    if (Array.isArray(value) && value.every(isUsual)) return value.map(fieldsOf);
-    const result = list(endpointSchema).safeParse(value);
-    if (result.success) return result.data;
-    for (const issue of result.error.issues) context.addIssue({ ...issue });
-    return z.NEVER;
-  });
-
-function isUsual(value: unknown): value is Endpoint {
-  if (typeof value !== "object" || value === null) return false;
-  const { addresses, conditions, hostname, nodeName, zone } = value as { readonly [K in keyof Endpoint]: unknown };
-  const isText = (field: unknown) => field === undefined || typeof field === "string";
-  return (
-    Array.isArray(addresses) &&
-    addresses.every((address) => typeof address === "string") &&
-    (conditions === undefined || hasReady(conditions)) &&
-    (hostname === undefined || label.safeParse(hostname).success) &&
-    isText(nodeName) &&
-    isText(zone)
-  );
-}
-
-function hasReady(conditions: unknown): conditions is { readonly ready: boolean } {
-  return (
-    typeof conditions === "object" &&
-    conditions !== null &&
-    typeof (conditions as Endpoint["conditions"])?.ready === "boolean"
-  );
-}
-
-function fieldsOf({ addresses, conditions, hostname, nodeName, zone }: Endpoint): Endpoint {
-  return { addresses, conditions: conditions && { ready: conditions.ready }, hostname, nodeName, zone };
-}
 
 export const endpointSliceSchema = z
   .object({
     ...head,
     metadata: namespacedMeta,
     addressType: z.enum(["IPv4", "IPv6", "FQDN"]),
-    endpoints,
+    endpoints: list(endpointSchema),
     ports: list(z.object({ name: optional(portName), port: optional(portNumber), protocol })),
   })
   .superRefine(({ addressType, endpoints }, context) => {

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { MeshSource, toListed } from "../../../extproc/mesh/sources/mesh-source.ts";
 import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
+import { readUsual } from "../../../extproc/mesh/sources/read-value.ts";
+import { OBJECT_SCHEMAS } from "../../../extproc/mesh/sources/schema.ts";
 import { type WorkloadChanges, workloadsOf } from "../../../extproc/mesh/sources/workloads.ts";
 import { objectsOf, problemsOf } from "./objects.ts";
 
@@ -27,6 +30,96 @@ status:
 `;
 
 const NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: { name: prod, labels: { tier: gold } }\n";
+
+/** There is another kind of this word. */
+const GATEWAY = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: front, namespace: prod }
+spec: { selector: { app: front }, servers: [{ hosts: [shop.example] }] }
+`;
+
+/** As Kubernetes' API gives them. */
+const SERVICE = {
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: {
+    name: "web",
+    namespace: "prod",
+    uid: "4f2d5c1e",
+    labels: { app: "web" },
+    annotations: { "kubectl.kubernetes.io/last-applied-configuration": "{}" },
+  },
+  spec: {
+    type: "ClusterIP",
+    clusterIP: "10.0.0.1",
+    clusterIPs: ["10.0.0.1", "fd00::1"],
+    publishNotReadyAddresses: true,
+    ipFamilies: ["IPv4", "IPv6"],
+    selector: { app: "web" },
+    ports: [
+      { name: "http", port: 80, protocol: "TCP", targetPort: 8080 },
+      { name: "", port: 53, protocol: "UDP" },
+    ],
+  },
+  status: { loadBalancer: {} },
+};
+const SLICE = {
+  apiVersion: "discovery.k8s.io/v1",
+  kind: "EndpointSlice",
+  metadata: { name: "web-abcde", namespace: "prod", labels: { "kubernetes.io/service-name": "web" } },
+  addressType: "IPv4",
+  ports: [{ name: "http", port: 8080, protocol: "TCP" }, {}],
+  endpoints: [
+    {
+      addresses: ["10.1.0.1"],
+      conditions: { ready: true, serving: true },
+      hostname: "web-0",
+      nodeName: "one",
+      zone: "z",
+      targetRef: { kind: "Pod", name: "web-0" },
+    },
+    { addresses: ["10.1.0.2", "10.1.0.3"], conditions: { ready: false } },
+    { addresses: [] },
+  ],
+};
+
+/** Values that stand where others are expected, or are those of another place. */
+const STRANGE: readonly unknown[] = [
+  ...[null, true, 0, 80, 65_536, 1.5, -1, "", "None", "none", "TCP", "SCTP", "tcp", "A_b", "a.b", "ab", "-a"],
+  ...["10.0.0.1", "10.0.0.01", "fd00::1", "IPv6", "FQDN", "ExternalName", "LoadBalancer", "*", "5s", "a".repeat(64)],
+  ...[[], {}, [{}], ["10.0.0.1"], ["fd00::1"], [null], { a: "b" }, { a: 1 }, JSON.parse('{ "__proto__": "a" }')],
+  ...[{ ready: true }, { ready: null }, { ingress: [] }, { ingress: [{ ip: "192.0.2.1" }] }, { loadBalancer: null }],
+  ...[{ "dns.mesh/ttl": "5s" }, { "dns.mesh/ttl": "five" }, { "networking.istio.io/exportTo": "." }],
+];
+/** Names of fields that an object may have more of. */
+const MORE = ["externalName", "externalIPs", "annotations", "hostname", "zone", "labels", "constructor"];
+
+type Edit = (object: unknown) => void;
+type Place = Record<string, unknown>;
+
+/** Each makes one field, of those that the object has, gone, strange, or one more. */
+function editsOf(object: unknown, path: readonly string[] = []): Edit[] {
+  if (typeof object !== "object" || object === null) return [];
+  const edit =
+    (key: string, value: unknown): Edit =>
+    (whole) => {
+      const place = path.reduce<unknown>((at, step) => (at as Place | null)?.[step], whole);
+      if (typeof place !== "object" || place === null) return;
+      if (value === undefined && Array.isArray(place)) place.splice(Number(key), 1);
+      else if (value === undefined) delete (place as Place)[key];
+      else (place as Place)[key] = structuredClone(value);
+    };
+  const more = Array.isArray(object) ? [] : MORE;
+  return [
+    ...[...new Set([...Object.keys(object), ...more])].flatMap((key) => STRANGE.map((value) => edit(key, value))),
+    ...Object.entries(object).flatMap(([key, value]) => [edit(key, undefined), ...editsOf(value, [...path, key])]),
+  ];
+}
+
+/** What is not there and what is undefined are written alike. */
+function written(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value ?? null));
+}
 
 describe("objects of the mesh", () => {
   it("keeps the fields that are used, and leaves the others out", () => {
@@ -133,6 +226,31 @@ spec:
     }
   });
 
+  it("are read by hand exactly as the schema reads them, or not at all", () => {
+    for (const [kind, object] of [["Service", SERVICE] as const, ["EndpointSlice", SLICE] as const]) {
+      let known = 0;
+      const look = (edits: readonly Edit[]) => {
+        const value = structuredClone(object);
+        for (const edit of edits) edit(value);
+        const read = readUsual(kind, value);
+        if (read === undefined) return;
+        known++;
+        const result = OBJECT_SCHEMAS[kind].safeParse(value);
+        assert.ok(result.success, `the schema refuses ${JSON.stringify(value)}`);
+        assert.deepEqual(written(read), written(result.data));
+      };
+      look([]);
+      assert.equal(known, 1);
+      const edits = editsOf(object);
+      for (const edit of edits) look([edit]);
+      fc.assert(fc.property(fc.shuffledSubarray(edits, { minLength: 2, maxLength: 3 }), look), {
+        numRuns: 1000,
+        seed: 1,
+      });
+      assert.ok(known > 500, `${known} of ${edits.length} ${kind}s are read by hand`);
+    }
+  });
+
   it("tells changes alone, each with what was before", () => {
     const store = new ObjectStore();
     const heard: string[] = [];
@@ -174,12 +292,13 @@ spec:
       await appendFile(path, '{"set":{"kind":"Na');
       const second = await MeshSource.open({ path });
       assert.deepEqual([...second.objects.all()], objectsOf(POD));
-      await second.apply({ set: objectsOf(NAMESPACE) });
+      await second.apply({ set: [...objectsOf(NAMESPACE), ...objectsOf(GATEWAY)] });
       await second.close();
       const third = await MeshSource.open({ path });
-      assert.equal(third.objects.size, 2);
+      assert.equal(third.objects.size, 3);
+      assert.deepEqual([...third.objects.list("IstioGateway")], objectsOf(GATEWAY));
       await third.close();
-      assert.equal((await readFile(path, "utf8")).trim().split("\n").length, 4);
+      assert.equal((await readFile(path, "utf8")).trim().split("\n").length, 5);
     } finally {
       await rm(folder, { recursive: true });
     }
