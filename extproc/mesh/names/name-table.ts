@@ -61,8 +61,8 @@ export interface NameTableOptions {
 }
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
-/** Kinds that others are found by. */
-const INDEXED = ["EndpointSlice", "Service", "ServiceEntry", "HTTPRoute"] as const;
+/** Kinds that others are found by; Services are where their names are derived, so that each is read once. */
+const INDEXED = ["EndpointSlice", "ServiceEntry", "HTTPRoute"] as const;
 /** Kinds that have names. */
 const NAMED = [
   "Namespace",
@@ -132,7 +132,9 @@ export class NameTable {
     }
     const changed = new Set<Entry>();
     for (const kind of NAMED) {
-      for (const { namespace, name } of this.#objects.list(kind)) {
+      for (const object of this.#objects.list(kind)) {
+        const { namespace, name } = object;
+        if (object.kind === "Service") this.#index(object, true);
         this.#derive(`${kind}/${namespace}/${inCluster(name).name}`, changed);
         if (!isStep()) continue;
         changed.clear();

@@ -32,6 +32,9 @@ type SliceRow = readonly [...MetadataRow, addressType: Slice["addressType"], por
 type EndpointRow = readonly (Endpoint["addresses"] | Is<string | boolean>)[];
 const ENDPOINT_FIELDS = 5;
 
+/** Whoever looks at an object asks for its value several times. */
+let lastRead: { readonly object: object; readonly value: unknown } | undefined;
+
 abstract class PackedObject<K extends ObjectKind> implements ObjectKey {
   readonly kind: K;
   readonly namespace: string;
@@ -45,8 +48,12 @@ abstract class PackedObject<K extends ObjectKind> implements ObjectKey {
     this.text = JSON.stringify(row);
   }
 
-  /** Another one each time. */
-  abstract get value(): ObjectOf<K>["value"];
+  get value(): ObjectOf<K>["value"] {
+    if (lastRead?.object !== this) lastRead = { object: this, value: this.read() };
+    return lastRead.value as ObjectOf<K>["value"];
+  }
+
+  protected abstract read(): ObjectOf<K>["value"];
 
   /** Of one that has the same key. */
   saysTheSameAs(other: this): boolean {
@@ -72,7 +79,7 @@ class PackedService extends PackedObject<"Service"> {
     ] satisfies ServiceRow);
   }
 
-  get value(): Service {
+  protected read(): Service {
     const row: ServiceRow = JSON.parse(this.text);
     const [labels, annotations, type, clusterIP, clusterIPs, externalName, unready, externalIPs, selector, ports] = row;
     const { namespace, name } = this;
@@ -102,7 +109,7 @@ class PackedSlice extends PackedObject<"EndpointSlice"> {
   }
 
   /** Its endpoints are read when they are asked for: of most slices, whose they are is all that matters. */
-  get value(): Slice {
+  protected read(): Slice {
     const [labels, annotations, addressType, ports]: SliceRow = JSON.parse(this.text);
     const { namespace, name, endpoints } = this;
     return {

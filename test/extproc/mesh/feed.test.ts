@@ -191,11 +191,11 @@ describe("what a worker is told of the mesh", () => {
     const { objects, mesh, worker, member, pass, later, web } = await start("{ discover: All }");
     const service = (name: string, address: string) =>
       `apiVersion: v1\nkind: Service\nmetadata: { name: ${name}, namespace: data }\nspec: { clusterIP: ${address} }\n`;
-    const many = Array.from({ length: 2500 }, (_, index) => service(`s${index}`, `10.1.${index >> 8}.${index & 255}`));
+    const many = Array.from({ length: 5000 }, (_, index) => service(`s${index}`, `10.1.${index >> 8}.${index & 255}`));
     objects.apply({ set: objectsOf(many.join("---\n")) });
     member.interested([web]);
     while (later.length > 0) pass();
-    assert.equal(worker.services(web).length, 2503);
+    assert.equal(worker.services(web).length, 5003);
     const before = worker.updates.length;
     mesh.configure({ ...tablesOf("{ discover: All }"), ttl: 77 });
     let steps = 0;
@@ -206,7 +206,7 @@ describe("what a worker is told of the mesh", () => {
       // The first are named anew by now, the last are not: one of each comes, and one of each goes.
       objects.apply({
         set: objectsOf(`${service(`new${steps}`, "10.2.0.1")}---\n${service(`s${steps}`, "10.2.0.2")}`),
-        delete: [`s${steps * 10}`, `s${2499 - steps}`].map((name) => ({ kind: "Service", namespace: "data", name })),
+        delete: [`s${steps * 10}`, `s${4999 - steps}`].map((name) => ({ kind: "Service", namespace: "data", name })),
       });
     }
     const told = worker.updates.slice(before);
@@ -214,9 +214,9 @@ describe("what a worker is told of the mesh", () => {
     const change = told.findIndex(({ names = [] }) => names.some(({ gone }) => gone));
     assert.ok(steps > 4 && change >= 0 && change < reset, `${steps} steps, ${change} before ${reset}`);
     const now = worker.services(web);
-    assert.equal(now.length, 2503 + 2 - 4);
+    assert.equal(now.length, 5003 + 2 - 4);
     for (const name of ["new2", "new4", "s2", "s4"]) assert.ok(now.includes(`${name}.data.svc.cluster.local`), name);
-    for (const name of ["s20", "s40", "s2497", "s2495"])
+    for (const name of ["s20", "s40", "s4997", "s4995"])
       assert.ok(!now.includes(`${name}.data.svc.cluster.local`), name);
     const fresh = told.slice(reset).flatMap(({ names = [] }) => names);
     assert.ok(

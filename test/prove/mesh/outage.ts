@@ -60,6 +60,7 @@ async function prove(stack: Stack, awayMs: number, cold: number, report: Report)
   await pause(2000);
   const end = Date.now() + awayMs;
   await stack.service.kill();
+  const killed = Date.now();
   await pause(NOTICED_MS);
   for (let index = 0; index < cold || Date.now() < end; index++) {
     const number = index % cold;
@@ -98,7 +99,7 @@ async function prove(stack: Stack, awayMs: number, cold: number, report: Report)
     else wrong++;
   }
   const result = await load.stop();
-  report.figure("seconds away", awayMs / 1000);
+  report.figure("seconds away", (restarted - killed) / 1000);
   report.figure("queries of names of the mesh", result.sent);
   report.atMost("not answered, or failed", result.sent - result.answered + result.failed, 0);
   report.atMost("names that were not there any more", missing, 0);
