@@ -149,7 +149,7 @@ export class Demo {
     ];
     serve.push("--store", join(this.folder, "store"), "--admin", `unix:${join(this.folder, "admin.sock")}`);
     serve.push("--admin-demo", `127.0.0.1:${ports.api}`, "--upstream-ca", this.files.ca);
-    serve.push("--query-log", join(this.folder, "queries.jsonl"));
+    serve.push("--query-log", join(this.folder, "queries.jsonl"), "--certificate-checks", "1h");
     return { name: "service", command: process.execPath, arguments: serve, log: join(this.folder, "service.log") };
   }
 

@@ -7,7 +7,6 @@ import { lint, withMatches } from "../lint/lint.ts";
 import { lintMatches, tooSoon, type Watched } from "../lint/lint-matches.ts";
 import { parseResources } from "../resources/parse.ts";
 import { formatProblem } from "../resources/problem.ts";
-import type { StatusDescription } from "../server/admin/status.ts";
 import type { ObservedResource } from "../server/resource-status.ts";
 import type { Overview, Rules } from "../telemetry/questions.ts";
 import { askJson, type ClientOptions } from "./ask.ts";
@@ -44,9 +43,9 @@ async function lintFiles(context: Context, paths: readonly string[]): Promise<Fi
 
 async function lintService(context: Context, options: LintOptions): Promise<Finding[]> {
   const days = readDays(options.unmatchedDays);
-  const [{ resources: observed }, status, history, matches, { events }] = await Promise.all([
+  const [{ resources: observed }, { findings }, history, matches, { events }] = await Promise.all([
     askJson<{ resources: ObservedResource[] }>(context, options, "/v1/resources"),
-    askJson<StatusDescription>(context, options, "/v1/status"),
+    askJson<{ findings: Finding[] }>(context, options, "/v1/lint"),
     readHistory(context, options),
     askJson<Rules>(context, options, "/v1/telemetry/rules"),
     askJson<Overview>(context, options, "/v1/telemetry/overview"),
@@ -65,7 +64,7 @@ async function lintService(context: Context, options: LintOptions): Promise<Find
   };
   const soon = tooSoon(watched, days);
   if (soon !== undefined) context.stderr.write(`unmatched rules are not told: ${soon}\n`);
-  return withMatches(lint(resources, status.warnings), soon === undefined ? lintMatches(resources, days, watched) : []);
+  return withMatches(findings, soon === undefined ? lintMatches(resources, days, watched) : []);
 }
 
 /** Empty where somebody else keeps versions: then nothing is known to be new. */

@@ -86,12 +86,13 @@ function statusLines(status: StatusDescription): string[] {
   ];
 }
 
-function describeMesh({ objects, names, sources, virtualAddresses }: StatusDescription["mesh"]): string[] {
+function describeMesh({ objects, names, sources, virtualAddresses, health }: StatusDescription["mesh"]): string[] {
   if (objects + sources.length === 0) return [];
   const { size, used, quarantined, without } = virtualAddresses;
   const lines = [`mesh: ${count(objects, "object")}, ${count(names, "name")}`, ...sources.map(describeSource)];
   if (size > 0) lines.push(`virtual addresses: ${used} of ${size} in use, ${quarantined} in quarantine`);
   if (without > 0) lines.push(`virtual addresses: ${count(without, "host")} without one`);
+  if (health.checked > 0) lines.push(`endpoints that are looked after: ${health.ill} of ${health.checked} ill`);
   return lines;
 }
 

@@ -149,6 +149,10 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
     )
     .option("--dnstap <endpoint>", "tell a dnstap reader at unix:/path or host:port of every query")
     .option(
+      "--certificate-checks <interval>",
+      "look at upstream servers so often (1s to 1h), by a TLS handshake, until when their certificates are valid",
+    )
+    .option(
       "--last-good <seconds>",
       "for how long workers use verdicts without the service, as configured there",
       "600",

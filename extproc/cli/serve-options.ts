@@ -3,7 +3,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { type Endpoint, isLoopback, parseEndpoint } from "../endpoint.ts";
-import { parseKeep } from "../resources/duration.ts";
+import { parseInterval, parseKeep } from "../resources/duration.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { AdminListener } from "../server/admin/admin-server.ts";
 import { type Credential, Credentials, digestOf } from "../server/admin/credentials.ts";
@@ -60,6 +60,7 @@ export interface ServeFlags {
   readonly syslogCa?: string;
   readonly webhooks?: string;
   readonly clickhouse?: string;
+  readonly certificateChecks?: string;
   readonly lastGood: string;
   readonly logLevel: string;
 }
@@ -97,6 +98,8 @@ export interface ServeOptions {
   readonly exports: ExportOptions;
   /** How often metrics are pushed by OTLP; undefined where nobody asks for that. */
   readonly metricsIntervalMs: number | undefined;
+  /** Undefined: nobody looks. */
+  readonly certificatesMs: number | undefined;
   readonly lastGoodMs: number;
   readonly logLevel: string;
 }
@@ -144,6 +147,7 @@ export async function readServeOptions(
       traces,
     },
     metricsIntervalMs: metrics ? readExportInterval(environment) : undefined,
+    certificatesMs: readInterval("--certificate-checks", flags.certificateChecks),
     lastGoodMs: readSeconds(flags.lastGood) * 1000,
     logLevel: flags.logLevel,
   };
@@ -265,6 +269,13 @@ function readQueryStore({ queryStore, queryStoreKeep, queryStoreSize }: ServeFla
   const [, size, unit = ""] = /^(\d{1,6})(MiB|GiB)$/.exec(queryStoreSize) ?? [];
   if (size === undefined) throw usage(`expected --query-store-size as 512MiB or 4GiB, got ${queryStoreSize}`);
   return { path: queryStore, keepMs, maxBytes: Number(size) * (unit === "GiB" ? 2 ** 30 : 2 ** 20) };
+}
+
+function readInterval(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = parseInterval(text);
+  if (typeof seconds === "string") throw usage(`expected ${flag} of ${seconds}, got ${text}`);
+  return seconds * 1000;
 }
 
 function readNotify(text: string | undefined): NotifyEndpoint | undefined {

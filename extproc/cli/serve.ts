@@ -94,6 +94,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       tls: options.tls,
       token: options.token,
       defaultCa: (options.upstreamCa ?? "") + (await readPublicRoots()),
+      certificatesMs: options.certificatesMs,
       lastGoodMs: options.lastGoodMs,
       returnMs: source.isNew ? 0 : RETURN_MS,
       processMetrics: true,

@@ -4,6 +4,7 @@
 import { stringify } from "yaml";
 import type {
   Connections,
+  Mirrors,
   Overview,
   QueryFilter,
   QueryPage,
@@ -95,10 +96,9 @@ export function runStats(context: Context, options: ViewOptions): Promise<ExitCo
     const overview = await askJson<Overview>(context, options, `/v1/telemetry/overview${query}`);
     const { upstreams } = await askJson<Upstreams>(context, options, `/v1/telemetry/upstreams${query}`);
     const connections = await askJson<Connections>(context, options, `/v1/telemetry/connections${query}`);
-    return {
-      value: { ...overview, upstreams, connections },
-      table: () => statsTable(overview, upstreams, connections),
-    };
+    const mirrors = await askJson<Mirrors>(context, options, `/v1/telemetry/mirrors${query}`);
+    const stats = { ...overview, upstreams, connections, mirrors };
+    return { value: stats, table: () => statsTable(stats) };
   });
 }
 

@@ -5,6 +5,7 @@
 import type { Change, CompileResult, Source } from "../compile/change.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { Finding } from "../lint/finding.ts";
 import type { ObjectSource, ParsedObjects } from "../mesh/sources/parse-objects.ts";
 import { JobThread } from "../threads/job-thread.ts";
 import type { CompileJob } from "./worker.ts";
@@ -18,6 +19,8 @@ export interface Compiler {
   compile(base: readonly Source[], change?: Change, revision?: number): Promise<CompileResult>;
   /** Every rule of a set that speaks of the request's tenant. */
   consider(base: readonly Source[], request: TenantRequest, lists: NamedTables): Promise<readonly ConsideredRule[]>;
+  /** What deserves a second look in a stored set. */
+  lint(base: readonly Source[]): Promise<readonly Finding[]>;
   /** Objects of the mesh out of the same texts; what is policy there is left to compile(). */
   readObjects(sources: readonly ObjectSource[]): Promise<ParsedObjects>;
   close(): Promise<void>;
@@ -53,6 +56,10 @@ class WorkerCompiler implements Compiler {
 
   consider(base: readonly Source[], request: TenantRequest, lists: NamedTables): Promise<readonly ConsideredRule[]> {
     return this.#thread.ask({ base, request, lists });
+  }
+
+  lint(base: readonly Source[]): Promise<readonly Finding[]> {
+    return this.#thread.ask({ base, lint: true });
   }
 
   readObjects(objects: readonly ObjectSource[]): Promise<ParsedObjects> {

@@ -40,5 +40,7 @@ export function foldedName(wire: Uint8Array): string {
 }
 
 export function latin1(octets: Uint8Array): string {
+  // A field that a message does not have is a list of nothing, and no octets.
+  if (octets.length === 0) return "";
   return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("latin1");
 }

@@ -673,6 +673,10 @@ export const descriptors: object = {
           "span": {
            "type": "bytes",
            "id": 38
+          },
+          "upstream_server": {
+           "type": "string",
+           "id": 47
           }
          }
         },

@@ -7,7 +7,7 @@ import type { CatalogStatus } from "./catalogs/catalog.ts";
 import type { Catalogs } from "./catalogs/catalogs.ts";
 import { type DestinationListener, ToldDestinations } from "./egress/told-destinations.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
-import type { HealthChecks } from "./health/health-checks.ts";
+import { type HealthChecks, type HealthStatus, NO_HEALTH } from "./health/health-checks.ts";
 import type { MeshMember } from "./mesh-room.ts";
 import { contentOf, type Entry } from "./names/entry.ts";
 import { NameTable } from "./names/name-table.ts";
@@ -42,6 +42,8 @@ export interface MeshStatus {
   /** Where names come from beside objects. */
   readonly sources: readonly CatalogStatus[];
   readonly virtualAddresses: VirtualAddressStatus;
+  /** Of endpoints that nobody else looks after. */
+  readonly health: HealthStatus;
 }
 
 /** Changes of so many milliseconds are told at once. */
@@ -181,12 +183,13 @@ export class Mesh {
   }
 
   status(): MeshStatus {
-    const { objects, virtualAddresses, catalogs } = this.#dependencies;
+    const { objects, virtualAddresses, catalogs, health } = this.#dependencies;
     return {
       objects: objects.size,
       names: this.#table?.size ?? 0,
       sources: catalogs?.status() ?? [],
       virtualAddresses: virtualAddresses.status(),
+      health: health?.status() ?? NO_HEALTH,
     };
   }
 

@@ -4,6 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { DestinationListener } from "./egress/told-destinations.ts";
+import { NO_HEALTH } from "./health/health-checks.ts";
 import type { MeshSurroundings } from "./local-mesh.ts";
 import type { MeshStatus } from "./mesh.ts";
 import type { MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
@@ -38,6 +39,7 @@ const NOTHING_YET: MeshStatus = {
   names: 0,
   sources: [],
   virtualAddresses: { size: 0, used: 0, quarantined: 0, without: 0 },
+  health: NO_HEALTH,
 };
 
 class MeshThread implements MeshRoom {

@@ -7,6 +7,7 @@ import { namedLists, type Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import type { SaidOfRule } from "../explain/rules.ts";
+import type { Finding } from "../lint/finding.ts";
 import type { ListStatus } from "../lists/followed-list.ts";
 import type { MeshStatus } from "../mesh/mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
@@ -22,6 +23,7 @@ import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { openMetricsOf } from "../telemetry/open-metrics.ts";
 import type { Telemetry } from "../telemetry/questions.ts";
+import type { UpstreamCertificates, UpstreamServer } from "./certificates/upstream-certificates.ts";
 import type { Clock } from "./clock.ts";
 import type { DecideAsking } from "./decision-points/decision-points.ts";
 import type { DiscoveryService } from "./discovery/discovery-service.ts";
@@ -76,9 +78,13 @@ export interface ControlDependencies {
   readonly readObjects: ReadObjects;
   readonly pods: Pods;
   readonly telemetry: Telemetry;
+  readonly certificates: UpstreamCertificates;
   readonly lists: () => readonly ListStatus[];
   readonly logger: Logger;
 }
+
+/** Upstream servers whose certificates are told of on /metrics. */
+const MAX_SERVERS = 500;
 
 const NOTHING_SAID = {
   kind: "applied",
@@ -175,6 +181,16 @@ export class Control {
   namespacesOf(tenant: string): readonly string[] {
     const owners = this.#dependencies.source.current()?.tables.mesh.owners ?? [];
     return owners.find((owner) => owner.tenant === tenant)?.namespaces ?? [];
+  }
+
+  /** The servers of the upstreams in force. */
+  upstreamServers(): readonly UpstreamServer[] {
+    return this.#dependencies.certificates.list();
+  }
+
+  /** What deserves a second look in what is stored. */
+  lint(): Promise<readonly Finding[]> {
+    return this.#dependencies.source.lint();
   }
 
   /** Newest first; undefined where somebody else keeps them. */
@@ -306,9 +322,11 @@ export class Control {
     metrics.envoys.set(clusters.envoys.length);
     metrics.envoysRejecting.set(clusters.envoys.filter(({ rejected }) => rejected !== "").length);
     metrics.revision.set(this.sequence);
-    const { objects, names, sources, virtualAddresses } = this.#dependencies.mesh.status();
+    const { objects, names, sources, virtualAddresses, health } = this.#dependencies.mesh.status();
     metrics.meshObjects.set(objects);
     metrics.meshNames.set(names);
+    metrics.meshEndpoints.set({ state: "well" }, health.checked - health.ill);
+    metrics.meshEndpoints.set({ state: "ill" }, health.ill);
     metrics.listNames.reset();
     metrics.listsFailing.reset();
     for (const list of this.#dependencies.lists()) {
@@ -320,6 +338,12 @@ export class Control {
     for (const { name, names: count, error } of sources) {
       metrics.sourceNames.set({ source: name }, count);
       metrics.sourcesFailing.set({ source: name }, error === "" ? 0 : 1);
+    }
+    metrics.certificatesUntil.reset();
+    for (const { upstream, address, port, certificate } of this.upstreamServers().slice(0, MAX_SERVERS)) {
+      const server = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+      if (certificate?.validUntil !== undefined)
+        metrics.certificatesUntil.set({ upstream, server }, certificate.validUntil / 1000);
     }
     for (const [state, value] of Object.entries(virtualAddresses)) metrics.virtualAddresses.set({ state }, value);
     return metrics.registry;

@@ -22,6 +22,8 @@ import type { Page } from "./admin/page.ts";
 import { accessLog } from "./authorization/access-log.ts";
 import { authorization } from "./authorization/authorization.ts";
 import { connectionRecord } from "./authorization/connection-record.ts";
+import { askCertificate } from "./certificates/ask-certificate.ts";
+import { UpstreamCertificates } from "./certificates/upstream-certificates.ts";
 import type { Clock } from "./clock.ts";
 import { Control } from "./control.ts";
 import { Opa } from "./decision-points/ask-opa.ts";
@@ -59,6 +61,8 @@ export interface ServiceOptions {
   readonly readObjects?: ReadObjects;
   /** What has been read of the lists of names. */
   readonly lists?: () => readonly ListStatus[];
+  /** How often upstream servers are looked at, until when their certificates are valid; undefined: never. */
+  readonly certificatesMs?: number | undefined;
   readonly decide: Decide;
   readonly queryLog: QueryLog;
   /** Of connections that Envoys have asked about. */
@@ -143,6 +147,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     defaultCa,
     watchDestinations: (listener) => mesh.watchDestinations(listener),
   });
+  const certificates = new UpstreamCertificates({ clock, everyMs: options.certificatesMs, ask: askCertificate });
   const telemetry = options.telemetry ?? new LocalTelemetry({ now: () => clock.now() });
   const reports = new ReportQueue({ metrics, queryLog, telemetry, later: options.later });
   const sync = new SyncService({
@@ -165,6 +170,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     prepare: async (snapshot) => mesh.ask("configure", snapshot.tables.mesh),
     enforce: (snapshot) => {
       telemetry.configure(snapshot.tables.telemetry);
+      certificates.follow(snapshot.clusters);
       sync.broadcast(snapshot.revision);
       health.serving = true;
       logger.info({ sequence: snapshot.sequence, hash: snapshot.hash }, "a policy is in force");
@@ -216,6 +222,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     readObjects: options.readObjects ?? (async (sources) => parseObjects(sources)),
     pods,
     telemetry,
+    certificates,
     lists: options.lists ?? (() => []),
     logger,
   });
@@ -231,7 +238,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const opened = accessLog({
     token,
     onConnection: (event) => {
-      metrics.connections.inc({ tenant: metrics.tenants.label(event.tenant), outcome: event.outcome });
+      const tenant = metrics.tenants.label(event.tenant);
+      metrics.connections.inc({ tenant, outcome: event.outcome });
+      if (event.connectUs !== undefined) metrics.connectDuration.observe({ tenant }, event.connectUs / 1e6);
       telemetry.connection(event);
     },
   });
@@ -258,6 +267,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const ended = grpc.close();
     stopSync();
     clusters.close();
+    certificates.close();
     await ended;
     opa.close();
     await telemetry.close();

@@ -2,6 +2,7 @@
  * The policy in force, and who wants to know when it changes. Both kinds of source keep theirs here.
  */
 import type { Snapshot } from "../compiled/snapshot.ts";
+import type { Finding } from "../lint/finding.ts";
 import { splitListing } from "../resources/document-start.ts";
 import type { Problem } from "../resources/problem.ts";
 import type { StoredResource } from "./policy-source.ts";
@@ -14,6 +15,8 @@ export class InForce {
   /** What the text lists, from when somebody asks. */
   #resources: readonly StoredResource[] | undefined;
   #warnings: readonly Problem[] = [];
+  /** What deserves a second look in it, from when somebody asks. */
+  #findings: Promise<readonly Finding[]> | undefined;
   readonly #listeners = new Set<(snapshot: Snapshot) => void>();
 
   get snapshot(): Snapshot | undefined {
@@ -31,7 +34,10 @@ export class InForce {
 
   /** The same policy in other words: nobody needs to be told. */
   reword(text: Uint8Array, warnings: readonly Problem[]): void {
-    if (text !== this.#text) this.#resources = undefined;
+    if (text !== this.#text) {
+      this.#resources = undefined;
+      this.#findings = undefined;
+    }
     this.#text = text;
     this.#warnings = warnings;
   }
@@ -40,6 +46,17 @@ export class InForce {
     this.#snapshot = snapshot;
     this.reword(text, warnings);
     for (const listener of [...this.#listeners]) listener(snapshot);
+  }
+
+  findings(look: (text: Uint8Array) => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+    if (this.#findings !== undefined) return this.#findings;
+    const findings = look(this.#text);
+    this.#findings = findings;
+    // Of a thread that failed, the next one is asked.
+    findings.catch(() => {
+      if (this.#findings === findings) this.#findings = undefined;
+    });
+    return findings;
   }
 
   onChange(listener: (snapshot: Snapshot) => void): () => void {

@@ -5,6 +5,7 @@ import type { Change, Refused } from "../compile/change.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { Finding } from "../lint/finding.ts";
 import type { ListedResource } from "../resources/document-start.ts";
 import type { Problem } from "../resources/problem.ts";
 import type { VersionRecord } from "./version.ts";
@@ -40,6 +41,8 @@ export interface PolicySource {
   resources(): readonly StoredResource[];
   /** Every rule that speaks of the request's tenant: of what is in force, or of another whole set. */
   consider(request: TenantRequest, lists: NamedTables, text?: Uint8Array): Promise<readonly ConsideredRule[]>;
+  /** What deserves a second look in what is in force. */
+  lint(): Promise<readonly Finding[]>;
   /** What the set would be after a change; nothing comes of it. */
   imagine(change: Change): Promise<Imagined | Refused>;
   close(): Promise<void>;

@@ -13,6 +13,7 @@ import type { NamedTables } from "../compiled/name-table.ts";
 import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import { removeTemporary } from "../durable-file.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { Finding } from "../lint/finding.ts";
 import { type ListSource, NO_LISTS } from "../lists/list-source.ts";
 import type { Difference } from "../resources/difference.ts";
 import { type ListedResource, splitListing } from "../resources/document-start.ts";
@@ -204,6 +205,10 @@ class DirectoryStore implements PolicyStore {
 
   consider(request: TenantRequest, lists: NamedTables, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
     return this.#options.compiler.consider([{ name: STATE_FILE, text }], request, lists);
+  }
+
+  lint(): Promise<readonly Finding[]> {
+    return this.#inForce.findings((text) => this.#options.compiler.lint([{ name: STATE_FILE, text }]));
   }
 
   imagine(change: Change): Promise<Imagined | Refused> {

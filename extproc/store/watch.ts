@@ -21,6 +21,7 @@ import type { Compiler } from "../compile-thread/compiler.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
+import type { Finding } from "../lint/finding.ts";
 import { type ListSource, NO_LISTS } from "../lists/list-source.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
 import type { Problem } from "../resources/problem.ts";
@@ -136,6 +137,10 @@ class PolicyWatch implements WatchedPolicy {
 
   consider(request: TenantRequest, lists: NamedTables, text = this.#inForce.text): Promise<readonly ConsideredRule[]> {
     return this.#options.compiler.consider([{ name: this.#options.place.name, text }], request, lists);
+  }
+
+  lint(): Promise<readonly Finding[]> {
+    return this.#inForce.findings((text) => this.#options.compiler.lint([{ name: this.#options.place.name, text }]));
   }
 
   imagine(change: Change): Promise<Imagined | Refused> {

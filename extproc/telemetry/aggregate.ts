@@ -5,6 +5,7 @@
 import { presentAddress } from "../dns/address.ts";
 import { foldedName, latin1, presentLabels } from "../dns/names.ts";
 import { zoneOf } from "../dns/zone.ts";
+import type { Comparison__Output } from "../gen/types/dns/mesh/v1/Comparison.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { nameOf, rcodeLabel, TRANSPORTS, typeLabel } from "./labels.ts";
@@ -12,22 +13,26 @@ import type { EventCounts } from "./metrics.ts";
 import type {
   Connections,
   Counts,
+  MirrorCounts,
+  Mirrors,
   Overview,
   Rules,
   Series,
   SeriesColumns,
+  ServerSummary,
   Span,
   Summary,
   TenantMap,
   Top,
   TopKind,
+  Trend,
   Upstreams,
   Window,
   Windowed,
 } from "./questions.ts";
 import { mergeDetails, Rollup, type TenantRead, WINDOW_MS } from "./rollup.ts";
 import { RuleTable } from "./rule-table.ts";
-import { CountTally, type DetailTally } from "./tally.ts";
+import { CountTally, type DetailTally, type ServerTally } from "./tally.ts";
 import { hashText } from "./unique-count.ts";
 import { UpstreamTimes } from "./upstream-times.ts";
 
@@ -66,6 +71,10 @@ export class Aggregate {
     this.#rollup.at(event.tenant, now).detail.connections.add(event, hidden);
   }
 
+  addComparison(one: Comparison__Output, now: number): void {
+    this.#rollup.at(one.tenant, now).detail.mirrors.add(one);
+  }
+
   #detail(detail: DetailTally, event: QueryEvent__Output, wouldDeny: boolean): void {
     const { qname, client, outcome, upstream } = event;
     const denied = outcome === DENIED;
@@ -90,6 +99,7 @@ export class Aggregate {
     if (event.cache === STALE) tally.stale++;
     if (event.upstream_us === 0) return;
     tally.latency.add(event.upstream_us);
+    if (event.upstream_server !== "") tally.server(event.upstream_server)?.add(event.upstream_us);
     this.#upstreams.add(upstream, event.upstream_us);
   }
 
@@ -102,6 +112,7 @@ export class Aggregate {
     return {
       ...spanOf(window, now),
       all: summarise(sum, detail, seconds),
+      ...this.#trend(window, tenant, now),
       tenants: reads.map((read) => ({ tenant: read.tenant, ...summarise(read.sum, read.detail, seconds) })),
       lost: this.lost,
     };
@@ -164,8 +175,16 @@ export class Aggregate {
   upstreams({ window, tenant }: Windowed, now: number): Upstreams {
     const { upstreams } = mergeDetails(this.#rollup.read(now, window, tenant).map((read: TenantRead) => read.detail));
     const all = [...upstreams.values()].reduce((sum, { queries }) => sum + queries, 0);
-    const list = [...upstreams].map(([upstream, { queries, failed, stale, latency }]) => {
-      return { upstream, queries, failed, stale, share: queries / all, ...latency.latency };
+    const list = [...upstreams].map(([upstream, { queries, failed, stale, latency, servers }]) => {
+      return {
+        upstream,
+        queries,
+        failed,
+        stale,
+        share: queries / all,
+        ...latency.latency,
+        servers: serversOf(servers),
+      };
     });
     return { ...spanOf(window, now), upstreams: list.sort((a, b) => b.queries - a.queries) };
   }
@@ -176,16 +195,33 @@ export class Aggregate {
       .map((read) => ({ tenant: read.tenant, tally: read.detail.connections }))
       .filter(({ tally }) => tally.total > 0)
       .sort((a, b) => b.tally.total - a.tally.total);
-    const most = <T extends { readonly count: number }>(items: readonly T[]) =>
-      items.toSorted((a, b) => b.count - a.count).slice(0, limit);
     return {
       ...spanOf(window, now),
       tenants: all.map(({ tenant: name, tally }) => ({ tenant: name, ...tally.counts, ...tally.connectMs })),
-      unreachable: most(
+      unreachable: mostFrequent(
         all.flatMap(({ tenant: name, tally }) => tally.unreachable(limit).map((item) => ({ tenant: name, ...item }))),
+        limit,
       ),
-      refused: most(
+      refused: mostFrequent(
         all.flatMap(({ tenant: name, tally }) => tally.refused(limit).map((item) => ({ tenant: name, ...item }))),
+        limit,
+      ),
+    };
+  }
+
+  mirrors({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): Mirrors {
+    const all = this.#rollup
+      .read(now, window, tenant)
+      .map((read) => ({ name: read.tenant, tally: read.detail.mirrors }));
+    const total = ({ same, different, failed }: MirrorCounts) => same + different + failed;
+    return {
+      ...spanOf(window, now),
+      upstreams: all
+        .flatMap(({ name, tally }) => tally.upstreams.map((counts) => ({ tenant: name, ...counts })))
+        .sort((a, b) => total(b) - total(a)),
+      differing: mostFrequent(
+        all.flatMap(({ name, tally }) => tally.differing(limit).map((item) => ({ tenant: name, ...item }))),
+        limit,
       ),
     };
   }
@@ -202,10 +238,30 @@ export class Aggregate {
     this.#rollup.expire(now);
   }
 
+  #trend(window: Window, tenant: string | undefined, now: number): Pick<Overview, "trend"> {
+    if (now - this.#since < 2 * WINDOW_MS[window]) return {};
+    const twice = this.#rollup.twice(now, window, tenant);
+    const trendOf = ({ counts: { queries, denied, failed, wouldDeny } }: CountTally): Trend => {
+      return { queries, denied, failed, wouldDeny };
+    };
+    return twice === undefined ? {} : { trend: { last: trendOf(twice.last), before: trendOf(twice.before) } };
+  }
+
   /** Of a window that reaches back to before the service ran, what it has run. */
   #secondsOf(window: Window, now: number): number {
     return Math.max(1, Math.min(WINDOW_MS[window], now - this.#since) / 1000);
   }
+}
+
+function serversOf(servers: ReadonlyMap<string, ServerTally>): ServerSummary[] {
+  const all = [...servers.values()].reduce((sum, { answers }) => sum + answers, 0);
+  return [...servers]
+    .map(([cluster, { answers, latency }]) => ({ cluster, answers, share: answers / all, ...latency.latency }))
+    .sort((a, b) => b.answers - a.answers);
+}
+
+function mostFrequent<T extends { readonly count: number }>(items: readonly T[], limit: number): T[] {
+  return items.toSorted((a, b) => b.count - a.count).slice(0, limit);
 }
 
 function spanOf(window: Window, now: number): Span {

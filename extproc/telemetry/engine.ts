@@ -90,6 +90,7 @@ export class TelemetryEngine {
       const wanted = telemetryOf(this.#settings, one.tenant);
       if (wanted !== undefined) concealComparison(one, wanted, this.#key);
       this.#comparisons.add(one);
+      this.#aggregate.addComparison(one, now);
       lines.push(comparisonRecord(one));
     }
     if (this.#watchers.size > 0) this.#show(events, now);
@@ -141,6 +142,8 @@ export class TelemetryEngine {
         };
       case "connections":
         return aggregate.connections(question.asks, now);
+      case "mirrors":
+        return aggregate.mirrors(question.asks, now);
       case "granted":
         return this.#grants.namesOf(question.asks.tenant, question.asks.address, now);
       case "search":

@@ -16,6 +16,9 @@ const DECISION_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 
 
 const CHECK_BUCKETS = [...DECISION_BUCKETS, 0.3, 0.5];
 
+/** Of a network nearby, and of one that is far: Envoy gives up after 5 s. */
+const CONNECT_BUCKETS = [0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
 /** What is counted by events: absolute figures, since the service runs. */
 export interface EventCounts {
   readonly events: number;
@@ -211,6 +214,18 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       labelNames: ["state"] as const,
       registers,
     }),
+    certificatesUntil: new Gauge({
+      name: "dns_upstream_certificate_not_after_timestamp_seconds",
+      help: "Until when the certificate of an upstream server is valid, where the service looks at it.",
+      labelNames: ["upstream", "server"] as const,
+      registers,
+    }),
+    meshEndpoints: new Gauge({
+      name: "dns_mesh_endpoints",
+      help: "Endpoints of the mesh that this service looks after, by whether they are well.",
+      labelNames: ["state"] as const,
+      registers,
+    }),
     envoysRejecting: new Gauge({
       name: "dns_envoys_rejecting",
       help: "Envoys that have rejected their newest clusters.",
@@ -251,6 +266,13 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       name: "dns_connections_total",
       help: "Connections that were allowed, by whether they came about.",
       labelNames: ["tenant", "outcome"] as const,
+      registers,
+    }),
+    connectDuration: new Histogram({
+      name: "dns_connect_duration_seconds",
+      help: "Time until a connection that was allowed was open, as Envoys tell it.",
+      labelNames: ["tenant"] as const,
+      buckets: CONNECT_BUCKETS,
       registers,
     }),
     connectionCheckDuration: new Histogram({

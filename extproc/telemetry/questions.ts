@@ -67,8 +67,21 @@ export interface TenantSummary extends Summary {
   readonly tenant: string;
 }
 
+/** What one compares with the time before. */
+export interface Trend {
+  readonly queries: number;
+  readonly denied: number;
+  readonly failed: number;
+  readonly wouldDeny: number;
+}
+
 export interface Overview extends Span {
   readonly all: Summary;
+  /**
+   * Of the window's whole cells of time, and of as many before them; undefined where so much is not kept, or the service has
+   * not run for so long.
+   */
+  readonly trend?: { readonly last: Trend; readonly before: Trend };
   /** Most queries first. */
   readonly tenants: readonly TenantSummary[];
   /** Events that were lost on the way since the service runs: figures here are too low by as many. */
@@ -148,6 +161,18 @@ export interface UpstreamSummary {
   readonly share: number;
   /** From the question that went out to the answer; undefined without one. */
   readonly latencyMs?: Latency;
+  /** Most answers first. */
+  readonly servers: readonly ServerSummary[];
+}
+
+/** Which of an upstream's servers gave the answers that queries have waited for. */
+export interface ServerSummary {
+  /** Name of its Envoy cluster. */
+  readonly cluster: string;
+  readonly answers: number;
+  /** Of the upstream's answers, 0 to 1. */
+  readonly share: number;
+  readonly latencyMs?: Latency;
 }
 
 export interface Upstreams extends Span {
@@ -182,6 +207,38 @@ export interface Connections extends Span {
   }[];
   /** Addresses and ports that nobody may connect to, and somebody tried; most frequent first. */
   readonly refused: readonly (TopItem & { readonly tenant: string })[];
+}
+
+/** Of questions that a second upstream was asked, too (action Mirror). */
+export interface MirrorCounts {
+  /** The second. */
+  readonly upstream: string;
+  readonly same: number;
+  readonly different: number;
+  /** It has not answered. */
+  readonly failed: number;
+  /** Of its answers; undefined without one. */
+  readonly latencyMs?: Latency;
+}
+
+export interface DifferingName {
+  readonly upstream: string;
+  /** With its final dot. */
+  readonly name: string;
+  readonly type: string;
+  /** RCODEs: of the answer that the client got, and of the second upstream's. Where they are the same, records differ. */
+  readonly first: string;
+  readonly second: string;
+  readonly count: number;
+  /** How much too high `count` may be. */
+  readonly over: number;
+}
+
+export interface Mirrors extends Span {
+  /** Most questions first. */
+  readonly upstreams: readonly (MirrorCounts & { readonly tenant: string })[];
+  /** Most frequent first. */
+  readonly differing: readonly (DifferingName & { readonly tenant: string })[];
 }
 
 export interface RuleHits {
@@ -276,6 +333,7 @@ export interface Questions {
   readonly upstreams: { readonly asks: Windowed; readonly answer: Upstreams };
   readonly rules: { readonly asks: { readonly tenant?: string }; readonly answer: Rules };
   readonly connections: { readonly asks: Windowed & { readonly limit: number }; readonly answer: Connections };
+  readonly mirrors: { readonly asks: Windowed & { readonly limit: number }; readonly answer: Mirrors };
   /** For metrics. */
   readonly counts: { readonly asks: object; readonly answer: EventCounts };
   /** For connections, of all names. */

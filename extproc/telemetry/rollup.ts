@@ -90,11 +90,33 @@ export class Rollup {
     return reads.sort((a, b) => b.sum.counts.queries - a.sum.counts.queries);
   }
 
+  /**
+   * Sums of the last so much time that is over, and of as much before that; undefined where so much is not kept. Both are
+   * made of whole cells, so that they are equally long.
+   */
+  twice(
+    now: number,
+    window: Window,
+    tenant?: string,
+  ): { readonly last: CountTally; readonly before: CountTally } | undefined {
+    const milliseconds = WINDOW_MS[window];
+    const step = stepFor(2 * milliseconds);
+    if (step === undefined) return undefined;
+    const end = now - (now % step);
+    const [last, before] = [new CountTally(), new CountTally()];
+    for (const [name, { counts }] of this.#tenants) {
+      if (tenant !== undefined && tenant !== name) continue;
+      for (const { start, content } of counts.read(now, 2 * milliseconds)) {
+        if (start >= end - milliseconds && start < end) last.merge(content);
+        else if (start < end) before.merge(content);
+      }
+    }
+    return { last, before };
+  }
+
   /** Milliseconds of a cell of counts in this window. */
   stepOf(window: Window): number {
-    const milliseconds = WINDOW_MS[window];
-    const level = COUNT_RESOLUTIONS.find((each) => each.milliseconds * each.cells >= milliseconds);
-    return level?.milliseconds ?? HOUR;
+    return stepFor(WINDOW_MS[window]) ?? HOUR;
   }
 
   /** Forgets tenants of whom nothing is left to be told. */
@@ -120,6 +142,11 @@ export class Rollup {
       ),
     };
   }
+}
+
+/** Of the finest cells that are kept for so long. */
+function stepFor(milliseconds: number): number | undefined {
+  return COUNT_RESOLUTIONS.find((each) => each.milliseconds * each.cells >= milliseconds)?.milliseconds;
 }
 
 export function mergeDetails(details: readonly DetailTally[]): DetailTally {

@@ -3,6 +3,7 @@
  */
 import { ConnectionTally } from "./connection-tally.ts";
 import { LatencySketch } from "./latency-sketch.ts";
+import { MirrorTally } from "./mirror-tally.ts";
 import type { Counts, Share } from "./questions.ts";
 import { TopList } from "./top-list.ts";
 import { UniqueCount } from "./unique-count.ts";
@@ -63,17 +64,48 @@ export class Shares {
   }
 }
 
+/** Servers of one upstream that are told apart. */
+const MAX_SERVERS = 100;
+
 /** Of one upstream. */
 export class UpstreamTally {
   queries = 0;
   failed = 0;
   stale = 0;
   readonly latency = new LatencySketch();
+  /** By cluster. */
+  readonly servers = new Map<string, ServerTally>();
+
+  /** Undefined for one too many. */
+  server(cluster: string): ServerTally | undefined {
+    const known = this.servers.get(cluster);
+    if (known !== undefined || this.servers.size >= MAX_SERVERS) return known;
+    const tally = new ServerTally();
+    this.servers.set(cluster, tally);
+    return tally;
+  }
 
   merge(other: UpstreamTally): void {
     this.queries += other.queries;
     this.failed += other.failed;
     this.stale += other.stale;
+    this.latency.merge(other.latency);
+    for (const [cluster, tally] of other.servers) this.server(cluster)?.merge(tally);
+  }
+}
+
+/** Of one server: the answers that it gave. */
+export class ServerTally {
+  answers = 0;
+  readonly latency = new LatencySketch();
+
+  add(microseconds: number): void {
+    this.answers++;
+    this.latency.add(microseconds);
+  }
+
+  merge(other: ServerTally): void {
+    this.answers += other.answers;
     this.latency.merge(other.latency);
   }
 }
@@ -92,6 +124,7 @@ export class DetailTally {
   readonly transports = new Shares();
   readonly upstreams = new Map<string, UpstreamTally>();
   readonly connections: ConnectionTally;
+  readonly mirrors: MirrorTally;
 
   /** So many keys a list. */
   constructor(capacity: number) {
@@ -101,6 +134,7 @@ export class DetailTally {
     this.clients = new TopList(capacity);
     this.zones = new TopList(capacity);
     this.connections = new ConnectionTally(capacity);
+    this.mirrors = new MirrorTally(capacity);
   }
 
   upstream(name: string): UpstreamTally {
@@ -119,5 +153,6 @@ export class DetailTally {
     for (const shares of ["rcodes", "types", "transports"] as const) this[shares].merge(other[shares]);
     for (const [name, tally] of other.upstreams) this.upstream(name).merge(tally);
     this.connections.merge(other.connections);
+    this.mirrors.merge(other.mirrors);
   }
 }

@@ -497,6 +497,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
       const query = changetype<Query>(waiter);
       query.setAnswer(result === null ? null : retain(result));
       if (answer !== null) {
+        query.server = exchange.answeredBy;
         query.upstreamMicroseconds = this.now - exchange.sentAt;
         query.upstreamAfterMicroseconds = exchange.sentAt - min(exchange.sentAt, query.receivedAt);
       }

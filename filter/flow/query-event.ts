@@ -94,6 +94,8 @@ export class QueryEvent extends Event {
     if (query.rewritten !== null && by !== null && rewrite(rewritten, question.key, by)) {
       out.bytes(30, rewritten.at, rewritten.length);
     }
+    const server = query.server;
+    if (server !== null) out.bytes(47, server.cluster.at, server.cluster.length);
     out.number(35, query.decisionMicroseconds);
     out.number(36, query.upstreamAfterMicroseconds);
     if (question.traced && own !== null && own.traceContext) {

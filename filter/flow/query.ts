@@ -6,7 +6,7 @@ import { CacheResult } from "../telemetry/telemetry";
 import { Channel } from "../transport/channel";
 import { Peer } from "../transport/peer";
 import { Transport } from "../transport/transport";
-import { Upstream } from "../upstream/server";
+import { Server, Upstream } from "../upstream/server";
 import { releaseVerdict, Verdict } from "../verdict/verdict";
 import { Question } from "../wire/question";
 import { Client } from "./clients";
@@ -41,6 +41,8 @@ export class Query extends Waiter {
   askedAt: u64 = 0;
   decisionMicroseconds: u64 = 0;
   upstream: Upstream | null = null;
+  /** Whose answer it has waited for. */
+  server: Server | null = null;
   /** From the question that went out to the upstream's answer. */
   upstreamMicroseconds: u64 = 0;
   /** From reading it to that question; 0 where another query's was under way. */
@@ -99,6 +101,7 @@ export class Query extends Waiter {
     this.peer = this.ownPeer;
     this.ownPeer.clearPeer();
     this.upstream = null;
+    this.server = null;
     this.upstreamMicroseconds = 0;
     this.upstreamAfterMicroseconds = 0;
     this.span = 0;

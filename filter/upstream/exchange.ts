@@ -20,6 +20,8 @@ export class Exchange extends Outstanding {
   readonly waiters: WaitList = new WaitList();
   upstream: Upstream | null = null;
   server: Server | null = null;
+  /** Whose answer came last, its rival's too. */
+  answeredBy: Server | null = null;
   /** HTTP call of a DoH server; 0 is none. */
   token: u32 = 0;
   view: u64 = 0;

@@ -275,6 +275,9 @@ export class Exchanges {
       return;
     }
     server.succeeded(now - exchange.sentAt);
+    exchange.answeredBy = server;
+    const leader = exchange.leader;
+    if (leader !== null) leader.answeredBy = server;
     // AD from an upstream that anybody can speak for says nothing (RFC 6840, section 5.7).
     if (!upstream.isEncrypted) answer.flags = 0;
     recordMetric(upstream.latencyMetric, (now - exchange.sentAt) / 1000);
@@ -366,6 +369,7 @@ export class Exchanges {
     exchange.isOrphan = false;
     exchange.upstream = null;
     exchange.server = null;
+    exchange.answeredBy = null;
     releaseRules(exchange.rules);
     exchange.rules = null;
     this.pool.push(exchange);

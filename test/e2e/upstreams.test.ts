@@ -1,6 +1,8 @@
 /** Upstreams of several servers, and what may be asked of their TLS, on a real Envoy. */
 import { strict as assert } from "node:assert";
 import { createHash, X509Certificate } from "node:crypto";
+import type { UpstreamServer } from "../../extproc/server/certificates/upstream-certificates.ts";
+import type { Upstreams } from "../../extproc/telemetry/questions.ts";
 import { joinDocuments } from "../stories/world.ts";
 import { eventually } from "./clients/deadline.ts";
 import { encodeQuestion } from "./dns.ts";
@@ -19,6 +21,8 @@ describe("Upstreams", function () {
   let stack: Stack;
   let servers: ScriptedUpstream[];
   let names = 0;
+  /** Number of the upstream that was applied last. */
+  let last = 0;
 
   before(async () => {
     stack = await Stack.start({ policy: tenant("one"), upstreams: { one: { zone }, two: { zone }, three: { zone } } });
@@ -38,6 +42,7 @@ describe("Upstreams", function () {
   /** Applies an upstream with these servers, by its own name so that nothing is known of it. */
   const apply = async (spec: object) => {
     const name = `u${++names}`;
+    last = names;
     const all = { protocol: "DoT", ...spec, tls: { ca: stack.certificates.ca, ...(spec as { tls?: object }).tls } };
     const text = JSON.stringify({ apiVersion: "dns.mesh/v1alpha1", kind: "Upstream", metadata: { name }, spec: all });
     await stack.apply(joinDocuments(tenant(name), text));
@@ -51,6 +56,17 @@ describe("Upstreams", function () {
     return rcodes;
   };
   const counts = () => servers.map(({ count }) => count);
+  const get = async <T>(path: string) => JSON.parse((await stack.service.request("GET", path)).body) as T;
+  /** By telemetry, how many answers of the upstream that was applied last each server gave. */
+  const told = async (): Promise<number[]> => {
+    const { servers: known } = await get<{ servers: UpstreamServer[] }>("/v1/upstreams");
+    const { upstreams } = await get<Upstreams>("/v1/telemetry/upstreams");
+    const answers = upstreams.find(({ upstream }) => upstream === `u${last}`)?.servers ?? [];
+    return servers.map(({ ports }) => {
+      const cluster = known.find(({ port }) => port === ports.dot)?.cluster;
+      return answers.find((each) => each.cluster === cluster)?.answers ?? 0;
+    });
+  };
   const good = (count: number) => Array.from({ length: count }, () => "NOERROR");
 
   it("are asked in order, the next priority only when all of one are away", async () => {
@@ -69,6 +85,7 @@ describe("Upstreams", function () {
     await apply({ strategy: "RoundRobin", servers: servers.map((each) => server(each)) });
     assert.deepEqual(await ask(30), good(30));
     assert.deepEqual(counts(), [10, 10, 10]);
+    await eventually(5000, "events of all answers", async () => (await told()).join() === "10,10,10");
   });
 
   it("are asked by their speed with Fastest, and one that becomes fast is found", async () => {
@@ -95,6 +112,10 @@ describe("Upstreams", function () {
     const started = performance.now();
     assert.deepEqual(await ask(5), good(5));
     assert.ok(performance.now() - started < 1000, "it waited for the slow one");
+    await eventually(5000, "the answers of who was faster", async () => {
+      const [first = 0, second = 0] = await told();
+      return first + second === 9 && second >= 5;
+    });
     // A failure wins no race.
     one.script = (asked) => ({ messages: [emptyReply(asked.wire, 2)] });
     two.script = (asked) => ({ ...two.truth(asked), delayMs: 50 });

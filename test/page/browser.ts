@@ -13,7 +13,12 @@ export async function launchChromium(): Promise<Browser> {
   if (executablePath === undefined) {
     throw new Error(`expected Chromium at one of ${PLACES.slice(1).join(", ")}, or where CHROMIUM says, got none`);
   }
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  return chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    // What people have, pictures and stories have.
+    ignoreDefaultArgs: ["--hide-scrollbars"],
+  });
 }
 
 export interface Tab {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
 import { eventually } from "../e2e/clients/deadline.ts";
 import { launchChromium, openTab, type Tab, violationsOf } from "./browser.ts";
+import { describeConnections } from "./connections-stories.ts";
 import { Deployment } from "./deployment.ts";
 import { describeLive } from "./live-stories.ts";
 import { describeOverview } from "./overview-stories.ts";
@@ -12,8 +13,8 @@ import { describePolicies } from "./policies-stories.ts";
 import { describeTenants } from "./tenants-stories.ts";
 import { Traffic } from "./traffic.ts";
 
-/** In the order of the navigation and of the keys 1 to 5. */
-const VIEWS = ["Overview", "Live", "Tenants", "Policies", "Upstreams"];
+/** In the order of the navigation and of the keys from 1 on. */
+const VIEWS = ["Overview", "Live", "Tenants", "Policies", "Upstreams", "Connections"];
 
 /** Places in the page, and what is there when there is something to see. */
 const SHOWN = [
@@ -24,7 +25,8 @@ const SHOWN = [
   ["policies/set/set", ".resources li"],
   ["policies/explain?client=127.0.1.1&name=www.example.com", ".fates td"],
   ["policies/history", ".diff"],
-  ["upstreams", ".upstreams td"],
+  ["upstreams", ".upstreams .server td"],
+  ["connections", ".connections td"],
 ] as const;
 
 /** What all stories are told with. */
@@ -148,4 +150,5 @@ describe("the page", function () {
   describeOverview(world);
   describeLive(world);
   describeTenants(world);
+  describeConnections(world);
 });

@@ -56,7 +56,8 @@ const SCENES: readonly Scene[] = [
     theme: "light",
     shows: ".cm-rule-hits .cm-gutterElement",
   },
-  { name: "upstreams", view: "upstreams", theme: "light", shows: ".upstreams td" },
+  { name: "upstreams", view: "upstreams", theme: "light", whole: true, shows: ".compared td" },
+  { name: "connections", view: "connections", theme: "dark", shows: ".connections td" },
 ];
 
 export async function takePictures(

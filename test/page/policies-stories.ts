@@ -45,7 +45,22 @@ export function describePolicies(world: World): void {
         .filter({ hasText: /^[3-9] ×$|^\d\d+ ×$/ })
         .first()
         .waitFor({ timeout: 15_000 });
+      // Of the third, there is something else to say.
+      await page.locator(".cm-rule-hits .shadowed").waitFor();
       assert.equal(await gutter.count(), 2);
+    });
+
+    it("have rules marked that never have a word, and say why", async () => {
+      const { page } = await world.open("policies/set/DnsPolicy/frontend-no-com");
+      await page.locator(".cm-rule-hits .shadowed", { hasText: /^shadowed$/ }).waitFor();
+      const looks = page.getByRole("region", { name: "Worth a second look" });
+      const line = looks.getByRole("listitem").filter({ hasText: "got cdn, of which everything is decided before" });
+      // As it is numbered in the editor.
+      await line.getByText("line 15, spec.rules[2]").waitFor();
+      await page.locator(".cm-lintRange-warning", { hasText: "name: cdn" }).first().waitFor();
+      await page.getByRole("link", { name: "frontend-no-com ! worth a second look" }).waitFor();
+      await page.getByRole("link", { name: "The whole set" }).click();
+      await looks.getByRole("link", { name: "DnsPolicy/frontend-no-com" }).first().waitFor();
     });
 
     it("are completed by the schema, and checked by it while one writes", async () => {

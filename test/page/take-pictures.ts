@@ -11,8 +11,8 @@ import { takePictures } from "./pictures.ts";
 import { Traffic } from "./traffic.ts";
 
 const RATE = 120;
-/** The charts of the pictures tell of a minute. */
-const SECONDS = Number(process.env.PICTURE_SECONDS ?? 75);
+/** The charts of the pictures tell of a minute, and compare it with the one before. */
+const SECONDS = Number(process.env.PICTURE_SECONDS ?? 130);
 
 const folder = process.argv[2] ?? fileURLToPath(new URL("../../docs/pictures", import.meta.url));
 await mkdir(folder, { recursive: true });

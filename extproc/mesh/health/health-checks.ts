@@ -13,12 +13,26 @@ export interface HealthCheckOptions {
 export interface HealthStatus {
   readonly checked: number;
   readonly ill: number;
+  /** The first ill ones. */
+  readonly illEndpoints: readonly IllEndpoint[];
+}
+
+export const NO_HEALTH: HealthStatus = { checked: 0, ill: 0, illEndpoints: [] };
+
+export interface IllEndpoint {
+  /** As tcp://:8080. */
+  readonly check: string;
+  readonly address: string;
+  /** Whose endpoint it is, as ServiceEntry/NAMESPACE/NAME. */
+  readonly owners: readonly string[];
 }
 
 /** Looks at once. */
 const MAX_UNDER_WAY = 64;
 /** What is beyond is taken for well. */
 const MAX_TARGETS = 10_000;
+/** Nobody reads more. */
+const MAX_TOLD = 20;
 
 interface Target {
   readonly check: string;
@@ -73,10 +87,13 @@ export class HealthChecks {
   }
 
   status(): HealthStatus {
-    const targets = [...this.#targets.values()];
+    const ill = [...this.#targets.values()].filter(({ isIll }) => isIll);
     return {
-      checked: this.#settings === undefined ? 0 : targets.length,
-      ill: targets.filter(({ isIll }) => isIll).length,
+      checked: this.#settings === undefined ? 0 : this.#targets.size,
+      ill: ill.length,
+      illEndpoints: ill
+        .slice(0, MAX_TOLD)
+        .map(({ check, address, owners }) => ({ check, address, owners: [...owners].sort() })),
     };
   }
 

@@ -245,6 +245,17 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
     parameters: ["to", ...CHANGE],
     replies: CHANGE_REPLIES,
   },
+  "GET /v1/upstreams": {
+    id: "listUpstreamServers",
+    summary:
+      "The servers of the upstreams in force, and until when their certificates are valid, where the service looks",
+    replies: { 200: { description: "In the order of the policy", json: "UpstreamServers" } },
+  },
+  "GET /v1/lint": {
+    id: "lint",
+    summary: "What deserves a second look in the resources in force: rules that never have a word, and the like",
+    replies: { 200: { description: "In the order of the resources", json: "Findings" } },
+  },
   "POST /v1/explain": {
     id: "explain",
     summary:
@@ -304,6 +315,13 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
       "Connections that Envoys have asked about: what was refused, and which names resolved and could not be reached",
     parameters: ["window", "tenant", "limit"],
     replies: { 200: { description: "Most frequent first", json: "Connections" }, ...BAD_QUESTION },
+  },
+  "GET /v1/telemetry/mirrors": {
+    id: "getMirrors",
+    summary:
+      "Questions that second upstreams were asked, too: how often they said the same, and of which names they do not",
+    parameters: ["window", "tenant", "limit"],
+    replies: { 200: { description: "Most frequent first", json: "Mirrors" }, ...BAD_QUESTION },
   },
   "GET /v1/telemetry/rules": {
     id: "getRules",

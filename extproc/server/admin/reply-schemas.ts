@@ -4,12 +4,13 @@
 import { z } from "zod";
 import type { Explanation } from "../../explain/explanation.ts";
 import { FATES } from "../../explain/rules.ts";
+import { FINDING_KINDS, type Finding, type FindingKind } from "../../lint/finding.ts";
 import type { Problem } from "../../resources/problem.ts";
 import type { VersionContent } from "../../store/store.ts";
 import type { Version } from "../../store/version.ts";
 import type { ObservedResource } from "../resource-status.ts";
 import { type Caller, ROLES } from "./caller.ts";
-import type { ApplyDescription, StatusDescription, WorkerDescription } from "./status.ts";
+import type { ApplyDescription, ServerDescription, StatusDescription, WorkerDescription } from "./status.ts";
 import { TELEMETRY_SCHEMAS } from "./telemetry-schemas.ts";
 
 const optional = z.exactOptional;
@@ -24,6 +25,13 @@ const problem = z.strictObject({
   path: z.string().describe("As spec.rules[0].match.names[1]"),
   message: z.string().describe("What was expected, and what came"),
 }) satisfies z.ZodType<Problem>;
+
+const finding = z.strictObject({
+  ...problem.shape,
+  source: z.string().describe("As stored DnsPolicy/no-ads: lines are those of that resource"),
+  kind: z.enum(Object.keys(FINDING_KINDS) as [FindingKind, ...FindingKind[]]),
+  severity: z.enum(["warning", "note"]).describe("A note may well be meant"),
+}) satisfies z.ZodType<Finding>;
 
 const author = z.strictObject({
   name: z.string(),
@@ -149,6 +157,21 @@ const status = z.strictObject({
     names: count,
     sources: z.array(z.strictObject({ name: z.string(), ...sourceFields })),
     virtualAddresses: z.strictObject({ size: count, used: count, quarantined: count, without: count }),
+    health: z
+      .strictObject({
+        checked: count,
+        ill: count,
+        illEndpoints: z
+          .array(
+            z.strictObject({
+              check: z.string().describe("As tcp://:8080"),
+              address: z.string(),
+              owners: z.array(z.string()).describe("Whose endpoint it is, as ServiceEntry/NAMESPACE/NAME"),
+            }),
+          )
+          .describe("The first twenty"),
+      })
+      .describe("Of endpoints that this service looks after"),
   }),
   lists: z.array(z.strictObject({ name: z.string(), ...listFields })),
   revision: sequence.describe("What workers obey: of the version, or a later one where lists have changed since"),
@@ -276,6 +299,7 @@ export const REPLY_SCHEMAS = {
     inForce: optional(version.describe("With status 412")),
   }),
   Explanation: explanation,
+  Findings: z.strictObject({ sequence, findings: z.array(finding) }),
   History: z.strictObject({ sequence, versions: z.array(version).describe("Newest first: the first is in force") }),
   Registered: z.strictObject({
     namespace: z.string(),
@@ -287,6 +311,23 @@ export const REPLY_SCHEMAS = {
   Status: status,
   Told: z.strictObject({ told: count.describe("Workers that were told") }),
   Unregistered: z.strictObject({ namespace: z.string(), name: z.string() }),
+  UpstreamServers: z.strictObject({
+    servers: z.array(
+      z.strictObject({
+        upstream: z.string(),
+        cluster: z.string().describe("As Envoy and telemetry name it"),
+        address: z.string(),
+        port: z.int(),
+        serverName: z.string().describe("Empty with TCP"),
+        certificate: optional(
+          z.strictObject({
+            validUntil: optional(z.iso.datetime().describe("As of the last time that it was seen")),
+            error: z.string().describe("Why it was not seen the last time; empty when it was"),
+          }),
+        ),
+      }) satisfies z.ZodType<ServerDescription>,
+    ),
+  }),
   Version: z.strictObject({
     ...versionFields,
     resources: z.array(z.strictObject(resourceFields)),

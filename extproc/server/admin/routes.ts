@@ -10,11 +10,12 @@ import { getVersion, listVersions, rollBack } from "./history.ts";
 import { HttpError } from "./http-error.ts";
 import { describeApi } from "./openapi.ts";
 import { applyResources, deleteResource, getResource, listResources } from "./resources.ts";
-import { describeStatus, describeWorker } from "./status.ts";
+import { describeServer, describeStatus, describeWorker } from "./status.ts";
 import {
   connections,
   eraseQueries,
   events,
+  mirrors,
   overview,
   queries,
   rules,
@@ -63,6 +64,8 @@ export const routes: readonly Route[] = [
   { path: "/v1/history", methods: { GET: { role: "viewer", handler: listVersions } } },
   { path: "/v1/history/{version}", methods: { GET: { role: "viewer", handler: getVersion } } },
   { path: "/v1/rollback", methods: { POST: { role: "admin", handler: rollBack } } },
+  { path: "/v1/upstreams", methods: { GET: { role: "viewer", handler: upstreamServers } } },
+  { path: "/v1/lint", methods: { GET: { role: "viewer", handler: lint } } },
   { path: "/v1/explain", methods: { POST: { role: "viewer", handler: explain } } },
   { path: "/v1/workers", methods: { GET: { role: "viewer", handler: workers } } },
   { path: "/v1/status", methods: { GET: { role: "viewer", handler: status } } },
@@ -72,6 +75,7 @@ export const routes: readonly Route[] = [
   { path: "/v1/telemetry/tenants", methods: { GET: { role: "viewer", handler: tenantMap } } },
   { path: "/v1/telemetry/upstreams", methods: { GET: { role: "viewer", handler: upstreams } } },
   { path: "/v1/telemetry/connections", methods: { GET: { role: "viewer", handler: connections } } },
+  { path: "/v1/telemetry/mirrors", methods: { GET: { role: "viewer", handler: mirrors } } },
   { path: "/v1/telemetry/rules", methods: { GET: { role: "viewer", handler: rules } } },
   { path: "/v1/telemetry/events", methods: { GET: { role: "viewer", handler: events } } },
   {
@@ -144,6 +148,14 @@ function workers({ control }: AdminRequest): Reply {
 
 function status({ control }: AdminRequest): Reply {
   return { status: 200, body: describeStatus(control.status()), headers: entityTag(control.stored) };
+}
+
+function upstreamServers({ control }: AdminRequest): Reply {
+  return { status: 200, body: { servers: control.upstreamServers().map(describeServer) } };
+}
+
+async function lint({ control }: AdminRequest): Promise<Reply> {
+  return { status: 200, body: { sequence: control.stored, findings: await control.lint() } };
 }
 
 function drain({ control, query }: AdminRequest): Reply {

@@ -2,6 +2,7 @@
  * Workers and the service's state as JSON for people: times as dates, and who is behind.
  */
 import type { Version } from "../../store/version.ts";
+import type { UpstreamServer } from "../certificates/upstream-certificates.ts";
 import type { Applied, ServiceStatus } from "../control.ts";
 import type { Condition, ObservedResource } from "../resource-status.ts";
 import type { WorkerStatus } from "../sync/registry.ts";
@@ -61,12 +62,23 @@ export interface PendingResource {
   readonly message: string;
 }
 
+export interface ServerDescription extends Omit<UpstreamServer, "certificate"> {
+  readonly certificate?: { readonly validUntil?: string; readonly error: string };
+}
+
 /** People read the first of them. */
 const MAX_PENDING = 100;
 
 export function describeWorker({ until, ...worker }: WorkerStatus, sequence: number): WorkerDescription {
   const behind = worker.acknowledged < sequence;
   return { ...worker, behind, ...(until === undefined ? {} : { until: new Date(until).toISOString() }) };
+}
+
+export function describeServer({ certificate, ...server }: UpstreamServer): ServerDescription {
+  if (certificate === undefined) return server;
+  const { validUntil, error } = certificate;
+  const until = validUntil === undefined ? {} : { validUntil: new Date(validUntil).toISOString() };
+  return { ...server, certificate: { ...until, error } };
 }
 
 export function describeApplied(applied: Applied): ApplyDescription {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import {
   type Connections,
   type Erased,
+  type Mirrors,
   type Overview,
   type QueryPage,
   type QueryRecord,
@@ -53,9 +54,14 @@ const summaryFields = {
   transports: shares,
 };
 
+const trend = z.strictObject({ queries: count, denied: count, failed: count, wouldDeny: count });
+
 const overview = z.strictObject({
   ...span,
   all: z.strictObject(summaryFields),
+  trend: optional(
+    z.strictObject({ last: trend, before: trend }).describe("As much time that is over, and as much before that"),
+  ),
   tenants: z.array(z.strictObject({ tenant, ...summaryFields })).describe("Most queries first"),
   lost: count.describe("Events that were lost on the way since the service runs"),
   events: z.enum(["All", "Logged"]).describe("Whether workers send every query, or only what is to be logged"),
@@ -120,6 +126,16 @@ const upstreams = z.strictObject({
       stale: count,
       share: z.number().min(0).max(1).describe("Of all queries that waited for an upstream"),
       latencyMs: optional(latency),
+      servers: z
+        .array(
+          z.strictObject({
+            cluster: z.string().describe("As GET /v1/upstreams has it"),
+            answers: count.describe("Which queries have waited for"),
+            share: z.number().min(0).max(1).describe("Of the upstream's answers"),
+            latencyMs: optional(latency),
+          }),
+        )
+        .describe("Most answers first"),
     }),
   ),
 }) satisfies z.ZodType<Upstreams>;
@@ -152,6 +168,36 @@ const connections = z.strictObject({
     .describe("Resolved, then failed to connect; most frequent first"),
   refused: z.array(z.strictObject({ tenant, key: z.string().describe("Address and port"), count, over: count })),
 }) satisfies z.ZodType<Connections>;
+
+const mirrors = z.strictObject({
+  ...span,
+  upstreams: z
+    .array(
+      z.strictObject({
+        tenant,
+        upstream: z.string().describe("The second"),
+        same: count,
+        different: count,
+        failed: count.describe("It has not answered"),
+        latencyMs: optional(latency),
+      }),
+    )
+    .describe("Most questions first"),
+  differing: z
+    .array(
+      z.strictObject({
+        tenant,
+        upstream: z.string(),
+        name: z.string().describe("With its final dot"),
+        type: z.string(),
+        first: z.string().describe("RCODE of the answer that the client got"),
+        second: z.string().describe("RCODE of the other; where it is the same, records differ"),
+        count,
+        over: count.describe("How much too high the count may be"),
+      }),
+    )
+    .describe("Most frequent first"),
+}) satisfies z.ZodType<Mirrors>;
 
 const rules = z.strictObject({
   since: date,
@@ -202,6 +248,7 @@ const erased = z.strictObject({ erased: count.describe("Queries") }) satisfies z
 export const TELEMETRY_SCHEMAS = {
   Connections: connections,
   Erased: erased,
+  Mirrors: mirrors,
   Overview: overview,
   Queries: queryPage,
   Query: query,

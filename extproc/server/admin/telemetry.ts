@@ -56,6 +56,10 @@ export function connections(request: AdminRequest): Promise<Reply> {
   return answer(request, "connections", { ...readWindow(request), limit: readLimit(request.query, 20, MAX_ITEMS) });
 }
 
+export function mirrors(request: AdminRequest): Promise<Reply> {
+  return answer(request, "mirrors", { ...readWindow(request), limit: readLimit(request.query, 20, MAX_ITEMS) });
+}
+
 export function rules(request: AdminRequest): Promise<Reply> {
   return answer(request, "rules", readTenant(request));
 }

@@ -131,7 +131,9 @@ export class LiveQueries {
     this.#beat = undefined;
     this.#lastBeat = performance.now();
     const texts = this.#waiting.splice(0, PARSED_PER_BEAT);
-    for (const text of texts) this.#queries.push({ ...(JSON.parse(text) as QueryRecord), number: this.#count++ });
+    // Workers tell of what they have answered, each in the order of its answers.
+    const records = texts.map((text) => JSON.parse(text) as QueryRecord).sort(byTime);
+    for (const record of records) this.#queries.push({ ...record, number: this.#count++ });
     if (this.#queries.length > 2 * KEPT) this.#queries = this.#queries.slice(-KEPT);
     if (this.#waiting.length > 0) this.#schedule();
     if (this.#held === undefined) this.changes.value++;
@@ -147,4 +149,9 @@ export class LiveQueries {
     this.rate.value = (second.count * 1000) / elapsed;
     this.#second = { began: performance.now(), count: 0 };
   }
+}
+
+/** Times of one form, in UTC, are in the order of their letters. */
+function byTime(a: QueryRecord, b: QueryRecord): number {
+  return a.time < b.time ? -1 : a.time > b.time ? 1 : 0;
 }

@@ -55,8 +55,10 @@ export function QueryList({ live, chosen, onChoose, onStep }: QueryListProps) {
     const element = box.current;
     if (place < 0 || element === null) return;
     const [from, to] = [place * ROW, (place + 1) * ROW];
+    // The heads take a row's room of what is in sight.
+    const room = element.clientHeight - ROW;
     if (from < element.scrollTop) element.scrollTop = from;
-    else if (to > element.scrollTop + element.clientHeight) element.scrollTop = to - element.clientHeight;
+    else if (to > element.scrollTop + room) element.scrollTop = to - room;
   }, [chosen]);
 
   const first = Math.max(0, Math.floor(top.value / ROW) - BEYOND);
@@ -69,16 +71,6 @@ export function QueryList({ live, chosen, onChoose, onStep }: QueryListProps) {
   const active = chosen !== undefined && live.placeOf(chosen) >= 0 ? idOf(chosen) : undefined;
   return (
     <div class="queries">
-      <div class="query heads" aria-hidden="true">
-        <span>Time</span>
-        <span class="wide-only">Tenant</span>
-        <span class="wide-only">Client</span>
-        <span>Name</span>
-        <span>Type</span>
-        <span>Verdict</span>
-        <span class="wide-only">Rule</span>
-        <span class="number">Latency</span>
-      </div>
       <div
         ref={box}
         class="scroller"
@@ -104,6 +96,16 @@ export function QueryList({ live, chosen, onChoose, onStep }: QueryListProps) {
           if (currentTarget.scrollTop > ROW) live.pause();
         }}
       >
+        <div class="query heads" aria-hidden="true">
+          <span>Time</span>
+          <span class="wide-only">Tenant</span>
+          <span class="wide-only">Client</span>
+          <span>Name</span>
+          <span>Type</span>
+          <span>Verdict</span>
+          <span class="wide-only">Rule</span>
+          <span class="number">Latency</span>
+        </div>
         <div role="presentation" class="track" style={{ height: `${live.count * ROW}px` }}>
           {rows}
         </div>

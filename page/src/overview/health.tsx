@@ -1,31 +1,22 @@
 /**
- * Who is well: workers by Envoy, upstreams, Envoys that reject clusters, resources that wait, lists of names, the mesh.
+ * Who is well: workers by Envoy, Envoys that reject clusters, resources that wait, lists of names, the mesh, and what goes
+ * through all that.
  */
 import type { NodeDescription, StatusDescription } from "../../../extproc/server/admin/status.ts";
-import type { UpstreamSummary, Upstreams } from "../../../extproc/telemetry/questions.ts";
-import { useFollowed } from "../api/follow.ts";
 import { status } from "../api/service.ts";
 import { linkTo } from "../shell/route.ts";
-import { formatCount, formatDate, formatLatency, formatShare, plural, shortVersion } from "../text/words.ts";
-
-/** An upstream that fails more often than this is not well. */
-const MUCH = 0.01;
-
-type Grade = "good" | "warn" | "bad";
-const SIGNS: Readonly<Record<Grade, string>> = { good: "✓", warn: "!", bad: "✗" };
-const WORDS: Readonly<Record<Grade, string>> = { good: "well", warn: "to be looked at", bad: "not well" };
+import { formatCount, formatDate, plural, shortVersion } from "../text/words.ts";
+import { Item } from "./health-item.tsx";
+import { TrafficHealth } from "./traffic-health.tsx";
 
 export function Health() {
-  const { value } = useFollowed<Upstreams>("/v1/telemetry/upstreams?window=15m", 5000);
   const now = status.value.value;
   return (
     <section aria-label="Health">
       <h2>Health</h2>
       <ul class="health">
         {now !== undefined && <OfService now={now} />}
-        {value.value?.upstreams.map((upstream) => (
-          <Upstream key={upstream.upstream} {...upstream} />
-        ))}
+        <TrafficHealth />
       </ul>
     </section>
   );
@@ -62,6 +53,7 @@ function OfService({ now }: { readonly now: StatusDescription }) {
           The mesh: {plural(mesh.objects, "object")}, {plural(mesh.names, "name")}
         </Item>
       )}
+      {mesh.health.checked > 0 && <Endpoints {...mesh.health} />}
       {mesh.sources.map((source) => (
         <Source key={source.name} {...source} />
       ))}
@@ -118,25 +110,16 @@ function Source({ name, from, names, serial, error }: StatusDescription["mesh"][
   );
 }
 
-function Upstream({ upstream, queries, failed, latencyMs }: UpstreamSummary) {
-  const share = failed / queries;
+function Endpoints({ checked, ill, illEndpoints }: StatusDescription["mesh"]["health"]) {
+  if (ill === 0) return <Item grade="good">Endpoints that are looked after: all {formatCount(checked)} are well</Item>;
   return (
-    <Item grade={share > 0.5 ? "bad" : share > MUCH ? "warn" : "good"}>
-      Upstream <a href={linkTo(["upstreams"])}>{upstream}</a>: {plural(queries, "query", "queries")}
-      {failed > 0 ? `, ${formatShare(share)} failed` : ""}
-      {latencyMs === undefined ? "" : `, p50 ${formatLatency(latencyMs.p50)}, p99 ${formatLatency(latencyMs.p99)}`}
+    <Item grade={ill === checked ? "bad" : "warn"}>
+      {formatCount(ill)} of {plural(checked, "endpoint")} that are looked after are ill:{" "}
+      {illEndpoints.map(({ check, address, owners }) => (
+        <span key={`${check} ${address}`} class="ill" title={owners.join(", ")}>
+          <span class="mono">{address}</span> ({check}){" "}
+        </span>
+      ))}
     </Item>
-  );
-}
-
-function Item({ grade, children }: { readonly grade: Grade; readonly children: preact.ComponentChildren }) {
-  return (
-    <li>
-      <span class={grade} aria-hidden="true">
-        {SIGNS[grade]}
-      </span>
-      <span class="unseen">{WORDS[grade]}: </span>
-      <span>{children}</span>
-    </li>
   );
 }

@@ -30,7 +30,7 @@ export function OverviewView() {
       <SpanHead title="Overview" span={span} trouble={trouble} />
       {told !== undefined && (
         <>
-          <Figures summary={told.all} />
+          <Figures summary={told.all} trend={told.trend} />
           <Caveats overview={told} />
         </>
       )}

@@ -1,11 +1,12 @@
 /** What the charts draw, in figures. */
 import type { TenantSummary } from "../../../extproc/telemetry/questions.ts";
+import { shareOf } from "../parts/figure.tsx";
 import type { Look } from "../parts/series.ts";
 import { tenantParameter } from "../parts/span.tsx";
 import { Swatch } from "../parts/swatch.tsx";
 import { linkTo } from "../shell/route.ts";
 import { formatCompact, formatCount, formatLatency, formatRate, formatShare, nameTenant } from "../text/words.ts";
-import { cacheRatio, shareOf } from "./figures.tsx";
+import { cacheRatio } from "./figures.tsx";
 
 export function TenantTable(props: {
   readonly tenants: readonly TenantSummary[];

@@ -113,7 +113,7 @@ function optionsOf(
     scales: { y: { range: (_, __, max) => [0, most ?? (max > 0 ? max * 1.08 : 1)] } },
     axes: [
       { ...axis, size: 26, values: (_, splits, __, ___, step) => splits.map((time) => formatMoment(time, step)) },
-      { ...axis, size: 58, values: (_, splits) => splits.map(format) },
+      { ...axis, size: 58, values: (_, splits) => splits.map((value) => (value === 0 ? "0" : format(value))) },
     ],
     series: [
       {},

@@ -21,10 +21,10 @@ import { useEffect, useRef } from "preact/hooks";
 import { completeYaml } from "../yaml/complete.ts";
 import { type RuleNotes, ruleGutter, setRuleHits } from "./rule-gutter.ts";
 
-export interface Finding {
+export interface Mark {
   readonly from: number;
   readonly to: number;
-  readonly severity: "error" | "warning";
+  readonly severity: "error" | "warning" | "info";
   readonly message: string;
 }
 
@@ -34,7 +34,7 @@ export interface EditorProps {
   readonly read: () => string;
   readonly label: string;
   readonly readOnly: boolean;
-  readonly findings: readonly Finding[];
+  readonly marks: readonly Mark[];
   readonly notes: RuleNotes;
   readonly onChange: (text: string) => void;
   readonly onReview: () => void;
@@ -45,7 +45,7 @@ export function Editor(props: EditorProps) {
   const view = useRef<EditorView>(undefined);
   const latest = useRef(props);
   latest.current = props;
-  const { text, label, readOnly, findings, notes } = props;
+  const { text, label, readOnly, marks, notes } = props;
 
   useEffect(() => {
     const host = place.current;
@@ -73,15 +73,11 @@ export function Editor(props: EditorProps) {
     const editor = view.current;
     if (editor === undefined) return;
     const { length } = editor.state.doc;
-    const diagnostics = findings.map(
-      ({ from, to, ...finding }): Diagnostic => ({
-        from: Math.min(from, length),
-        to: Math.min(to, length),
-        ...finding,
-      }),
+    const diagnostics = marks.map(
+      ({ from, to, ...mark }): Diagnostic => ({ from: Math.min(from, length), to: Math.min(to, length), ...mark }),
     );
     editor.dispatch(setDiagnostics(editor.state, diagnostics));
-  }, [findings, text]);
+  }, [marks, text]);
 
   useEffect(() => {
     view.current?.dispatch({ effects: setRuleHits.of(notes) });
@@ -200,6 +196,7 @@ const theme = EditorView.theme({
   ".cm-diagnostic": { borderLeftWidth: "3px", padding: "4px 10px" },
   ".cm-diagnostic-error": { borderLeftColor: "var(--deny)" },
   ".cm-diagnostic-warning": { borderLeftColor: "var(--audit)" },
+  ".cm-diagnostic-info": { borderLeftColor: "var(--strong-line)" },
   ".cm-lintRange-error": {
     backgroundImage: "none",
     textDecoration: "underline wavy var(--deny) 1px",
@@ -210,9 +207,15 @@ const theme = EditorView.theme({
     textDecoration: "underline wavy var(--audit) 1px",
     textUnderlineOffset: "3px",
   },
+  ".cm-lintRange-info": {
+    backgroundImage: "none",
+    textDecoration: "underline dotted var(--strong-line) 1px",
+    textUnderlineOffset: "3px",
+  },
   ".cm-lint-marker": { content: "none !important", width: "0.7em", height: "0.7em", borderRadius: "50%" },
   ".cm-lint-marker-error": { background: "var(--deny)" },
   ".cm-lint-marker-warning": { background: "var(--audit)" },
+  ".cm-lint-marker-info": { background: "var(--strong-line)" },
   ".cm-panels": { backgroundColor: "var(--sunk)", color: "var(--ink)" },
   ".cm-rule-hits": { minWidth: "5.5em", textAlign: "end", paddingRight: "10px", fontFamily: "var(--text)" },
   ".cm-rule-hits .shadowed": { color: "var(--audit)" },

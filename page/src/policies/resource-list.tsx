@@ -5,6 +5,7 @@ import { mayEdit, resources } from "../api/service.ts";
 import { linkTo } from "../shell/route.ts";
 import { formatCompact } from "../text/words.ts";
 import { drafts, keyOf, NEW, WHOLE_SET } from "./drafts.ts";
+import { findingsOf } from "./findings.ts";
 import { compareKinds } from "./kinds.ts";
 import type { RuleNotes } from "./rule-gutter.ts";
 
@@ -57,6 +58,7 @@ export function ResourceList({ selected, notes }: { readonly selected: string; r
                     current={selected === key}
                     edited={key in drafts.value}
                     pending={isPending(resource)}
+                    doubtful={findingsOf(key).some(({ severity }) => severity === "warning")}
                     count={kind.endsWith("DnsPolicy") ? count : undefined}
                   >
                     <span class="mono">{resource.name}</span>
@@ -75,17 +77,24 @@ interface EntryProps {
   readonly current: boolean;
   readonly edited: boolean;
   readonly pending?: boolean;
+  /** Something in it deserves a second look. */
+  readonly doubtful?: boolean;
   readonly count?: number | undefined;
   readonly children: preact.ComponentChildren;
 }
 
-function Entry({ href, current, edited, pending = false, count, children }: EntryProps) {
+function Entry({ href, current, edited, pending = false, doubtful = false, count, children }: EntryProps) {
   return (
     <li>
       <a href={href} aria-current={current ? "true" : undefined}>
         {children}
         {edited && <span class="warn"> edited</span>}
         {pending && <span class="bad"> not programmed</span>}
+        {doubtful && (
+          <span class="warn" title="Something in it deserves a second look">
+            !<span class="unseen"> worth a second look</span>
+          </span>
+        )}
         {count !== undefined && (
           <span class="count" title="Queries that its rules decided">
             {formatCompact(count)}

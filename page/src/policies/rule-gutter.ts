@@ -16,7 +16,7 @@ export interface RuleNote {
 /** By `policy/rule`; undefined while nothing is known. */
 export type RuleNotes = ReadonlyMap<string, RuleNote> | undefined;
 
-const NEVER: RuleNote = { hits: 0, audited: 0, shadowed: "" };
+export const NEVER: RuleNote = { hits: 0, audited: 0, shadowed: "" };
 
 export const setRuleHits = StateEffect.define<RuleNotes>();
 

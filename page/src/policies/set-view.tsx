@@ -7,17 +7,18 @@ import type { Problem } from "../../../extproc/resources/problem.ts";
 import type { Rules } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
 import { mayEdit, resources, status } from "../api/service.ts";
-import { Problems } from "../parts/problems.tsx";
 import { go, route } from "../shell/route.ts";
 import { checkYaml } from "../yaml/check.ts";
 import { fetchSchemas, schemas } from "../yaml/schemas.ts";
 import { outcome, review, startReview } from "./change.ts";
 import { Conditions } from "./conditions.tsx";
 import { drafts, dropDraft, keyOf, NEW, setDraft, textInForce, WHOLE_SET } from "./drafts.ts";
-import { Editor, type Finding } from "./editor.tsx";
+import { Editor, type Mark } from "./editor.tsx";
+import { findings, findingsOf, followFindings, shadowedRules } from "./findings.ts";
 import { ResourceList } from "./resource-list.tsx";
 import { ReviewPanel } from "./review-panel.tsx";
-import type { RuleNotes } from "./rule-gutter.ts";
+import { NEVER, type RuleNote, type RuleNotes } from "./rule-gutter.ts";
+import { SecondLook } from "./second-look.tsx";
 
 /** What the route says is shown. */
 const selected = computed(() => {
@@ -51,8 +52,9 @@ export function SetView() {
   const read = () => drafts.peek()[key]?.text ?? (key === NEW ? TEMPLATE : textInForce(key));
   const text = draft?.text ?? (key === NEW ? TEMPLATE : inForce);
   const { value: rules } = useFollowed<Rules>("/v1/telemetry/rules", 5000);
-  const notes = useMemo(() => toNotes(rules.value), [rules.value]);
+  const notes = useMemo(() => toNotes(rules.value), [rules.value, findings.value]);
   useEffect(() => void fetchSchemas().catch(() => {}), []);
+  useEffect(followFindings, []);
   useEffect(() => {
     review.value = undefined;
   }, [key]);
@@ -61,7 +63,10 @@ export function SetView() {
     if (problems !== undefined) told.value = { text, problems };
   }, [problems]);
   const known = schemas.value;
-  const findings = useMemo(() => findingsIn(text), [text, known, told.value]);
+  const marks = useMemo(
+    () => [...faultsIn(text), ...(draft === undefined ? marksOf(key, text) : [])],
+    [text, known, told.value, findings.value, key],
+  );
   if (resources.value === undefined) return null;
   const resource = resources.value.resources.find((each) => keyOf(each) === key);
   const changed = draft !== undefined || (key === NEW && text !== TEMPLATE);
@@ -122,13 +127,13 @@ export function SetView() {
             read={read}
             label={`YAML of ${titleOf(key)}`}
             readOnly={!mayEdit.value || status.value.value?.mode === "watch"}
-            findings={findings}
+            marks={marks}
             notes={notes}
             onChange={(written) => setDraft(key, written)}
             onReview={look}
           />
         )}
-        {status.value.value !== undefined && <Problems problems={status.value.value.warnings} warnings />}
+        <SecondLook of={key} />
       </section>
     </div>
   );
@@ -139,21 +144,33 @@ function titleOf(key: string): string {
   return key === NEW ? "A new resource" : key;
 }
 
-function findingsIn(text: string): Finding[] {
-  const here = checkYaml(text).map((fault): Finding => ({ ...fault, severity: "error" }));
+function faultsIn(text: string): Mark[] {
+  const here = checkYaml(text).map((fault): Mark => ({ ...fault, severity: "error" }));
   if (told.value.text !== text) return here;
+  return [...here, ...told.value.problems.flatMap((problem) => markLine(text, problem, "error"))];
+}
+
+/** What deserves a second look in what is in force. */
+function marksOf(key: string, text: string): Mark[] {
+  return findingsOf(key).flatMap((one) => markLine(text, one, one.severity === "note" ? "info" : "warning"));
+}
+
+function markLine(text: string, { line, path, message }: Problem, severity: Mark["severity"]): Mark[] {
   const lines = text.split("\n");
-  const service = told.value.problems.flatMap(({ line, path, message }): Finding[] => {
-    if (line < 1 || line > lines.length) return [];
-    const from = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
-    return [{ from, to: from + (lines[line - 1]?.length ?? 0), severity: "error", message: `${path}: ${message}` }];
-  });
-  return [...here, ...service];
+  if (line < 1 || line > lines.length) return [];
+  const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
+  const [of = ""] = lines.slice(line - 1);
+  const from = start + of.length - of.trimStart().length;
+  return [{ from, to: start + of.length, severity, message: `${path}: ${message}` }];
 }
 
 function toNotes(rules: Rules | undefined): RuleNotes {
   if (rules === undefined) return undefined;
-  return new Map(
-    rules.rules.map(({ policy, rule, hits, audited }) => [`${policy}/${rule}`, { hits, audited, shadowed: "" }]),
-  );
+  const shadowed = shadowedRules();
+  const notes = new Map<string, RuleNote>([...shadowed].map(([rule, why]) => [rule, { ...NEVER, shadowed: why }]));
+  for (const { policy, rule, hits, audited } of rules.rules) {
+    const key = `${policy}/${rule}`;
+    notes.set(key, { hits, audited, shadowed: shadowed.get(key) ?? "" });
+  }
+  return notes;
 }

@@ -1,5 +1,5 @@
 /**
- * The keyboard: 1 to 5 for the views, / for the filter, ? for this list.
+ * The keyboard: numbers for the views, / for the filter, ? for this list.
  */
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";

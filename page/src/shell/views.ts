@@ -1,5 +1,5 @@
 /**
- * The views, in the order of the navigation and of the keys 1 to 5. Each is fetched when it is first shown.
+ * The views, in the order of the navigation and of the keys from 1 on. Each is fetched when it is first shown.
  */
 import type { ComponentType } from "preact";
 
@@ -31,5 +31,10 @@ export const VIEWS: readonly View[] = [
     id: "upstreams",
     title: "Upstreams",
     load: () => import("../upstreams/upstreams-view.tsx").then(({ UpstreamsView }) => UpstreamsView),
+  },
+  {
+    id: "connections",
+    title: "Connections",
+    load: () => import("../connections/connections-view.tsx").then(({ ConnectionsView }) => ConnectionsView),
   },
 ];

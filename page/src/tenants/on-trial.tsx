@@ -68,8 +68,8 @@ function OneTrial({ trial }: { readonly trial: Trial }) {
     <div class="stack trial">
       <p class="row">
         <PolicyLink policy={policy} rule={rule} />
-        <span class="warn">would have had a word {audited === 1 ? "once" : `${plural(audited, "time")}`}</span>
-        <span class="quiet">last {formatDate(last)}</span>
+        <span class="warn">would have decided {plural(audited, "query", "queries")}</span>
+        <span class="quiet">the last one {formatDate(last)}</span>
         <button type="button" onClick={show}>
           Show what enforces it
         </button>
@@ -102,7 +102,7 @@ function Enforcing({ differences, whole, onEdit }: EnforcingProps) {
       {whole && <p class="warn">The whole policy is on trial: its other rules come in force with it.</p>}
       <p>
         <button type="button" class="main" onClick={onEdit}>
-          Into the editor
+          Open it in the editor
         </button>
       </p>
     </section>

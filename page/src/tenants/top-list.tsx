@@ -1,10 +1,10 @@
 /** The most frequent names or clients, each with a way to its queries as they come. */
-import type { Top, TopKind } from "../../../extproc/telemetry/questions.ts";
+import type { Top, TopItem, TopKind } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
+import { Frequency } from "../parts/frequency.tsx";
 import { Name } from "../parts/name.tsx";
 import { paceOf, type Span, telemetryPath } from "../parts/span.tsx";
 import { linkTo } from "../shell/route.ts";
-import { formatCount } from "../text/words.ts";
 
 const SHOWN = "12";
 
@@ -18,7 +18,7 @@ export interface TopListProps {
 
 export function TopList({ kind, title, span, filter = {} }: TopListProps) {
   const { value } = useFollowed<Top>(telemetryPath("top", span, { kind, limit: SHOWN }), paceOf(span.window));
-  const items = value.value?.items ?? [];
+  const items = (value.value?.items ?? []).filter(isCertain);
   const most = items[0]?.count ?? 1;
   const field = kind === "clients" ? "client" : "name";
   const whose = span.tenant === "" ? {} : { tenant: span.tenant };
@@ -32,9 +32,8 @@ export function TopList({ kind, title, span, filter = {} }: TopListProps) {
             <a href={linkTo(["live"], { ...filter, ...whose, [field]: key })}>
               {kind === "clients" ? <span class="mono">{key}</span> : <Name name={key} />}
             </a>
-            <span class="number" title={over > 0 ? `${formatCount(over)} too high at most` : undefined}>
-              {over > 0 ? "≤ " : ""}
-              {formatCount(count)}
+            <span class="number">
+              <Frequency count={count} over={over} />
             </span>
             <span class="bar" aria-hidden="true" style={{ width: `${(count / most) * 100}%` }} />
           </li>
@@ -42,4 +41,9 @@ export function TopList({ kind, title, span, filter = {} }: TopListProps) {
       </ol>
     </section>
   );
+}
+
+/** Of a long tail, the list keeps anything: what may be there by chance is no news. */
+function isCertain({ count, over }: TopItem): boolean {
+  return over * 2 <= count;
 }

@@ -45,10 +45,10 @@ export function formatShare(share: number): string {
   return share > 0 && share < 0.001 ? "<0.1 %" : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
-/** Milliseconds. */
+/** Milliseconds. What a worker answers within one turn of its loop takes it none that it could measure. */
 export function formatLatency(milliseconds: number): string {
   if (!Number.isFinite(milliseconds)) return "–";
-  if (milliseconds === 0) return "0";
+  if (milliseconds === 0) return "<0.1 ms";
   if (milliseconds < 1) return `${Math.max(1, Math.round(milliseconds * 1000))} µs`;
   if (milliseconds < 1000) return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
   return `${(milliseconds / 1000).toFixed(1)} s`;

@@ -1,49 +1,50 @@
 /**
- * Upstreams: what each is made of, how much goes there, how it answers, and until when its authorities are valid.
+ * Upstreams: how much goes to each and how it answers, which of its servers did, and until when certificates are valid; and
+ * what second upstreams say of the same questions.
  */
 import "../style/upstreams.css";
 import { parseDocument } from "yaml";
+import type { ServerDescription } from "../../../extproc/server/admin/status.ts";
 import type { UpstreamSummary, Upstreams } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
 import { resources } from "../api/service.ts";
 import { paceOf, SpanHead, telemetryPath, useSpan } from "../parts/span.tsx";
 import { linkTo } from "../shell/route.ts";
-import { formatCount, formatDay, formatLatency, formatShare } from "../text/words.ts";
+import { formatCount, formatShare } from "../text/words.ts";
+import { Latencies, Share } from "./cells.tsx";
 import { expiriesIn } from "./certificate-expiry.ts";
-
-interface Server {
-  readonly address: string;
-  readonly port?: number;
-  readonly serverName?: string;
-  readonly priority?: number;
-}
+import { Compared } from "./compared.tsx";
+import { ServerRow } from "./server-row.tsx";
+import { ValidUntil } from "./valid-until.tsx";
 
 /** As it is written. */
 interface Spec {
   readonly protocol: string;
   readonly strategy?: string;
-  readonly servers: readonly Server[];
-  readonly tls?: { readonly ca?: string; readonly pins?: readonly string[]; readonly minimumVersion?: string };
+  readonly servers: readonly object[];
+  readonly tls?: { readonly ca?: string; readonly pins?: readonly string[] };
 }
 
-const SOON_MS = 30 * 86_400_000;
+const SERVERS_MS = 10_000;
 
 export function UpstreamsView() {
   const span = useSpan();
   const { value, trouble } = useFollowed<Upstreams>(telemetryPath("upstreams", span), paceOf(span.window));
+  const servers = useFollowed<{ readonly servers: readonly ServerDescription[] }>("/v1/upstreams", SERVERS_MS);
   const told = value.value?.upstreams ?? [];
   const written = (resources.value?.resources ?? []).filter(({ kind }) => kind === "Upstream");
   const gone = told.filter(({ upstream }) => !written.some(({ name }) => name === upstream));
+  const serversOf = (upstream: string) =>
+    (servers.value.value?.servers ?? []).filter((each) => each.upstream === upstream);
   return (
-    <div class="stack">
+    <div class="stack upstreams">
       <SpanHead title="Upstreams" span={span} trouble={trouble.value} />
       <section class="wide" aria-label="Upstreams" tabIndex={0}>
-        <table class="upstreams">
-          <caption class="unseen">How upstreams answer, in the order of their names</caption>
+        <table>
+          <caption class="unseen">How upstreams answer, in the order of their names, each with its servers</caption>
           <thead>
             <tr>
               <th>Upstream</th>
-              <th>Servers</th>
               <th class="number">Queries</th>
               <th class="number">Share</th>
               <th class="number">Failed</th>
@@ -52,18 +53,24 @@ export function UpstreamsView() {
               <th class="number">p90</th>
               <th class="number">p99</th>
               <th class="number">Longest</th>
+              <th>Certificate</th>
             </tr>
           </thead>
-          <tbody>
-            {written.map(({ name, text }) => (
-              <Row key={name} name={name} spec={specOf(text)} told={told.find(({ upstream }) => upstream === name)} />
-            ))}
-            {gone.map((summary) => (
-              <Row key={summary.upstream} name={summary.upstream} spec={undefined} told={summary} />
-            ))}
-          </tbody>
+          {written.map(({ name, text }) => (
+            <Group
+              key={name}
+              name={name}
+              spec={specOf(text)}
+              told={told.find(({ upstream }) => upstream === name)}
+              servers={serversOf(name)}
+            />
+          ))}
+          {gone.map((summary) => (
+            <Group key={summary.upstream} name={summary.upstream} spec={undefined} told={summary} servers={[]} />
+          ))}
         </table>
       </section>
+      <Compared span={span} />
     </div>
   );
 }
@@ -72,71 +79,63 @@ function specOf(text: string): Spec | undefined {
   return (parseDocument(text).toJS() as { readonly spec?: Spec } | null)?.spec;
 }
 
-interface RowProps {
+interface GroupProps {
   readonly name: string;
   /** Undefined for one that is no longer there. */
   readonly spec: Spec | undefined;
   readonly told: UpstreamSummary | undefined;
+  readonly servers: readonly ServerDescription[];
 }
 
-function Row({ name, spec, told }: RowProps) {
+function Group({ name, spec, told, servers }: GroupProps) {
   const { queries = 0, failed = 0, stale = 0, share = 0, latencyMs } = told ?? {};
-  const latency = (of: "p50" | "p90" | "p99" | "max") => (latencyMs === undefined ? "–" : formatLatency(latencyMs[of]));
   return (
-    <tr>
-      <th scope="row">
-        {spec === undefined ? (
-          <>
-            {name} <span class="quiet">not there any more</span>
-          </>
-        ) : (
-          <a href={linkTo(["policies", "set", "Upstream", name])}>{name}</a>
-        )}
-        {spec !== undefined && <MadeOf spec={spec} />}
-      </th>
-      <td>
-        <ul>
-          {spec?.servers.map((server) => (
-            <li key={`${server.address} ${server.port}`}>
-              <span class="mono">
-                {server.address}
-                {server.port === undefined ? "" : `, port ${server.port}`}
-              </span>
-              {server.serverName !== undefined && <span class="quiet"> as {server.serverName}</span>}
-              {server.priority !== undefined && <span class="quiet">, priority {server.priority}</span>}
-            </li>
-          ))}
-        </ul>
-      </td>
-      <td class="number">{formatCount(queries)}</td>
-      <td class="number">
-        <meter min="0" max="1" value={share} aria-label={`Share of ${name}`} /> {formatShare(share)}
-      </td>
-      <td class={failed > 0 ? "number bad" : "number"}>
-        {formatCount(failed)} <span class="quiet">{queries === 0 ? "" : formatShare(failed / queries)}</span>
-      </td>
-      <td class={stale > 0 ? "number warn" : "number"}>{formatCount(stale)}</td>
-      <td class="number">{latency("p50")}</td>
-      <td class="number">{latency("p90")}</td>
-      <td class="number">{latency("p99")}</td>
-      <td class="number">{latency("max")}</td>
-    </tr>
+    <tbody>
+      <tr>
+        <th scope="rowgroup">
+          {spec === undefined ? (
+            <>
+              {name} <span class="quiet">not there any more</span>
+            </>
+          ) : (
+            <a href={linkTo(["policies", "set", "Upstream", name])}>{name}</a>
+          )}
+          {spec !== undefined && <MadeOf spec={spec} />}
+        </th>
+        <td class="number">{formatCount(queries)}</td>
+        <td class="number">
+          <Share of={name} share={share} />
+        </td>
+        <td class={failed > 0 ? "number bad" : "number"}>
+          {formatCount(failed)} <span class="quiet">{queries === 0 ? "" : formatShare(failed / queries)}</span>
+        </td>
+        <td class={stale > 0 ? "number warn" : "number"}>{formatCount(stale)}</td>
+        <Latencies latencyMs={latencyMs} />
+        <td>{spec !== undefined && <Authority spec={spec} />}</td>
+      </tr>
+      {servers.map((server) => (
+        <ServerRow
+          key={server.cluster}
+          server={server}
+          told={told?.servers.find(({ cluster }) => cluster === server.cluster)}
+        />
+      ))}
+    </tbody>
   );
 }
 
 function MadeOf({ spec: { protocol, strategy = "Ordered", servers, tls } }: { readonly spec: Spec }) {
-  const [first] = expiriesIn(tls?.ca ?? "").sort((a, b) => a.getTime() - b.getTime());
-  const left = first === undefined ? undefined : first.getTime() - Date.now();
   return (
     <p class="quiet">
       {protocol}
       {servers.length > 1 ? `, ${strategy}` : ""}
       {tls?.pins === undefined ? "" : `, ${tls.pins.length} pins`}
-      {first !== undefined && left !== undefined && (
-        <span class={left < 0 ? "bad" : left < SOON_MS ? "warn" : ""}>
-          , its authority {left < 0 ? "was" : "is"} valid until {formatDay(first)}
-        </span>
-      )}
     </p>
   );
+}
+
+/** The first to end of the authorities that are written in it. */
+function Authority({ spec: { tls } }: { readonly spec: Spec }) {
+  const [first] = expiriesIn(tls?.ca ?? "").sort((a, b) => a.getTime() - b.getTime());
+  return first === undefined ? null : <ValidUntil what="authority" until={first} />;
 }

@@ -221,3 +221,28 @@ function without(policy: Policy, rule: number, name: string | undefined): Policy
   });
   return { ...policy, spec: { ...policy.spec, rules } } as Policy;
 }
+
+describe("a stored set", () => {
+  it("is told of by lines of each resource, as it is written there", () => {
+    const jobs = new CompileJobs();
+    const written = [
+      HEAD,
+      policy("one", 10, ['name: kept, match: {names: ["a.b.com"]}, action: Accept']),
+      policy("two", 20, [
+        'name: com, match: {names: ["*.com"]}, action: Deny',
+        'name: never, match: {names: ["x.com"]}, action: Deny',
+      ]),
+    ].join("");
+    const stored = jobs.run([], { upsert: [{ name: "request", text: `# A word before.\n${written}` }] }, 1);
+    assert.ok(stored.ok);
+    const base = [{ name: "state.yaml", text: stored.text }];
+    const found = lint(jobs.read(base), jobs.run(base, {}).warnings).filter(({ source }) => !source.includes("Tenant"));
+    assert.deepEqual(
+      found.map(({ kind, source, document, line, path }) => [kind, source, document, line, path]),
+      [
+        ["warning", "stored ClusterDnsPolicy/one", 0, 9, "spec.rules[0].match.names[0]"],
+        ["unreachable", "stored ClusterDnsPolicy/two", 0, 10, "spec.rules[1]"],
+      ],
+    );
+  });
+});

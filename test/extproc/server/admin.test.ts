@@ -151,6 +151,7 @@ describe("the admin API", () => {
         onChange: () => () => {},
         resources: () => store.resources(),
         consider: async () => [],
+        lint: async () => [],
         imagine: (change) => store.imagine(change),
         close: async () => {},
       }),

@@ -43,6 +43,7 @@ describe("health", () => {
         onChange: (listener) => store.onChange(listener),
         resources: () => store.resources(),
         consider: async () => [],
+        lint: async () => [],
         imagine: (change) => store.imagine(change),
         close: async () => {},
       }),

@@ -133,6 +133,8 @@ describe("the description of the admin API", () => {
         "/v1/caller",
         "/v1/workers",
         "/v1/status",
+        "/v1/lint",
+        "/v1/upstreams",
         "/v1/openapi.json",
       ]) {
         assert.equal(await call(path, { path }), 200);
@@ -150,7 +152,7 @@ describe("the description of the admin API", () => {
       const events = batchOf(eventOf(), eventOf({ audits: [{ policy: "a", rule: "b", action: 1 }] }));
       worker.report({ number: 1, events });
       await until(() => worker.reportAcks.length > 0, "the report to be counted");
-      for (const view of ["overview", "series", "top", "tenants", "upstreams", "connections"]) {
+      for (const view of ["overview", "series", "top", "tenants", "upstreams", "connections", "mirrors"]) {
         const path = `/v1/telemetry/${view}`;
         assert.equal(await call(path, { path }), 200);
         assert.equal(await call(path, { path: `${path}?window=7d&tenant=frontend` }), 200);

@@ -5,6 +5,7 @@
 import { CompileJobs } from "../../../extproc/compile/job.ts";
 import type { Compiler } from "../../../extproc/compile-thread/compiler.ts";
 import { considerRules } from "../../../extproc/explain/rules.ts";
+import { lint } from "../../../extproc/lint/lint.ts";
 import { parseObjects } from "../../../extproc/mesh/sources/parse-objects.ts";
 import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
 import type { FakeClock } from "./fake-clock.ts";
@@ -21,6 +22,7 @@ export function compileAtOnce(): Compiler {
   return {
     compile: async (base, change, revision) => jobs.run(base, change, revision),
     consider: async (base, request, lists) => considerRules(jobs.read(base), request, lists),
+    lint: async (base) => lint(jobs.read(base), jobs.run(base, {}).warnings),
     readObjects: async (sources) => parseObjects(sources),
     close: async () => {},
   };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { zoneOf } from "../../../extproc/dns/zone.ts";
 import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
-import type { QueryRecord } from "../../../extproc/telemetry/questions.ts";
+import type { QueryRecord, Window } from "../../../extproc/telemetry/questions.ts";
 import { USUAL_SETTINGS } from "../../../extproc/telemetry/settings.ts";
 import { Timeline } from "../../../extproc/telemetry/timeline.ts";
 import { TopList } from "../../../extproc/telemetry/top-list.ts";
@@ -132,7 +132,10 @@ describe("telemetry", () => {
     take(
       {},
       { ...forwarded, cache: 1 },
-      { ...forwarded, cache: 2, upstream: "public", upstream_us: 900, latency_us: 1000 },
+      {
+        ...forwarded,
+        ...{ cache: 2, upstream: "public", upstream_us: 900, upstream_server: "up/public/1", latency_us: 1000 },
+      },
     );
     now += 10 * MINUTE;
     take({ tenant: "backend", ...forwarded, client: Buffer.from([127, 0, 2, 1]) });
@@ -166,8 +169,46 @@ describe("telemetry", () => {
       upstreams.map(({ upstream, queries, share }) => [upstream, queries, share]),
       [["public", 1, 1]],
     );
+    const [server, ...others] = upstreams[0]?.servers ?? [];
+    assert.deepEqual([server?.cluster, server?.answers, server?.share, others], ["up/public/1", 1, 1, []]);
     now += 8 * 24 * 60 * MINUTE;
     assert.equal((await telemetry.ask("overview", { window: "7d" })).all.queries, 0);
+  });
+
+  it("counts what had no question that could be read", async () => {
+    const { qname: _, ...unreadable } = eventOf({ ...forwarded, outcome: 2, rcode: 1 });
+    telemetry.take(batchOf(unreadable, eventOf()), "east", () => {});
+    const { all } = await telemetry.ask("overview", { window: "1m" });
+    assert.deepEqual([all.queries, all.rejected, all.uniqueNames], [2, 1, 1]);
+  });
+
+  it("compares with as much time before, when there was so much", async () => {
+    const trendOf = async (window: Window, tenant?: string) =>
+      (await telemetry.ask("overview", { window, ...(tenant === undefined ? {} : { tenant }) })).trend;
+    for (let second = 0; second < 60; second++) {
+      take({}, { ...forwarded, tenant: "backend" });
+      now += 1000;
+    }
+    assert.equal(await trendOf("1m"), undefined);
+    for (let second = 0; second < 60; second++) {
+      take({}, {}, forwarded);
+      now += 1000;
+    }
+    // Of a cell that is not over.
+    take({}, {});
+    const rest = { failed: 0, wouldDeny: 0 };
+    assert.deepEqual(await trendOf("1m"), {
+      last: { queries: 180, denied: 120, ...rest },
+      before: { queries: 120, denied: 60, ...rest },
+    });
+    assert.deepEqual(await trendOf("1m", "backend"), {
+      last: { queries: 0, denied: 0, ...rest },
+      before: { queries: 60, denied: 0, ...rest },
+    });
+    assert.equal(await trendOf("15m"), undefined);
+    now += 20 * 24 * 60 * MINUTE;
+    assert.equal(await trendOf("7d"), undefined);
+    assert.notEqual(await trendOf("24h"), undefined);
   });
 
   it("draws columns of one length, whose sums are the window's", async () => {

@@ -61,6 +61,26 @@ describe("what second upstreams say", () => {
     ]);
   });
 
+  it("is told by window: how often each said the same, and of which names it does not", async () => {
+    const { engine, take } = open();
+    take(comparison(), comparison({ qname: Buffer.from("\x03WWW\x07example\x00", "latin1") }));
+    take(comparison({ result: 0 }), comparison({ tenant: "b", rcode: 0 }), comparison({ tenant: "b", result: 2 }));
+    const { upstreams, differing } = await engine.ask("mirrors", { window: "15m", limit: 10 });
+    assert.deepEqual(
+      upstreams.map(({ latencyMs, ...counts }) => [counts, latencyMs?.max]),
+      [
+        [{ tenant: "frontend", upstream: "candidate", same: 1, different: 2, failed: 0 }, 0.9],
+        [{ tenant: "b", upstream: "candidate", same: 0, different: 1, failed: 1 }, 0.9],
+      ],
+    );
+    const name = { upstream: "candidate", name: "www.example.", type: "A", first: "NOERROR", over: 0 };
+    assert.deepEqual(differing, [
+      { tenant: "frontend", ...name, second: "NXDOMAIN", count: 2 },
+      { tenant: "b", ...name, second: "NOERROR", count: 1 },
+    ]);
+    assert.deepEqual((await engine.ask("mirrors", { window: "15m", tenant: "b", limit: 10 })).differing.length, 1);
+  });
+
   it("tells no name of a tenant that hides them", () => {
     const hidden = { clients: "Full", names: "Hashed" } as const;
     const { take } = open({

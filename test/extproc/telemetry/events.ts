@@ -1,6 +1,7 @@
 /**
  * Reports of workers, as they arrive: encoded and decoded.
  */
+import type { Comparison } from "../../../extproc/gen/types/dns/mesh/v1/Comparison.ts";
 import type { EventBatch, EventBatch__Output } from "../../../extproc/gen/types/dns/mesh/v1/EventBatch.ts";
 import type { QueryEvent, QueryEvent__Output } from "../../../extproc/gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Report, Report__Output } from "../../../extproc/gen/types/dns/mesh/v1/Report.ts";
@@ -17,6 +18,11 @@ const batchType = messageType<EventBatch, EventBatch__Output>("dns.mesh.v1.Event
 /** As a Report carries them. */
 export function batchOf(...events: QueryEvent[]): Buffer {
   return batchType.encode({ events });
+}
+
+/** What second upstreams have said, as a Report carries it; may follow events. */
+export function comparisonsOf(...comparisons: Comparison[]): Buffer {
+  return batchType.encode({ comparisons });
 }
 
 /** As the service reads them. */

@@ -45,6 +45,7 @@ export interface LabEvent {
   cache: number;
   upstream: string;
   upstream_us: number;
+  upstream_server: string;
   latency_us: number;
   answers: Uint8Array;
   ttl: number;

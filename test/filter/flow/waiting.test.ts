@@ -407,6 +407,7 @@ describe("the flow", () => {
       assert.equal(Buffer.from(asked.answers).toString("hex"), "04c0000201");
       assert.deepEqual(kept.answers, asked.answers);
       assert.equal(asked.upstream_us, 20_000);
+      assert.deepEqual([asked.upstream_server, kept.upstream_server], ["up/public/1", ""]);
       assert.equal(asked.latency_us, 20_000);
       assert.equal(kept.upstream_us, 0);
       assert.equal(asked.tenant, "tenant1");

@@ -32,6 +32,7 @@ export interface QueryEvent {
   'upstream_after_us'?: (number);
   'trace'?: (Buffer | Uint8Array | string);
   'span'?: (Buffer | Uint8Array | string);
+  'upstream_server'?: (string);
 }
 
 export interface QueryEvent__Output {
@@ -60,4 +61,5 @@ export interface QueryEvent__Output {
   'upstream_after_us': (number);
   'trace': (Buffer);
   'span': (Buffer);
+  'upstream_server': (string);
 }

@@ -1,0 +1,70 @@
+/**
+ * What is counted of a tenant's questions that a second upstream was asked too, in one cell of time.
+ */
+import { foldedName, presentLabels } from "../dns/names.ts";
+import { rcodeName, typeName } from "../dns/numbers.ts";
+import type { Comparison__Output } from "../gen/types/dns/mesh/v1/Comparison.ts";
+import { LatencySketch } from "./latency-sketch.ts";
+import type { DifferingName, MirrorCounts } from "./questions.ts";
+import { TopList } from "./top-list.ts";
+
+/** Comparison.Result of sync.proto. */
+const SAME = 0;
+const DIFFERENT = 1;
+const FAILED = 2;
+
+class UpstreamMirror {
+  readonly results = [0, 0, 0];
+  readonly latency = new LatencySketch();
+
+  merge(other: UpstreamMirror): void {
+    for (const [result, count] of other.results.entries()) this.results[result] = (this.results[result] ?? 0) + count;
+    this.latency.merge(other.latency);
+  }
+}
+
+export class MirrorTally {
+  readonly #upstreams = new Map<string, UpstreamMirror>();
+  /** Keys are what `DifferingName` says beside its counts, as a list. */
+  readonly #differing: TopList;
+
+  /** So many names. */
+  constructor(capacity: number) {
+    this.#differing = new TopList(capacity);
+  }
+
+  add({ upstream, qname, qtype, result, rcode, first_rcode, latency_us }: Comparison__Output): void {
+    const tally = this.#of(upstream);
+    tally.results[result] = (tally.results[result] ?? 0) + 1;
+    if (result !== FAILED) tally.latency.add(latency_us);
+    if (result !== DIFFERENT) return;
+    const [first, second] = [first_rcode, rcode].map(rcodeName);
+    const key = [upstream, presentLabels(foldedName(qname)), typeName(qtype), first, second];
+    this.#differing.add(JSON.stringify(key), false);
+  }
+
+  merge(other: MirrorTally): void {
+    for (const [upstream, tally] of other.#upstreams) this.#of(upstream).merge(tally);
+    this.#differing.merge(other.#differing);
+  }
+
+  get upstreams(): MirrorCounts[] {
+    return [...this.#upstreams].map(([upstream, { results, latency }]) => {
+      const [same, different, failed] = [SAME, DIFFERENT, FAILED].map((result) => results[result] ?? 0);
+      return { upstream, same: same ?? 0, different: different ?? 0, failed: failed ?? 0, ...latency.latency };
+    });
+  }
+
+  differing(limit: number): DifferingName[] {
+    return this.#differing.top(limit).map(([key, { count, over }]) => {
+      const [upstream = "", name = "", type = "", first = "", second = ""] = JSON.parse(key) as string[];
+      return { upstream, name, type, first, second, count, over };
+    });
+  }
+
+  #of(upstream: string): UpstreamMirror {
+    const known = this.#upstreams.get(upstream) ?? new UpstreamMirror();
+    this.#upstreams.set(upstream, known);
+    return known;
+  }
+}
