@@ -19,10 +19,11 @@ import {
 import type { Deny, Verdict, VerdictClient } from "../compiled/messages.ts";
 import { readAddress } from "../compiled/networks.ts";
 import { judge } from "../compiled/policy-walk.ts";
-import { readQuestion } from "../compiled/question.ts";
+import { type Question, readQuestion } from "../compiled/question.ts";
 import { ScopeBuilder } from "../compiled/scope.ts";
 import type { Snapshot } from "../compiled/snapshot.ts";
 import { findForward } from "../compiled/zones.ts";
+import { canonicalName } from "../dns/international.ts";
 import { type ClientClass, classify } from "./classify.ts";
 import { type Identity, identify, tenantName } from "./client.ts";
 import { Consultation } from "./consultation.ts";
@@ -54,15 +55,13 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   if (address === undefined) {
     throw new MalformedRequest(`expected an address of 4 or 16 octets, got ${request.address.length}`);
   }
-  const question = readQuestion(request.qname);
-  if (question === undefined) {
-    throw new MalformedRequest(`expected one uncompressed name, got ${request.qname.length} octets that are none`);
-  }
+  const { question, international } = readCanonical(request.qname);
   const identity = identify(snapshot, request, address);
   const own = classify(snapshot, identity, request, address);
   const { sequence: revision, sections } = snapshot;
   const client = describeClient(snapshot, identity, own);
   const scope = new ScopeBuilder();
+  scope.narrowToDomain(international);
   if (identity.tenant === NO_TENANT) {
     const deny = denyNobody(snapshot, identity);
     return { revision, client, scope: scope.build(request), deny, ...BY_NOBODY, ...UNTOUCHED, alternatives: [] };
@@ -71,7 +70,8 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
   const start = sections.tenants[tenant + TENANT_POLICIES] ?? 0;
   const count = sections.tenants[tenant + TENANT_POLICY_COUNT] ?? 0;
   const applicable = { start, count, conditions: own.conditions };
-  const consultation = new Consultation(snapshot, request, client.tenant, (rule) => nameRule(snapshot, rule));
+  const judged = { ...request, qname: question.octets };
+  const consultation = new Consultation(snapshot, judged, client.tenant, (rule) => nameRule(snapshot, rule));
   const { qtype, transport, time } = request;
   const asked = { qtype, transport, time, said: (rule: number) => consultation.ask(rule) };
   const {
@@ -117,6 +117,16 @@ export function decide(snapshot: Snapshot, request: DecisionRequest): Verdict {
     alternatives: [...(limits?.alternatives ?? []), ...byRules],
     ...(responses === undefined ? {} : { responses: responses.message }),
   };
+}
+
+/** By its canonical form; `international`: labels of the domain in which all names have a form of other octets than this. */
+function readCanonical(qname: Uint8Array): { readonly question: Question; readonly international: number } {
+  const asked = readQuestion(qname);
+  if (asked === undefined) {
+    throw new MalformedRequest(`expected one uncompressed name, got ${qname.length} octets that are none`);
+  }
+  const { wire, international } = canonicalName(qname);
+  return { question: international === 0 ? asked : (readQuestion(wire) ?? asked), international };
 }
 
 function describeClient(snapshot: Snapshot, { tenant }: Identity, { subject, prefix }: ClientClass): VerdictClient {

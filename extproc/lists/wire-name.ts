@@ -26,7 +26,7 @@ export class WireName {
   read(text: string): string | undefined {
     if (this.#readPlain(text)) return undefined;
     try {
-      this.#take(parseName(text).labels);
+      this.#take(parseName(text).canonical.labels);
       return undefined;
     } catch (error) {
       if (error instanceof NameSyntaxError) return error.message;

@@ -39,7 +39,7 @@ export function parsed<T>(parse: (text: string) => T | string, looks?: RegExp): 
 }
 
 function named(parse: (text: string) => NamePattern): z.ZodType<NamePattern, string> {
-  return textLike(PRINTABLE).transform((text, context): NamePattern => {
+  return textLike(UNBROKEN).transform((text, context): NamePattern => {
     try {
       return parse(text);
     } catch (error) {
@@ -62,13 +62,13 @@ function matching(looks: RegExp, expected: string): z.ZodType<string, string> {
   return checked((text) => (looks.test(text) ? undefined : expected), looks);
 }
 
-/** Everything in a name is written in these, other octets as \\DDD. */
-const PRINTABLE = /^[\x21-\x7e]+$/;
+/** Blanks in a name are written as \\DDD. */
+const UNBROKEN = /^\S+$/;
 
 export const pattern = named(parsePattern);
 export const zone = named((text) => {
   if (text.startsWith("*")) throw new NameSyntaxError("a zone, which is its apex and every name below it anyway");
-  return parseName(text);
+  return parseName(text).canonical;
 });
 /** For whole names. */
 export const nameRegex = checked(checkRegex);
@@ -81,7 +81,7 @@ export const keep = parsed(parseKeep, KEEP);
 /** One name, in wire format: also the root. */
 export const name = named((text) => {
   if (text.startsWith("*")) throw new NameSyntaxError("one name");
-  return parseName(text);
+  return parseName(text).canonical;
 });
 export const record = parsed(parseRecord);
 export const delay = parsed(parseDelay, DELAY);

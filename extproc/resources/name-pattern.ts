@@ -1,9 +1,12 @@
 /**
- * Names and patterns of names, from the presentation format that people write (RFC 1035 section 5.1, RFC 4343).
+ * Names and patterns of names, from the presentation format that people write (RFC 1035 section 5.1, RFC 4343). Labels in other
+ * scripts than ASCII become what the DNS has for them.
  *
  * `*.x` is every name of one or more labels below x, and not x itself, as in network-policy-api; `**.x` says the
  * same for those who come from Cilium; `*` alone is every name. Everything else is one name.
  */
+
+import { canonicalLabels, toALabel } from "../dns/international.ts";
 
 /** Wire length of a name, RFC 1035 section 2.3.4. */
 const MAX_NAME = 255;
@@ -11,6 +14,9 @@ const MAX_LABEL = 63;
 
 /** Characters that stand for themselves; `/` because RFC 2317 puts it into reverse zones. */
 const PLAIN = /[A-Za-z0-9_/-]/;
+
+/** What names in other scripts are written in, and what RFC 5892 (appendix A) has between letters of some. */
+const INTERNATIONAL = /[\p{L}\p{M}\p{Nd}\u00b7\u0375\u05f3\u05f4\u30fb\u200c\u200d]/u;
 
 export type PatternExtent = "exact" | "below" | "every";
 
@@ -33,6 +39,12 @@ export class NamePattern {
     return Uint8Array.from([...this.labels.flatMap((label) => [label.length, ...label]), 0]);
   }
 
+  /** As questions are judged: octets that are a U-label, which only escapes can say, are its A-label. */
+  get canonical(): NamePattern {
+    const isAscii = this.labels.every((label) => label.every((octet) => octet < 0x80));
+    return isAscii ? this : new NamePattern(canonicalLabels(this.labels), this.extent);
+  }
+
   /** Whether every name that it matches is this one or below it. */
   isWithin(base: NamePattern): boolean {
     return base.labels.length === 0 || `.${this.text.replace(/^\*\.?/, "")}`.endsWith(`.${base.text}`);
@@ -48,9 +60,10 @@ export class NameSyntaxError extends Error {
   override readonly name = "NameSyntaxError";
 }
 
+/** Canonical. */
 export function parsePattern(text: string): NamePattern {
   const wildcard = /^\*{1,2}(\.|$)/.exec(text);
-  if (wildcard === null) return parseName(text);
+  if (wildcard === null) return parseName(text).canonical;
   const base = text.slice(wildcard[0].length);
   if (base === "") return new NamePattern([], "every");
   const labels = parseLabels(text, wildcard[0].length);
@@ -60,14 +73,21 @@ export function parsePattern(text: string): NamePattern {
       `a base of at most ${MAX_NAME - 2} octets, got ${wireLength(labels)}: no name fits below it`,
     );
   }
-  return new NamePattern(labels, "below");
+  return new NamePattern(labels, "below").canonical;
 }
 
+/** Octets that are written as escapes stay what they are. */
 export function parseName(text: string): NamePattern {
   const labels = text === "." ? [] : parseLabels(text, 0);
   const length = wireLength(labels);
   if (length > MAX_NAME) throw new NameSyntaxError(`a name of at most ${MAX_NAME} octets, got ${length}`);
   return new NamePattern(labels, "exact");
+}
+
+/** Of formats whose owners have names in ASCII alone. */
+export function refuseInternational(text: string): void {
+  const position = [...text].findIndex((character) => character >= "\u0080");
+  if (position >= 0) throw new NameSyntaxError(refuseCharacter([...text][position] ?? "", position));
 }
 
 function wireLength(labels: readonly Uint8Array[]): number {
@@ -78,7 +98,10 @@ function parseLabels(text: string, start: number): Uint8Array[] {
   const labels: Uint8Array[] = [];
   let label: number[] = [];
   let position = start;
+  let labelStart = start;
+  let international = false;
   const endLabel = () => {
+    if (international) label = readInternational(text, labelStart, position);
     if (label.length === 0) throw new NameSyntaxError(`no empty label, got one at character ${position + 1}`);
     if (label.length > MAX_LABEL) {
       throw new NameSyntaxError(
@@ -87,6 +110,8 @@ function parseLabels(text: string, start: number): Uint8Array[] {
     }
     labels.push(Uint8Array.from(label));
     label = [];
+    labelStart = position + 1;
+    international = false;
   };
   if (text === "") throw new NameSyntaxError("a name, got an empty text");
   while (position < text.length) {
@@ -102,12 +127,27 @@ function parseLabels(text: string, start: number): Uint8Array[] {
     } else if (PLAIN.test(character)) {
       label.push(character.toLowerCase().charCodeAt(0));
       position += 1;
+    } else if (character >= "\u0080" && INTERNATIONAL.test(character)) {
+      international = true;
+      position += character.length;
     } else {
       throw new NameSyntaxError(refuseCharacter(character, position));
     }
   }
   endLabel();
   return labels;
+}
+
+/** Positions are of characters of UTF-16, as editors mostly count them. */
+function readInternational(text: string, start: number, end: number): number[] {
+  const label = text.slice(start, end);
+  const converted = toALabel(label);
+  if (converted === undefined) {
+    throw new NameSyntaxError(
+      `an internationalized label that has an A-label of at most ${MAX_LABEL} octets, got one that has none at character ${start + 1}`,
+    );
+  }
+  return [...Buffer.from(converted, "latin1")];
 }
 
 function parseEscape(text: string, position: number): [octet: number, length: number] {
@@ -135,7 +175,7 @@ function refuseCharacter(character: string, position: number): string {
     return `ASCII, ${place} (a dash that only looks like "-")`;
   }
   if (/[\u2024\u3002\uff0e\uff61]/.test(character)) return `ASCII, ${place} (a dot that only looks like ".")`;
-  if (code >= 0x80) return `ASCII, ${place} (write an internationalized name as its A-label, xn--...)`;
+  if (code >= 0x80) return `ASCII, ${place} (its A-label, xn--..., if it is meant)`;
   const escaped = `\\${String(code).padStart(3, "0")}`;
   return `letters, digits, "-", "_" and "/" in a label, ${place} (${escaped} if it is meant)`;
 }

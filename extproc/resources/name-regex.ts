@@ -17,6 +17,7 @@ export function compileRegex(text: string): RE2JS {
 
 /** What was expected instead; undefined where it is one. */
 export function checkRegex(text: string): string | undefined {
+  if (!/^[ -~]*$/.test(text)) return "a regular expression in ASCII, as names of A-labels are";
   if (text.length > MAX_LENGTH) return `a regular expression of at most ${MAX_LENGTH} characters`;
   try {
     const size = compileRegex(text).programSize();

@@ -29,7 +29,7 @@ const MAX_RECORD_OCTETS = 4096;
 /** Each is looked up for every decision that comes to the rule. */
 const MAX_LISTS = 16;
 /** A question may have to be matched against each of them. */
-const MAX_REGEXES = 16;
+export const MAX_REGEXES = 16;
 
 const matchFields = z
   .strictObject({

@@ -34,7 +34,7 @@ export class VerdictCache extends S3Fifo {
 
   /** The verdict that holds for this question, whose reference the cache keeps; null where none is known. */
   find(subject: u64, key: NameKey, type: u32, transport: u32, now: u64): Verdict | null {
-    for (let labels: u32 = 0; labels <= key.labels; labels++) {
+    for (let labels = key.international; labels <= key.labels; labels++) {
       const hash = hashOf(subject, key, labels);
       let siblings: u32 = 0;
       let node = this.first(hash);
@@ -59,7 +59,7 @@ export class VerdictCache extends S3Fifo {
   /** Keeps the verdict that was read for the question; takes a reference of its own. False where the scope does not cover it. */
   put(read: VerdictReader, key: NameKey, type: u32, transport: u32, now: u64): bool {
     const verdict = read.verdict;
-    if (verdict === null || read.labels > key.labels) return false;
+    if (verdict === null || read.labels > key.labels || read.labels < key.international) return false;
     const ownerLength = key.suffixLength(read.labels);
     const size = HEAD + (read.typeCount << 2) + (read.exceptCount << 2) + ownerLength;
     const entry = changetype<Entry>(heap.alloc(size));
@@ -111,7 +111,8 @@ export class VerdictCache extends S3Fifo {
       const next = this.nextKept(node);
       const entry = changetype<Entry>(node);
       name.set(ownerAt(entry), entry.ownerLength);
-      if (above.has(name.hash) || this.isAtOrBelow(changed)) this.remove(node);
+      // By which of the changed names an international one is judged is not known here.
+      if (name.international > 0 || above.has(name.hash) || this.isAtOrBelow(changed)) this.remove(node);
       node = next;
     }
     return true;

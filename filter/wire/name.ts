@@ -68,6 +68,13 @@ export function isName(name: usize, length: u32): bool {
   return false;
 }
 
+/** Labels of a whole name, without the root. */
+export function labelsOf(name: usize): u32 {
+  let labels: u32 = 0;
+  for (let at = name; load<u8>(at) != 0; at += <usize>load<u8>(at) + 1) labels++;
+  return labels;
+}
+
 /** The octet in lower case (RFC 4343: ASCII letters only). */
 export function lower(octet: u32): u32 {
   return octet - 65 < 26 ? octet | 32 : octet;
@@ -95,6 +102,8 @@ export function hashLabel(label: usize, length: u32): u32 {
   return hash;
 }
 
+const ABOVE_127: u64 = 0x8080808080808080;
+
 /** Drawn once a VM, so that nobody can choose names that collide in the caches. */
 let seed: u64 = 0;
 
@@ -117,6 +126,11 @@ export class NameKey {
   length: u32 = 0;
   /** Labels without the root. */
   labels: u32 = 0;
+  /**
+   * Trailing labels of which the first has octets above 127, 0 where none has: such names are judged by other octets than these, and
+   * what holds for a domain above says nothing of them.
+   */
+  international: u32 = 0;
   private readonly hashes: usize = heap.alloc((MAX_LABELS + 1) * 8);
   private readonly offsets: usize = heap.alloc(MAX_LABELS + 1);
 
@@ -132,6 +146,7 @@ export class NameKey {
     memory.copy(this.offsets, other.offsets, other.labels + 1);
     this.length = other.length;
     this.labels = other.labels;
+    this.international = other.international;
   }
 
   private index(length: u32): void {
@@ -145,17 +160,25 @@ export class NameKey {
     this.labels = count;
     // Offsets are in the order of the labels; suffix k begins at label count - k.
     let hash = seed;
+    let international: u32 = 0;
     store<u64>(this.hashes, hash);
     for (let k: u32 = 1; k <= count; k++) {
       const start = at + load<u8>(this.offsets + count - k);
       const size = <u32>load<u8>(start) + 1;
       let i: u32 = 0;
-      for (; i + 8 <= size; i += 8) hash = mix(hash, load<u64>(start + i));
+      let octets: u64 = 0;
+      for (; i + 8 <= size; i += 8) {
+        const eight = load<u64>(start + i);
+        octets |= eight;
+        hash = mix(hash, eight);
+      }
       let rest: u64 = 0;
       for (; i < size; i++) rest = (rest << 8) | load<u8>(start + i);
       hash = mix(hash, rest ^ ((<u64>size) << 56));
       store<u64>(this.hashes + (k << 3), hash);
+      if ((octets | rest) & ABOVE_127) international = k;
     }
+    this.international = international;
   }
 
   @inline

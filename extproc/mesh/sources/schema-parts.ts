@@ -4,7 +4,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { parseInterval, parseTtl } from "../../resources/duration.ts";
-import { NameSyntaxError, parseName, parsePattern } from "../../resources/name-pattern.ts";
+import { NameSyntaxError, parseName, parsePattern, refuseInternational } from "../../resources/name-pattern.ts";
 import { describe } from "../../resources/problem.ts";
 import { checkProblem } from "../health/probe.ts";
 
@@ -35,6 +35,7 @@ export function checked(check: (text: string) => string | undefined) {
 export function nameChecked(check: (text: string) => void) {
   return z.string().superRefine((text, context) => {
     try {
+      refuseInternational(text);
       check(text);
     } catch (error) {
       if (!(error instanceof NameSyntaxError)) throw error;
@@ -99,6 +100,7 @@ export const endpointAddress = checked((text) => {
   if (text === "" || text.startsWith("unix://")) return undefined;
   if (isIP(text) !== 0) return undefined;
   try {
+    refuseInternational(text);
     parseName(text);
     return undefined;
   } catch (error) {

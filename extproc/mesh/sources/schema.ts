@@ -4,7 +4,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { NameSyntaxError, parsePattern } from "../../resources/name-pattern.ts";
+import { NameSyntaxError, parsePattern, refuseInternational } from "../../resources/name-pattern.ts";
 import { parseAddress } from "../../resources/network.ts";
 import { describe } from "../../resources/problem.ts";
 import { readTarget } from "./record-target.ts";
@@ -169,6 +169,7 @@ const egressHost = checked((text) => {
   if (!isNamespace || name === "" || more.length > 0) return "NAMESPACE/HOST, the namespace a name or one of * . ~";
   if (name === "*") return undefined;
   try {
+    refuseInternational(name);
     parsePattern(name);
     return undefined;
   } catch (error) {

@@ -5,7 +5,9 @@ import fc from "fast-check";
 import { documents, nameList, settings, type TierName, tenant, tierPolicy, upstream } from "../compile/compile-text.ts";
 import type { PlainRequest } from "./reference.ts";
 
-export const LABELS = ["a", "b", "c", "com", "x-y", "_dns"];
+export const LABELS = ["a", "b", "c", "com", "x-y", "_dns", "xn--tda"];
+/** In the octets of UTF-8, as some clients send it: what "xn--tda" stands for, also in capitals. */
+const U_LABELS = ["\u00fc", "\u00dc"];
 export const TYPES = [1, 28, 16, 65];
 const TYPE_NAMES = ["A", "AAAA", "TXT", "HTTPS"];
 const CIDRS = [
@@ -66,7 +68,7 @@ const TENANTS = ["t0", "t1", "t2"];
 const UPSTREAMS = ["u0", "u1"];
 const LISTS = ["l0", "l1"];
 
-const labels = fc.array(fc.constantFrom(...LABELS), { maxLength: 4 });
+const labels = fc.array(fc.constantFrom(...LABELS, ...U_LABELS), { maxLength: 4 });
 const name = labels.map((parts) => (parts.length === 0 ? "." : parts.join(".")));
 const pattern = fc.oneof(
   { weight: 4, arbitrary: name },
@@ -416,7 +418,7 @@ export const request: fc.Arbitrary<PlainRequest> = fc.record(
     serverName: fc.constantFrom("one.example", "TWO.example.", "three.example"),
     path: fc.constantFrom("/one", "/two", "/three"),
     pod: pods,
-    labels: fc.array(fc.constantFrom(...LABELS, "zz"), { maxLength: 5 }),
+    labels: fc.array(fc.constantFrom(...LABELS, ...U_LABELS, "zz"), { maxLength: 5 }),
     qtype: fc.constantFrom(...TYPES, 99),
     transport: fc.nat(4),
     time,

@@ -20,7 +20,7 @@ export interface PlainRequest {
   readonly path?: string | undefined;
   readonly pod?: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> } | undefined;
   readonly tenant?: string | undefined;
-  /** Leftmost first, lower case. */
+  /** Leftmost first; ASCII in lower case. */
   readonly labels: readonly string[];
   readonly qtype: number;
   /** Transport of verdict.proto. */
@@ -54,7 +54,8 @@ const NOTHING_MORE = { alternatives: [], storm: "", responses: [] };
 const MAX_AUDITS = 8;
 const MAX_DELAYS = 8;
 
-export function judgePlainly(resources: readonly Resource[], request: PlainRequest): PlainVerdict {
+export function judgePlainly(resources: readonly Resource[], asked: PlainRequest): PlainVerdict {
+  const request = { ...asked, labels: aLabels(asked.labels) };
   const tenants = resources.filter((one) => one.kind === "Tenant");
   const client = whose(tenants, request);
   const tenant = tenants.find(({ metadata }) => `tenant ${metadata.name}` === client);
@@ -113,6 +114,13 @@ export function judgePlainly(resources: readonly Resource[], request: PlainReque
       ...responsesOf(policies.filter((policy) => tierOf(policy) !== "Admin")),
     ],
   };
+}
+
+/** A name is judged by its A-labels, whatever its client has sent. */
+export function aLabels(labels: readonly string[]): string[] {
+  return labels.map((label) =>
+    /[\u0080-\uffff]/.test(label) ? new URL(`http://${label}.a`).hostname.slice(0, -2) : label,
+  );
 }
 
 function responsesOf(policies: readonly Policy[]): string[] {

@@ -20,6 +20,15 @@ describe("names and patterns", () => {
     ["_sip._tcp.example", "_sip._tcp.example", "exact"],
     ["xn--bcher-kva.example", "xn--bcher-kva.example", "exact"],
     ["a".repeat(63), "a".repeat(63), "exact"],
+    ["b\u00fccher.example", "xn--bcher-kva.example", "exact"],
+    ["*.B\u00dcCHER.example.", "*.xn--bcher-kva.example", "below"],
+    ["**.bu\u0308cher.example", "*.xn--bcher-kva.example", "below"],
+    ["www.\u0645\u062b\u0627\u0644.\u0625\u062e\u062a\u0628\u0627\u0631", "www.xn--mgbh0fb.xn--kgbechtv", "exact"],
+    ["fa\u00df.example", "xn--fa-hia.example", "exact"],
+    ["_\u00fc._tcp.example", "xn--_-eha._tcp.example", "exact"],
+    ["\uff11\uff12.example", "12.example", "exact"],
+    ["b\\195\\188cher.example", "xn--bcher-kva.example", "exact"],
+    ["b\\252cher.example", "b\\252cher.example", "exact"],
   ];
   for (const [text, canonical, extent] of accepted) {
     it(`takes ${text.slice(0, 40)}`, () => {
@@ -35,8 +44,20 @@ describe("names and patterns", () => {
     [".com", /empty label, got one at character 1/],
     ["frontend\u2013db.example", /U\+2013 at character 9 \(a dash that only looks like "-"\)/],
     ["a\u3002example", /U\+3002 at character 2 \(a dot that only looks like/],
-    ["b\u00fccher.example", /U\+00FC at character 2 .*A-label/],
-    ["\u{1f600}.example", /U\+1F600 at character 1/],
+    [
+      "a.b\u00fc\\065cher.example",
+      /internationalized label that has an A-label .*, got one that has none at character 3/,
+    ],
+    ["xn--b\u00fc.example", /that has none at character 1/],
+    [
+      `${String.fromCharCode(...Array.from({ length: 40 }, (_, index) => 0x4e00 + index * 97))}.example`,
+      /that has none at character 1/,
+    ],
+    ["\u{1f600}.example", /U\+1F600 at character 1 \(its A-label/],
+    ["b\u00fc cher.example", /U\+0020 at character 3/],
+    ["b\u00fccher\uff0eexample", /U\+FF0E at character 7 \(a dot that only looks like/],
+    ["a\u200bb.example", /U\+200B at character 2/],
+    ["1\u20442.example", /U\+2044 at character 2/],
     ["a b.example", /U\+0020 at character 2 \(\\032 if it is meant\)/],
     ["a@b.example", /"@" at character 2 \(\\064/],
     ["www.*.com", /whole first label, got "\*" at character 5/],

@@ -15,6 +15,7 @@ function holds(given: Asked, scope: Scope, asked: Asked): boolean {
   const owner = suffixOf(given.name, count);
   const name = labelsOf(asked.name);
   if (name.length < owner.length || name.slice(name.length - owner.length).join(".") !== owner.join(".")) return false;
+  if (/[\x80-\xff]/.test(name.slice(0, name.length - owner.length).join())) return false;
   const at = name.length === owner.length;
   if (at ? extent === Extent.Below : extent === Extent.Exact) return false;
   if (!at && except.includes(hashLabel(name.at(-owner.length - 1) ?? ""))) return false;
@@ -69,6 +70,19 @@ describe("verdict cache", () => {
     assert.deepEqual(found(...names), [0, 0, 0, 5, 5]);
   });
 
+  it("holds below its owner for ASCII alone: other octets may stand for an A-label that is judged otherwise", () => {
+    assert.ok(lab.put(asked, { labels: 2, extent: Extent.AtOrBelow }, 5));
+    const names = ["\xc3\xbc.example.org", "a.\xfc.example.org", "\xc3\xbc.a.example.org", "a.b.example.org"];
+    assert.deepEqual(found(...names), [0, 0, 0, 5]);
+    const international = { name: "www.abcdefgh\xc3\xbc.example.org" };
+    assert.ok(!lab.put(international, { labels: 2, extent: Extent.AtOrBelow }, 6));
+    assert.ok(lab.put(international, { labels: 3, extent: Extent.AtOrBelow }, 6));
+    assert.deepEqual(
+      found("a.b.abcdefgh\xc3\xbc.example.org", "\xff.abcdefgh\xc3\xbc.example.org", "abcdefgh\xc3\xbd.example.org"),
+      [6, 0, 0],
+    );
+  });
+
   it("holds for its types, or for all but them", () => {
     const scope = { labels: 3, types: [1, 28] };
     const types = (): number[] => [1, 28, 15, 65].map((type) => lab.find({ ...asked, type }));
@@ -112,12 +126,14 @@ describe("verdict cache", () => {
 
   it("forgets what is at, above or below names that have changed, and nothing else", () => {
     const owners = ["", "com", "a.com", "b.a.com", "c.b.a.com", "xa.com", "org", "a.org"];
+    const international = "\xc3\xbc.info";
     const keep = () => {
       lab.room.call("open", BUDGET);
       for (const [index, name] of owners.entries()) {
         const labels = labelsOf(name).length;
         assert.ok(lab.put({ name }, { labels }, index + 1));
       }
+      assert.ok(lab.put({ name: international }, { labels: 2 }, 100));
       // As many as are not found again, in both queues.
       for (let number = 0; number < 500; number++) assert.ok(lab.put({ name: `n${number}.net` }, { labels: 2 }, 100));
     };
@@ -126,6 +142,7 @@ describe("verdict cache", () => {
       for (const name of ["com", "a.org"]) for (let times = 0; times < 3; times++) lab.find({ name });
       assert.equal(lab.room.call("forgetNear", lab.room.put(encodeChange(changed.map(wireName)))), 1);
       assert.equal(lab.find({ name: "n7.net" }), changed.includes("net") || changed.includes(".") ? 0 : 100);
+      assert.equal(lab.find({ name: international }), 0, "which may be judged by any of them");
       return owners.filter((name) => lab.find({ name }) !== 0);
     };
     assert.deepEqual(left(), owners);
@@ -158,7 +175,7 @@ describe("verdict cache", () => {
 
   it("finds a verdict exactly where the model says that one holds", () => {
     const random = new SeededRandom(9);
-    const labels = ["a", "b", "C"];
+    const labels = ["a", "b", "C", "\xc3\xbc"];
     const randomName = () => Array.from({ length: random.below(5) }, () => random.pick(labels)).join(".");
     const question = (): Asked => ({
       name: randomName(),

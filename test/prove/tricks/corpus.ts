@@ -51,7 +51,7 @@ spec:
   priority: 1
   subject: {tenants: [frontend]}
   rules:
-  - {name: below, match: {names: ["*.evil.com", "*.xn--bcher-kva.example"]}, action: Deny, response: {code: NXDOMAIN}}
+  - {name: below, match: {names: ["*.evil.com", "*.xn--bcher-kva.example", "*.\u4f8b\u3048.example"]}, action: Deny, response: {code: NXDOMAIN}}
   - {name: exact, match: {names: [exact.example, 'dot\\.ted.example', 'nul\\000.example', '\\*.star.example']}, action: Deny, response: {code: NXDOMAIN}}
   - {name: typed, match: {names: ["*.typed.example"], types: [AAAA, HTTPS]}, action: Deny}
   responseRules:
@@ -120,9 +120,27 @@ const nameForms: Trick[] = [
   ...names("octets above 127", "denied name", ["\xff\xfe", "evil", "com"], ["\xe2\x80\x8b", "evil", "com"]),
   ...names("the A-label", "denied name", ["www", "xn--bcher-kva", "example"], ["www", "XN--BCHER-KVA", "example"]),
   ...names(
-    "the U-label is another name in DNS, in either encoding",
-    1,
+    "the U-label in UTF-8, as other clients send it",
+    "denied name",
     ["www", "b\xc3\xbccher", "example"],
+    ["www", "B\xc3\x9cCHER", "EXAMPLE"],
+    ["www", "bu\xcc\x88cher", "example"],
+    ["\xc3\xa9", "b\xc3\xbccher", "example"],
+    ["x".repeat(63), "y".repeat(63), "z".repeat(63), "w".repeat(39), "b\xc3\xbccher", "example"],
+  ),
+  ...names(
+    "octets that some resolvers take for ASCII",
+    "denied name",
+    ["www", "\xef\xbd\x85\xef\xbd\x96\xef\xbd\x89\xef\xbd\x8c", "com"],
+    ["www", "e\xe2\x80\x8bvil", "com"],
+    ["\xef\xbd\x85xact", "example"],
+  ),
+  ...names("the U-label that a policy has", "denied name", ["www", "xn--r8jz45g", "example"]),
+  ...names(
+    "a U-label beside a denied one, and one in another encoding",
+    1,
+    ["www", "k\xc3\xbcche", "example"],
+    ["b\xc3\xbccher", "example"],
     ["www", "b\xfccher", "example"],
   ),
   ...names("letters that only look alike", 1, ["www", "\xd0\xb5vil", "com"], ["www", "evi1", "com"]),
