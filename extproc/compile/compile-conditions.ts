@@ -98,7 +98,7 @@ function partsOf({ principals, cidrs, namespaces, workloads }: Selector) {
 }
 
 /** Whether it is all clients of its tenants. */
-function isOpen(selector: Selector): boolean {
+export function isOpen(selector: Selector): boolean {
   return Object.values(partsOf(selector)).every((part) => part === undefined);
 }
 

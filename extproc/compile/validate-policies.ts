@@ -2,12 +2,14 @@
  * What policies say of tenants and of each other: whom they speak of, and which of two goes first.
  */
 import { MAX_ALTERNATIVES } from "../compiled/layout.ts";
+import { excludeEachOther } from "../resources/label-selector.ts";
 import { type Policy, tierOf } from "../resources/policy-schema.ts";
 import type { PrincipalPattern } from "../resources/principal.ts";
 import type { Path } from "../resources/problem.ts";
 import type { Tenant } from "../resources/tenant-schema.ts";
 import type { Upstream } from "../resources/upstream-schema.ts";
-import { exceptionFor, type Selector } from "./compile-conditions.ts";
+import { canonical } from "./canonical.ts";
+import { exceptionFor, isOpen, type Selector } from "./compile-conditions.ts";
 import { compileResponseRules, MAX_RESPONSE_OCTETS, MAX_RESPONSE_RULES, measureRules } from "./compile-responses.ts";
 import type { Findings, Located, PolicySet } from "./policy-set.ts";
 import { expectedOne } from "./validate-references.ts";
@@ -145,7 +147,7 @@ function tenantsOf({ spec }: Policy, tenants: ReadonlySet<string>): readonly str
   if (spec.mode === "Disabled") return [];
   return [...new Set(spec.subject.tenants ?? tenants)].filter((tenant) => {
     const except = exceptionFor(tenant, spec.except);
-    return except === undefined || except.principals !== undefined || except.cidrs !== undefined;
+    return except === undefined || !isOpen(except);
   });
 }
 
@@ -154,19 +156,24 @@ function mayMeet(tenant: string, a: Policy, b: Policy): boolean {
   const [one, other] = [a.spec.subject, b.spec.subject];
   if (one.principals && other.principals && !somePair(one.principals, other.principals, patternsMeet)) return false;
   if (one.cidrs && other.cidrs && !somePair(one.cidrs, other.cidrs, (x, y) => x.overlaps(y))) return false;
+  if (one.namespaces && other.namespaces && !somePair(one.namespaces, other.namespaces, (x, y) => x === y))
+    return false;
+  if (one.workloads && other.workloads && excludeEachOther(one.workloads, other.workloads)) return false;
   return !isWithin(one, exceptionFor(tenant, b.spec.except)) && !isWithin(other, exceptionFor(tenant, a.spec.except));
 }
 
 /** Whether every client of `who` is one of `except`. */
 function isWithin(who: Selector, except: Selector | undefined): boolean {
   if (except === undefined) return false;
-  const { principals, cidrs } = except;
+  const { principals, cidrs, namespaces, workloads } = except;
   return (
     (principals === undefined ||
       (who.principals?.every((inner) => principals.some((outer) => covers(outer, inner))) ?? false)) &&
     (cidrs === undefined ||
       (who.cidrs?.every((inner) => cidrs.some((outer) => outer.length <= inner.length && outer.overlaps(inner))) ??
-        false))
+        false)) &&
+    (namespaces === undefined || (who.namespaces?.every((inner) => namespaces.includes(inner)) ?? false)) &&
+    (workloads === undefined || (who.workloads !== undefined && canonical(who.workloads) === canonical(workloads)))
   );
 }
 

@@ -68,6 +68,33 @@ describe("a policy set as a whole", () => {
       /for tenant t, got 5, which ClusterDnsPolicy p \(test.yaml, document 2, line 19\) has/,
     ],
     [
+      "equal priorities for some pods of a tenant",
+      documents(
+        tenant("t", {}),
+        some("p", { namespaces: ["shop", "web"], workloads: { matchLabels: { app: "a" } } }),
+        some("q", { namespaces: ["web"], workloads: { matchLabels: { tier: "1" } } }),
+      ),
+      /for tenant t, got 5, which ClusterDnsPolicy p/,
+    ],
+    [
+      "equal priorities beside an exception for some pods",
+      documents(tenant("t", {}), some("p", {}), some("q", {}, [deny], { namespaces: ["shop"] })),
+      /for tenant t, got 5, which ClusterDnsPolicy p/,
+    ],
+    [
+      "more rules by chance than a verdict names, beside an exception for some pods",
+      documents(
+        tenant("t", {}),
+        some(
+          "p",
+          {},
+          Array.from({ length: 17 }, (_, index) => ({ ...byChance, name: `r${index}` })),
+          { workloads: { matchLabels: { app: "a" } } },
+        ),
+      ),
+      /spec.rules: expected at most 16 rules with percent or rateLimit for one tenant, got 17 for t/,
+    ],
+    [
       "more rules by chance than a verdict names",
       documents(
         tenant("t", {}),
@@ -168,6 +195,16 @@ describe("a policy set as a whole", () => {
       ],
       [some("p", { cidrs: ["10.1.0.0/16"] }), some("q", {}, [deny], { cidrs: ["10.0.0.0/8"] })],
       [some("p", { principals: [P] }), some("q", {}, [deny], { principals: ["spiffe://d.example/ns/*/sa/*"] })],
+      [some("p", { namespaces: ["shop"] }), some("q", { namespaces: ["web"] })],
+      [
+        some("p", { workloads: { matchLabels: { app: "a" } } }),
+        some("q", { workloads: { matchExpressions: [{ key: "app", operator: "NotIn", values: ["a"] }] } }),
+      ],
+      [some("p", { namespaces: ["shop"] }), some("q", {}, [deny], { namespaces: ["shop", "web"] })],
+      [
+        some("p", { workloads: { matchLabels: { app: "a" } } }),
+        some("q", {}, [deny], { workloads: { matchLabels: { app: "a" } } }),
+      ],
       [some("p", {}), some("q", {}, [deny], { tenants: ["t"] })],
       [some("p", {}), tierPolicy("q", "Baseline", { mode: "Disabled", priority: 5, subject: {}, rules: [deny] })],
     ];
