@@ -2,7 +2,17 @@
  * AdGuard Home's configuration: its clients, its own rules and rewrites, and its upstream servers.
  */
 import type { Path, Problem } from "../resources/problem.ts";
-import { type Conversion, checkPattern, isMap, listOf, readYaml, type Source, toBlock } from "./conversion.ts";
+import {
+  type Conversion,
+  checkExpression,
+  checkPattern,
+  isMap,
+  listedRules,
+  listOf,
+  readYaml,
+  type Source,
+  toBlock,
+} from "./conversion.ts";
 import { addTenant, addUpstream } from "./groups.ts";
 
 type At = (path: Path, message: string) => Problem;
@@ -104,21 +114,24 @@ function addRewrites(value: unknown, place: string, at: At, conversion: Conversi
 
 /** `||x^` and its kin; what is allowed goes before what is denied. */
 function addRules(value: unknown, response: object, except: object, at: At, conversion: Conversion): void {
-  const allowed = new Set<string>();
-  const denied = new Set<string>();
+  const allowed = { names: new Set<string>(), regexes: new Set<string>() };
+  const denied = { names: new Set<string>(), regexes: new Set<string>() };
   for (const [index, rule] of listOf(value).entries()) {
     const text = String(rule).trim();
     if (text === "" || text.startsWith("!") || text.startsWith("#")) continue;
-    const names = readRule(text.replace(/^@@/, ""));
-    if (typeof names === "string") {
-      conversion.left(at(["user_rules", index], `expected ${names}, got ${JSON.stringify(text)}`));
+    const read = readRule(text.replace(/^@@/, ""));
+    if (typeof read === "string") {
+      conversion.left(at(["user_rules", index], `expected ${read}, got ${JSON.stringify(text)}`));
       continue;
     }
-    for (const name of names) (text.startsWith("@@") ? allowed : denied).add(name);
+    const kept = text.startsWith("@@") ? allowed : denied;
+    if ("regex" in read) kept.regexes.add(read.regex);
+    else for (const name of read.names) kept.names.add(name);
   }
-  const rules: object[] = [];
-  if (allowed.size > 0) rules.push({ name: "allowed", match: { names: [...allowed] }, action: "Accept" });
-  if (denied.size > 0) rules.push({ name: "denied", match: { names: [...denied] }, action: "Deny", response });
+  const rules = [
+    ...listedRules("allowed", allowed, { action: "Accept" }),
+    ...listedRules("denied", denied, { action: "Deny", response }),
+  ];
   if (rules.length > 0)
     conversion.add("ClusterDnsPolicy", "user-rules", {
       tier: "Admin",
@@ -129,10 +142,15 @@ function addRules(value: unknown, response: object, except: object, at: At, conv
     });
 }
 
-/** Its names, or what was expected instead. */
-function readRule(rule: string): string[] | string {
+/** Its names or its expression, or what was expected instead. */
+function readRule(rule: string): { readonly names: string[] } | { readonly regex: string } | string {
+  const expression = /^\/(.+)\/(?:\$important)?$/.exec(rule)?.[1];
+  if (expression !== undefined) {
+    const checked = checkExpression(expression, { anywhere: true });
+    return "regex" in checked ? checked : checked.expected;
+  }
   const [whole = "", modifiers] = rule.split("$");
-  if (whole.startsWith("/")) return "a name, no regular expression";
+  if (whole.startsWith("/")) return "an expression between slashes, without modifiers but $important";
   if (modifiers !== undefined && modifiers !== "important") return "no modifiers but $important";
   const words = whole.trim().split(/\s+/);
   const hosts = words.length > 1 && ["0.0.0.0", "127.0.0.1", "::", "::1"].includes(words[0] ?? "");
@@ -145,7 +163,7 @@ function readRule(rule: string): string[] | string {
     names.push(checked.pattern);
     if (subdomains && !checked.pattern.startsWith("*")) names.push(`*.${checked.pattern}`);
   }
-  return names;
+  return { names };
 }
 
 function readResponse(filtering: Record<string, unknown>, at: At, place: string, conversion: Conversion): object {

@@ -2,7 +2,18 @@
  * blocky's configuration: client groups, lists that stand in it, its own names, conditional and group upstreams.
  */
 import type { Path, Problem } from "../resources/problem.ts";
-import { type Conversion, checkPattern, isMap, listOf, readYaml, type Source, toBlock } from "./conversion.ts";
+import {
+  type Conversion,
+  checkExpression,
+  checkPattern,
+  isMap,
+  type Listed,
+  listedRules,
+  listOf,
+  readYaml,
+  type Source,
+  toBlock,
+} from "./conversion.ts";
 import { addTenant, addUpstream } from "./groups.ts";
 
 /** Fields that are read; of all others it is said that they are not. */
@@ -145,11 +156,8 @@ function addLists(
       continue;
     }
     // What one list allows, none of the others denies.
-    if (accepted.length > 0) {
-      add(`list-${list}-allowed`, users, [{ name: "allowed", match: { names: accepted }, action: "Accept" }]);
-    }
-    const rules: object[] = [];
-    if (denied.length > 0) rules.push({ name: "denied", match: { names: denied }, action: "Deny", response });
+    add(`list-${list}-allowed`, users, listedRules("allowed", accepted, { action: "Accept" }));
+    const rules = listedRules("denied", denied, { action: "Deny", response });
     // A list that only allows leaves nothing else.
     if (!(list in deny)) rules.push({ name: "others", match: { names: ["*"] }, action: "Deny", response });
     denials.push(() => add(`list-${list}`, users, rules));
@@ -177,8 +185,9 @@ function readResponse(blocking: Record<string, unknown>, at: At, conversion: Con
 }
 
 /** Names that stand in the configuration; lists elsewhere are not fetched. */
-function readList(value: unknown, path: Path, at: At, conversion: Conversion): string[] {
+function readList(value: unknown, path: Path, at: At, conversion: Conversion): Listed {
   const names = new Set<string>();
+  const regexes = new Set<string>();
   for (const [index, source] of listOf(value).entries()) {
     const text = String(source);
     const here = [...path, index];
@@ -192,9 +201,14 @@ function readList(value: unknown, path: Path, at: At, conversion: Conversion): s
       if (line === "") continue;
       const words = line.split(/\s+/);
       for (const word of words.length > 1 && toBlock(words[0] ?? "") !== undefined ? words.slice(1) : words) {
-        const checked = word.startsWith("/") ? { expected: "a name, no regular expression" } : checkPattern(word);
+        const expression = /^\/(.*)\/$/.exec(word)?.[1];
+        const checked = expression === undefined ? checkPattern(word) : checkExpression(expression, { anywhere: true });
         if ("expected" in checked) {
           conversion.left(at(here, `expected ${checked.expected}, in ${JSON.stringify(word)}`));
+          continue;
+        }
+        if ("regex" in checked) {
+          regexes.add(checked.regex);
           continue;
         }
         names.add(checked.pattern);
@@ -203,5 +217,5 @@ function readList(value: unknown, path: Path, at: At, conversion: Conversion): s
       }
     }
   }
-  return [...names];
+  return { names, regexes };
 }

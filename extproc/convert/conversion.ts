@@ -5,9 +5,11 @@ import { resolve } from "node:path";
 import { LineCounter, parseAllDocuments } from "yaml";
 import { MAX_INLINE } from "../resources/list-schema.ts";
 import { NameSyntaxError, parsePattern } from "../resources/name-pattern.ts";
+import { checkRegex } from "../resources/name-regex.ts";
 import { parseNetwork } from "../resources/network.ts";
 import { Origin } from "../resources/origin.ts";
 import type { Problem } from "../resources/problem.ts";
+import { MAX_REGEXES } from "../resources/rule-schema.ts";
 import { API_VERSION } from "../resources/schema-parts.ts";
 
 /** Of a source that is the standard input. */
@@ -30,11 +32,21 @@ export class Conversion {
   readonly resources: object[] = [];
   readonly remarks: Remark[] = [];
   readonly #names = new Set<string>();
-  #priority = 100;
+  readonly #made = new Map<string, string>();
+  readonly #priorities = new Map<string, number>();
 
   /** Of policies of one tier, each has its own: those of the first file are asked first. */
-  nextPriority(): number {
-    return this.#priority++;
+  nextPriority(tier = "Admin", first = 100): number {
+    const next = this.#priorities.get(tier) ?? first;
+    this.#priorities.set(tier, next + 1);
+    return next;
+  }
+
+  /** The name of what several documents have in common, which the first of them makes. */
+  once(key: string, make: () => string): string {
+    const name = this.#made.get(key) ?? make();
+    this.#made.set(key, name);
+    return name;
   }
 
   left(problem: Problem): void {
@@ -77,9 +89,13 @@ export class Conversion {
   }
 
   /** What everybody is asked for; nothing, where there are no rules. */
-  addAdminRules(text: string, rules: readonly object[]): void {
-    if (rules.length === 0) return;
-    this.add("ClusterDnsPolicy", text, { tier: "Admin", priority: this.nextPriority(), subject: {}, rules });
+  addAdminRules(text: string, rules: readonly object[], responseRules: readonly object[] = []): void {
+    const own = {
+      ...(rules.length > 0 ? { rules } : {}),
+      ...(responseRules.length > 0 ? { responseRules } : {}),
+    };
+    if (Object.keys(own).length === 0) return;
+    this.add("ClusterDnsPolicy", text, { tier: "Admin", priority: this.nextPriority(), subject: {}, ...own });
   }
 
   #nameFor(kind: string, text: string): string {
@@ -142,6 +158,33 @@ export function checkPattern(text: string): { readonly pattern: string } | { rea
     if (error instanceof NameSyntaxError) return { expected: error.message };
     throw error;
   }
+}
+
+/** A regular expression for whole names, or what was expected instead; `anywhere`: it is one for some part of a name. */
+export function checkExpression(
+  text: string,
+  { anywhere = false } = {},
+): { readonly regex: string } | { readonly expected: string } {
+  const regex = anywhere ? `.*(?:${text}).*` : text;
+  const expected = checkRegex(regex);
+  return expected === undefined ? { regex } : { expected };
+}
+
+/** Patterns, and regular expressions of whole names. */
+export interface Listed {
+  readonly names: ReadonlySet<string>;
+  readonly regexes: ReadonlySet<string>;
+}
+
+/** Rules that say the same of each: of expressions, one has no more than so many. */
+export function listedRules(name: string, { names, regexes }: Listed, what: object): object[] {
+  const rules: object[] = names.size === 0 ? [] : [{ name, match: { names: [...names] }, ...what }];
+  const all = [...regexes];
+  for (let at = 0; at < all.length; at += MAX_REGEXES) {
+    const match = { nameRegex: all.slice(at, at + MAX_REGEXES) };
+    rules.push({ name: `${name}-by-expression-${at / MAX_REGEXES + 1}`, match, ...what });
+  }
+  return rules;
 }
 
 /** An address or a block as a block; undefined for anything else. */

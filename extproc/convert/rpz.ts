@@ -1,11 +1,12 @@
 /**
- * A response policy zone (draft-vixie-dnsop-dns-rpz) as rules: QNAME triggers with every action. The most specific name
- * comes first, as it wins there.
+ * A response policy zone (draft-vixie-dnsop-dns-rpz) as rules: QNAME triggers with every action, and those that are addresses of
+ * answers. The most specific name and the smallest block come first, as they win there.
  */
 import { actionOf, isOfZone, RPZ_ACTIONS, type RpzAction, type RpzRecord, triggerOf } from "../lists/rpz.ts";
 import { NAMELESS, readZoneFile } from "../lists/zone-file.ts";
 import { parseRecord } from "../resources/record.ts";
 import { type Conversion, checkPattern, lineProblem, type Source } from "./conversion.ts";
+import { type AddressTrigger, readAddressTrigger } from "./rpz-addresses.ts";
 
 interface Trigger {
   readonly pattern: string;
@@ -17,11 +18,19 @@ interface Trigger {
 
 export function convertRpz(source: Source, conversion: Conversion, name: string): void {
   const triggers = new Map<string, Trigger>();
+  const addresses: AddressTrigger[] = [];
   const left = (line: number, message: string) => conversion.left(lineProblem(source, line, message));
   const records = [...readZoneFile(source.text, left)];
   const zone = records.find(({ type }) => type === "SOA")?.owner ?? NAMELESS;
   for (const record of records) {
     if (isOfZone(record)) continue;
+    const address = readAddressTrigger(record.owner.slice(0, -zone.length - 1), record);
+    if (typeof address === "string") left(record.line, address);
+    if (typeof address === "object") {
+      addresses.push(address);
+      if (address.note !== undefined) conversion.note(lineProblem(source, record.line, address.note));
+    }
+    if (address !== undefined) continue;
     const trigger = triggerOf(record, zone);
     const checked = "name" in trigger ? checkPattern(trigger.name) : undefined;
     if (!("name" in trigger)) left(record.line, trigger.expected);
@@ -46,7 +55,22 @@ export function convertRpz(source: Source, conversion: Conversion, name: string)
         all.sort((a, b) => a.rank - b.rank),
         (names) => conversion.matchNames(name, names),
       );
-  conversion.addAdminRules(name, rules);
+  conversion.addAdminRules(name, rules, toResponseRules(addresses));
+}
+
+/** Blocks in the order in which they are asked: with the same length, they do not meet. */
+function toResponseRules(triggers: readonly AddressTrigger[]): object[] {
+  const lengthOf = ({ block }: AddressTrigger) => Number(block.split("/")[1]);
+  const groups = new Map<string, AddressTrigger[]>();
+  for (const trigger of triggers.toSorted((a, b) => lengthOf(b) - lengthOf(a))) {
+    const key = `${lengthOf(trigger)} ${JSON.stringify(trigger.what)}`;
+    groups.set(key, [...(groups.get(key) ?? []), trigger]);
+  }
+  return [...groups.values()].map((same, index) => ({
+    name: `addresses-${index + 1}`,
+    match: { addresses: [...new Set(same.map(({ block }) => block))] },
+    ...same[0]?.what,
+  }));
 }
 
 /** What becomes of every name that the zone does not let pass; undefined where that differs. */

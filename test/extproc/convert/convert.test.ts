@@ -2,13 +2,22 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { CompileJobs } from "../../../extproc/compile/job.ts";
+import type { Pod } from "../../../extproc/compiled/pods.ts";
 import { loadSnapshot } from "../../../extproc/compiled/snapshot.ts";
 import { decide } from "../../../extproc/decide/decide.ts";
 import { describeVerdict } from "../../../extproc/explain/explanation.ts";
 import { explainRequest, toDecisionRequest } from "../../../extproc/explain/request.ts";
 import { runCommand } from "../cli/run-command.ts";
 import { inlineTables } from "../lists/inline-tables.ts";
+
+interface Asked {
+  readonly client?: string;
+  readonly type?: string;
+  readonly transport?: string;
+  readonly pod?: Pod;
+}
 
 /** The command's output is put in force as it is, with a tenant where it has none. */
 async function convert(format: string, text: string, ...args: string[]) {
@@ -28,20 +37,20 @@ spec: {match: [{cidrs: ["0.0.0.0/0"]}], upstream: any}
   const result = new CompileJobs().run([{ name: "out", text: whole }], undefined);
   assert.ok(result.ok, JSON.stringify(result));
   const snapshot = loadSnapshot(result.policy, 1, inlineTables(result.policy));
-  const explain = (name: string, more: object) => {
-    const request = toDecisionRequest(explainRequest.parse({ client: "10.0.0.1", name, ...more }), 0);
+  const explain = (name: string, { pod, ...more }: Asked) => {
+    const request = { ...toDecisionRequest(explainRequest.parse({ client: "10.0.0.1", name, ...more }), 0), pod };
     return describeVerdict(snapshot, request, decide(snapshot, request), []);
   };
-  const ruleOf = (name: string, more: object = {}) => {
+  const ruleOf = (name: string, more: Asked = {}) => {
     const { policy, rule } = explain(name, more);
     return `${policy}/${rule}`;
   };
-  const ask = (name: string, more: object = {}) => {
+  const ask = (name: string, more: Asked = {}) => {
     const { outcome, denial, records, upstream } = explain(name, more);
     const how = denial?.form ?? denial?.rcode ?? upstream?.name ?? "";
     return [outcome, how, ...(records ?? [])].join(" ").trim();
   };
-  return { code, ask, ruleOf, remarks: stderr.split("\n").filter((line) => line !== "") };
+  return { code, stdout, ask, ruleOf, remarks: stderr.split("\n").filter((line) => line !== "") };
 }
 
 describe("dnspolicy convert", () => {
@@ -71,28 +80,86 @@ kind: NetworkPolicy
 `,
     );
     assert.equal(code, 1);
-    const from = { tenant: "shop-web" };
+    const web = { pod: { namespace: "shop", labels: { app: "web" } } };
+    const database = { pod: { namespace: "shop", labels: { app: "db" } } };
     const allowed = ["api.example.com", "x.example.org", "a.b.example.net", "db.example.com"];
-    for (const name of allowed) assert.equal(ruleOf(name, from), "shop-web/allowed", name);
-    for (const name of ["example.org", "x.api.example.com", "other.example"]) {
-      assert.equal(ruleOf(name, from), "shop-web/others", name);
-      assert.equal(ask(name, from), "deny REFUSED");
+    for (const name of allowed) assert.equal(ruleOf(name, web), "shop-web/allowed", name);
+    for (const name of ["a.example.com", "ab-9.example.com"])
+      assert.equal(ruleOf(name, web), "shop-web/allowed-by-expression-1", name);
+    for (const name of ["example.org", "x.api.example.com", "a.b.example.com", "ba.example.com", "other.example"]) {
+      assert.equal(ruleOf(name, web), "shop-web-others/others", name);
+      assert.equal(ask(name, web), "deny REFUSED");
     }
+    assert.equal(ruleOf("other.example", database), "/", "of pods that are not selected, nothing is said");
     assert.deepEqual(remarks, [
       "left: stdin: document 1, line 18, spec.ingress: expected egress to names, got ingress, which a DNS policy cannot say",
       "note: stdin: document 1, line 13, spec.egress[0].toPorts[0].rules.dns[1].matchPattern: *.example.org is one label before the rest there, and one or more here",
-      'left: stdin: document 1, line 15, spec.egress[0].toPorts[0].rules.dns[3].matchPattern: expected a wildcard only as the whole first label, got "*" at character 2 (\\* is a literal asterisk), in "a*.example.com"',
       "note: stdin: document 1, line 16, spec.egress[1].toFQDNs: connections to these names are limited there, looking them up is here",
       "left: stdin: document 1, line 17, spec.egress[2]: expected rules.dns or toFQDNs, got egress that is not about names",
-      'left: stdin: document 1, line 5, spec.endpointSelector: expected principals or CIDRs to know clients by, got labels {"matchLabels":{"app":"web"}}: add a match to Tenant shop-web',
+      "note: stdin: document 1, line 5, spec.endpointSelector: names that are allowed go where they go there, and here where Tenant shop has an upstream",
       "left: stdin: document 2, line 20, kind: expected one of CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy, got NetworkPolicy",
     ]);
     const text = (await runCommand(["convert", "cilium", "-f", "-"], { stdin: CNP })).stdout;
     assert.match(text, /names:\n +- api\.example\.com\n +action: Accept/);
   });
 
+  it("takes what any CiliumNetworkPolicy allows a pod as allowed, whatever others of its policies do not", async () => {
+    const egress = (pattern: string) => `egress: [{toPorts: [{rules: {dns: [{matchPattern: "${pattern}"}]}}]}]`;
+    const { code, ask, ruleOf, remarks } = await convert(
+      "cilium",
+      `kind: CiliumNetworkPolicy
+metadata: {name: all, namespace: shop}
+spec: {endpointSelector: {}, ${egress("*.example.org")}}
+---
+kind: CiliumNetworkPolicy
+metadata: {name: web, namespace: shop}
+specs:
+  - {endpointSelector: {matchLabels: {"k8s:app": web}, matchExpressions: [{key: any:tier, operator: Exists}]}, ${egress("api.example.com")}}
+  - {endpointSelector: {matchLabels: {"reserved:host": ""}}, ${egress("*")}}
+  - {endpointSelector: {matchLabels: {"k8s:io.kubernetes.pod.namespace": other}}, ${egress("*")}}
+---
+kind: CiliumNetworkPolicy
+metadata: {name: unnamed}
+spec: {endpointSelector: {}, ${egress("**.*-svc.x_y.example")}}
+---
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: everywhere}
+spec: {endpointSelector: {matchLabels: {"io.kubernetes.pod.namespace": shop, app: web}}, ${egress("one.example")}}
+---
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: audited}
+spec: {endpointSelector: {matchLabels: {audited: "true"}}, ${egress("two.example")}}
+---
+kind: CiliumClusterwideNetworkPolicy
+metadata: {name: nodes}
+spec: {nodeSelector: {}, ${egress("*")}}
+`,
+    );
+    assert.equal(code, 1);
+    const pod = (namespace: string, labels: Pod["labels"]) => ({ pod: { namespace, labels } });
+    const web = pod("shop", { app: "web", tier: "1" });
+    assert.equal(ruleOf("x.example.org", web), "shop-all/allowed");
+    assert.equal(ruleOf("api.example.com", web), "shop-web/allowed");
+    assert.equal(ruleOf("one.example", web), "everywhere/allowed");
+    assert.equal(ask("other.example", web), "deny REFUSED");
+    assert.equal(ruleOf("api.example.com", pod("shop", { app: "web" })), "shop-all-others/others");
+    assert.equal(ruleOf("a.b.x-svc.x_y.example", pod("default", {})), "unnamed/allowed-by-expression-1");
+    assert.equal(ruleOf("x-svc.x_y.example", pod("default", {})), "unnamed-others/others");
+    assert.equal(ruleOf("two.example", pod("default", { audited: "true" })), "audited/allowed");
+    const left = remarks.filter((one) => one.startsWith("left"));
+    assert.deepEqual(
+      left.map((one) => one.replace(/^.*: expected/, "expected")),
+      [
+        "expected labels of pods, got reserved:host",
+        "expected pods of namespace shop, got those of other",
+        "expected egress to names, got nodeSelector, which a DNS policy cannot say",
+        "expected an endpointSelector, got none: nobody's pods are meant",
+      ],
+    );
+  });
+
   it("takes response policy zones, the most specific name first", async () => {
-    const { code, ask, remarks } = await convert(
+    const { code, stdout, ask, remarks } = await convert(
       "rpz",
       `$TTL 60
 @ IN SOA localhost. root.localhost. ( 1 ; serial
@@ -108,6 +175,10 @@ sink.example A 192.0.2.1
 sink.example AAAA 2001:db8::1
 away.example CNAME walled.example.org.
 txt.example TXT "a;b" "c"
+24.0.2.0.192.rpz-ip CNAME .
+32.7.2.0.192.rpz-ip CNAME rpz-passthru.
+48.zz.1.db8.2001.rpz-ip A 192.0.2.1
+33.1.2.3.4.rpz-ip CNAME .
 32.1.0.0.127.rpz-client-ip CNAME .
 ns.example.rpz-nsdname CNAME .
 log.example CNAME rpz-log.
@@ -127,9 +198,19 @@ wild.example CNAME *.garden.example.
     assert.equal(ask("sink.example", { type: "AAAA" }), "answer  AAAA 2001:db8::1");
     assert.match(ask("away.example"), /CNAME walled\.example\.org\.$/);
     assert.equal(ask("txt.example", { type: "TXT" }), 'answer  TXT "a;b" "c"');
-    assert.equal(remarks.length, 4);
-    for (const [index, line] of [15, 16, 17, 18].entries())
-      assert.ok(remarks[index]?.startsWith(`left: stdin: line ${line}: expected`), remarks[index]);
+    assert.equal(remarks.length, 6);
+    assert.match(remarks[0] ?? "", /^note: stdin: line 15: the name is not there, there/);
+    for (const [index, line] of [18, 19, 20, 21, 22].entries())
+      assert.ok(remarks[index + 1]?.startsWith(`left: stdin: line ${line}: expected`), remarks[index + 1]);
+    const { spec } = parse(stdout) as { spec: { responseRules: { name: string; match: object }[] } };
+    assert.deepEqual(
+      spec.responseRules.map(({ name: _name, match, ...rest }) => ({ ...match, ...rest })),
+      [
+        { addresses: ["2001:db8:1::/48"], action: "Deny", response: { addresses: ["192.0.2.1"] } },
+        { addresses: ["192.0.2.7/32"], action: "Pass" },
+        { addresses: ["192.0.2.0/24"], action: "Deny", response: { code: "NODATA" } },
+      ],
+    );
   });
 
   it("makes lists of many names, which rules refer to", async () => {
@@ -200,7 +281,8 @@ blocking:
       - |
         ads.example
         *.track.example
-        /regex/
+        /ad[0-9]/
+        /(?=x)/
     strict: ["a.example\\nb.example\\n"]
   allowlists: {ads: ["b.example\\n"]}
   clientGroupsBlock: {default: [ads], laptop*: [ads], 10.9.0.1/16: [ads, strict]}
@@ -218,8 +300,10 @@ ports: {dns: 53}
     assert.equal(ask("x.example", { client: "10.8.0.1" }), "forward upstream-10.8.0.0-16");
     assert.equal(ask("x.fritz.box"), "forward zone-fritz.box");
     assert.equal(ask("a.printer.lan", { type: "AAAA" }), "answer  AAAA 2001:db8::3");
+    assert.equal(ask("x.ad7.example"), "deny NXDOMAIN");
+    assert.equal(ask("ad.example"), "forward upstream-default");
     const left = remarks.filter((one) => one.startsWith("left"));
-    for (const place of ["line 16, ports", "denylists.ads[0]", 'in "/regex/"', '["laptop*"]']) {
+    for (const place of ["line 17, ports", "denylists.ads[0]", 'in "/(?=x)/"', '["laptop*"]']) {
       assert.ok(
         left.some((one) => one.includes(place)),
         `${place}: ${left.join("\n")}`,
@@ -243,7 +327,8 @@ user_rules:
   - "||ads.example^"
   - "@@||good.ads.example^$important"
   - "||v6.example^$dnstype=AAAA"
-  - /regex/
+  - /^stat[sx]?\\./
+  - /x/$client=1.2.3.4
   - 0.0.0.0 host.example
 clients:
   persistent:
@@ -258,6 +343,8 @@ clients:
     assert.equal(ask("x.host.example"), "forward upstream");
     assert.equal(ask("ads.example", { client: "10.3.0.1" }), "forward upstream");
     assert.equal(ask("x.example", { client: "10.4.0.9" }), "forward kids-upstream");
+    assert.equal(ask("statx.example"), "deny NOERROR A 0.0.0.0");
+    assert.equal(ask("www.statx.example"), "forward upstream");
     assert.equal(ask("nas.lan"), "answer  A 192.168.1.2");
     assert.match(ask("other.lan"), /CNAME nas\.lan\.$/);
     const left = remarks.filter((one) => one.startsWith("left"));
@@ -265,7 +352,7 @@ clients:
       "dns.upstream_dns",
       "persistent[0].ids",
       "user_rules[3]",
-      "user_rules[4]",
+      "user_rules[5]",
       "filters[0]",
       "blocked_services",
     ]) {
