@@ -5,6 +5,9 @@
 /** Seconds between the moments that TTLs are counted in. */
 const MICROSECONDS: u64 = 1_000_000;
 
+/** More than a name has. */
+export const NO_ZONE: u8 = 255;
+
 /** Fixed head of the block; body, TTL places, targets and EDE follow. */
 @unmanaged
 export class Answer {
@@ -35,6 +38,8 @@ export class Answer {
    * that it has met; 0 is none. */
   denial: u8;
   audit: u8;
+  /** Labels of the zone whose SOA proves the name that was asked for away; NO_ZONE where none does. */
+  zoneLabels: u8;
   /** Hits since it was stored, as far as prefetching wants to know. */
   hits: u32;
 }
@@ -55,6 +60,7 @@ export function newAnswer(
   answer.references = 1;
   answer.size = <u32>size;
   answer.bodyLength = bodyLength;
+  answer.zoneLabels = NO_ZONE;
   answer.ttlCount = <u16>ttlCount;
   answer.targetCount = <u16>targetCount;
   answer.targetsLength = targetsLength;

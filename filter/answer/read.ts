@@ -2,12 +2,12 @@
 // only what answers the question: the chain of aliases from the name, the records at its end, and the proof of a
 // negative answer. All of it is written anew, so nothing that an upstream sends reaches a client as it came.
 
-import { copyLower, nameEnd, readName } from "../wire/name";
+import { copyLower, labelsOf, nameEnd, readName } from "../wire/name";
 import { cutText } from "../wire/text";
 import { CLASS_IN, Flag, HEADER_SIZE, Option, Rcode, read16, read32, Type, write16 } from "../wire/types";
 import { Writer } from "../wire/writer";
 import { AliasChain } from "./alias-chain";
-import { Answer, bodyAt, edeAt, newAnswer, targetsAt, ttlPlacesAt } from "./answer";
+import { Answer, bodyAt, edeAt, NO_ZONE, newAnswer, targetsAt, ttlPlacesAt } from "./answer";
 import { Asked, Instead } from "./asked";
 import { MessageRecord } from "./message-record";
 
@@ -114,6 +114,7 @@ export class ResponseReader {
 
   private soaTtl: u32 = 0;
   private soaFound: bool = false;
+  private zoneLabels: u8 = NO_ZONE;
   private broken: bool = false;
 
   private begin(asked: Asked): void {
@@ -123,6 +124,7 @@ export class ResponseReader {
     this.targetsLength = 0;
     this.soaTtl = 0;
     this.soaFound = false;
+    this.zoneLabels = NO_ZONE;
     this.broken = false;
     writer.clear();
     writer.zeros(HEADER_SIZE);
@@ -219,6 +221,7 @@ export class ResponseReader {
         this.soaTtl = min(min(record.ttl, minimum), this.limits.maxNegative);
         record.ttl = this.soaTtl;
         this.soaFound = true;
+        if (this.chain.count == 1) this.zoneLabels = <u8>labelsOf(record.folded);
         // Clients keep a negative answer by an SOA above their own name (RFC 2308, section 5): one of its parent.
         if (asked.instead == Instead.Rewritten && this.chain.count == 1) {
           const labels = max(asked.owner.labels, 1) - 1;
@@ -417,6 +420,7 @@ export class ResponseReader {
     kept.rcode = rcode;
     kept.flags = flags;
     kept.ttl = ttl;
+    kept.zoneLabels = this.zoneLabels;
     kept.storedAt = now;
     kept.expiresAt = now + <u64>ttl * 1_000_000;
     kept.staleUntil = kept.expiresAt + <u64>this.limits.stale * 1_000_000;

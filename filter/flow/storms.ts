@@ -8,15 +8,12 @@ import { Meter } from "../meter/meter";
 import { CacheResult } from "../telemetry/telemetry";
 import { limitsOf } from "../verdict/tenant-limits";
 import { Action, meterOf, Verdict } from "../verdict/verdict";
-import { hashLabel, mix } from "../wire/name";
+import { hashLabel, mix, NameKey } from "../wire/name";
 import { Rcode } from "../wire/types";
 import { Query } from "./query";
 
 @final
 export class Storms {
-  private who: u64 = 0;
-  private apex: u64 = 0;
-
   constructor(private readonly buckets: Buckets) {}
 
   /** What a query gets that would be asked upstream; null where it may be asked. */
@@ -24,8 +21,11 @@ export class Storms {
     const denial = guardOf(query);
     if (denial === null) return null;
     const meter = meterOf(denial);
-    this.address(meter, query);
-    return this.buckets.has(meter, this.who, this.apex, now) ? null : denial;
+    const who = whoOf(meter, query);
+    for (let labels: u32 = 0; labels <= apexOf(query.question.key); labels++) {
+      if (!this.buckets.has(meter, who, placeOf(query.question.key, labels), now)) return denial;
+    }
+    return null;
   }
 
   /** Counts what an upstream has answered. */
@@ -34,25 +34,40 @@ export class Storms {
     const denial = guardOf(query);
     if (denial === null) return;
     const meter = meterOf(denial);
-    this.address(meter, query);
-    this.buckets.owe(meter, this.who, this.apex, now);
+    this.buckets.owe(meter, whoOf(meter, query), missingFrom(query), now);
   }
 
   /** Counts for a guard in mode Audit; whether an upstream's answer is one too many. */
   isOneTooMany(meter: Meter, query: Query, now: u64): bool {
     if (!isMissing(query)) return false;
-    this.address(meter, query);
-    return !this.buckets.takeOf(meter, this.who, this.apex, 1, now);
+    return !this.buckets.takeOf(meter, whoOf(meter, query), missingFrom(query), 1, now);
   }
+}
 
-  private address(meter: Meter, query: Query): void {
-    const peer = query.peer;
-    const key = query.question.key;
-    // A registered name that is not there itself is one below what it would be registered under.
-    const labels = min(apexLabels(key), max(key.labels, 1) - 1);
-    this.who = meter.byClient ? mix(peer.high, peer.isIPv4 ? peer.low : 0) : 0;
-    this.apex = <u64>hashLabel(key.suffixAt(labels), key.suffixLength(labels));
-  }
+function whoOf(meter: Meter, query: Query): u64 {
+  const peer = query.peer;
+  return meter.byClient ? mix(peer.high, peer.isIPv4 ? peer.low : 0) : 0;
+}
+
+/** A registered name that is not there itself is one below what it would be registered under. */
+function apexOf(key: NameKey): u32 {
+  return min(apexLabels(key), max(key.labels, 1) - 1);
+}
+
+/** Where an answer of NXDOMAIN counts: below the registered name, or below the zone that says not even that is there. */
+function missingFrom(query: Query): u64 {
+  const key = query.question.key;
+  const answer = query.answer;
+  const apex = apexOf(key);
+  // The zone is one of the name that it was rewritten to.
+  if (answer === null || query.rewritten !== null) return placeOf(key, apex);
+  return placeOf(key, min(apex, <u32>answer.zoneLabels));
+}
+
+/** Above the registered name, only names of as many labels count together: one storm is not to take all others with it. */
+function placeOf(key: NameKey, labels: u32): u64 {
+  const depth: u64 = labels == apexOf(key) ? 0 : key.labels - labels;
+  return (depth << 32) | <u64>hashLabel(key.suffixAt(labels), key.suffixLength(labels));
 }
 
 function guardOf(query: Query): Verdict | null {

@@ -82,11 +82,14 @@ function look(records: Record[], asked: string, type: string): ZoneAnswer {
     answers.push(...(found || !alias ? exact : [alias]));
     name = String(alias?.data ?? name).toLowerCase();
   }
-  return { rcode: exists ? "NOERROR" : "NXDOMAIN", answers, authorities: found ? [] : [authorityOf(name)] };
+  return { rcode: exists ? "NOERROR" : "NXDOMAIN", answers, authorities: found ? [] : [authorityOf(records, name)] };
 }
 
-/** The SOA of a name's top-level domain: an authority of its own for each. */
-function authorityOf(name: string): Record {
+/** The SOA that the zone has for the name, or one of its top-level domain: an authority of its own for each. */
+function authorityOf(records: Record[], name: string): Record {
+  const above = records.filter((one) => one.type === "SOA" && `.${name}`.endsWith(`.${one.name.toLowerCase()}`));
+  const [closest] = above.sort((one, other) => other.name.length - one.name.length);
+  if (closest !== undefined) return closest;
   const owner = name.slice(name.lastIndexOf(".") + 1);
   const names = { mname: `ns.${owner}`, rname: `hostmaster.${owner}` };
   const times = { serial: 1, refresh: 3600, retry: 600, expire: 86400, minimum: NEGATIVE_TTL };
