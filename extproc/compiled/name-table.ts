@@ -23,6 +23,9 @@ export interface NameTable extends TrieSections {
   readonly change?: TableChange;
 }
 
+/** Of more names nobody is told (ListsChanged of protos/sync.proto). */
+export const MAX_CHANGED = 256;
+
 /** What is in a list now and was not before, or the other way round. */
 export interface TableChange {
   readonly since: number;

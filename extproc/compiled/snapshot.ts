@@ -23,7 +23,7 @@ import type {
   TenantLimitsMessage,
   UpstreamMessage,
 } from "./messages.ts";
-import type { NamedTables, NameTable } from "./name-table.ts";
+import { MAX_CHANGED, type NamedTables, type NameTable } from "./name-table.ts";
 import type { PodTables } from "./pods.ts";
 import { StringTable } from "./strings.ts";
 
@@ -183,9 +183,6 @@ export function renewSnapshot(snapshot: Snapshot, sequence: number, named: Named
     lists,
   });
 }
-
-/** As sync.proto has it. */
-const MAX_CHANGED = 256;
 
 /** Undefined where there are too many, or nobody knows. */
 function changedNames(

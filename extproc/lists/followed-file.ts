@@ -14,6 +14,7 @@ export class FollowedFile extends FollowedList {
   /** Size and time of the file that was judged, and of the one that was seen last. */
   #judged = "";
   #seen = "";
+  #version = 0;
 
   constructor(reference: ListReference, options: FollowOptions) {
     super(reference, options);
@@ -35,7 +36,7 @@ export class FollowedFile extends FollowedList {
     this.#seen = found;
     if (!settled || found === this.#judged) return false;
     this.#judged = found;
-    return this.#read({ ...this.reference, path });
+    return this.#read({ ...this.reference, path, before: this.content?.table });
   }
 
   async #start(): Promise<void> {
@@ -52,7 +53,11 @@ export class FollowedFile extends FollowedList {
   async #read(job: ListJob): Promise<boolean> {
     const { reader } = this.options;
     const outcome = await reader.read(job).catch((error: Error): ReadOutcome => ({ ok: false, error: error.message }));
-    return outcome.ok ? this.took(outcome) : this.failed(outcome.error);
+    if (!outcome.ok) return this.failed(outcome.error);
+    const { others, table, ...rest } = outcome;
+    const since = this.content?.table.version;
+    const change = others === undefined || since === undefined ? {} : { change: { since, names: others } };
+    return this.took({ ...rest, table: { ...table, version: ++this.#version, ...change } });
   }
 }
 

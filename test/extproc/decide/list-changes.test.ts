@@ -9,6 +9,8 @@ import { Extent, type Verdict } from "../../../extproc/compiled/messages.ts";
 import type { NameTable } from "../../../extproc/compiled/name-table.ts";
 import { loadSnapshot, renewSnapshot, type Snapshot } from "../../../extproc/compiled/snapshot.ts";
 import { decide } from "../../../extproc/decide/decide.ts";
+import { presentName } from "../../../extproc/dns/names.ts";
+import { changedNames } from "../../../extproc/lists/compare-tables.ts";
 import { readList } from "../../../extproc/lists/read-list.ts";
 import { parseName } from "../../../extproc/resources/name-pattern.ts";
 import { SeededRandom } from "../../host/clock.ts";
@@ -52,6 +54,7 @@ spec:
 `;
 
 const wireOf = (name: string) => parseName(name).wire;
+const textsOf = (names: readonly Uint8Array[]) => [...new Set(names.map(presentName))].sort();
 const isAtOrBelow = (name: string, owner: string) => owner === "" || name === owner || name.endsWith(`.${owner}`);
 
 function tableOf(zone: readonly string[], version: number, changed?: readonly string[]): NameTable {
@@ -99,6 +102,8 @@ describe("a change of a list", () => {
       const next = [...one.filter((line) => !gone.includes(line)), ...come];
       const changed = [...gone, ...come].map(nameOf);
       const other = tableOf(two, 1);
+      const found = changedNames(tableOf(one, 1), tableOf(next, 2)) ?? [];
+      assert.deepEqual(textsOf(found), textsOf(changed.map(wireOf)), `${one} to ${next}`);
       const before = loadSnapshot(
         compiled.policy,
         1,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ListReference } from "../../../extproc/compiled/list-reference.ts";
+import { presentName } from "../../../extproc/dns/names.ts";
 import { type ListReader, startListReader } from "../../../extproc/lists/list-reader.ts";
 import { NameLists } from "../../../extproc/lists/name-lists.ts";
 import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
@@ -81,6 +82,9 @@ describe("lists: those that are followed", function () {
     await until(() => changes === 1);
     const second = lists.read(references);
     assert.notEqual(second.digest, first.digest);
+    const [before, now] = [first.tables.get("ads"), second.tables.get("ads")];
+    assert.equal(now?.change?.since, before?.version);
+    assert.deepEqual(now?.change?.names.map(presentName), ["more.example."]);
     assert.equal(second.tables.get("own"), first.tables.get("own"));
     const [ads] = lists.status();
     assert.deepEqual([ads?.names, ads?.error, ads?.from], [2, "", join(directory, "ads.txt")]);
@@ -91,6 +95,9 @@ describe("lists: those that are followed", function () {
       await pause(20);
     }
     assert.equal(changes, 1);
+    await put("ads.txt", `other.example\n${Array.from({ length: 256 }, (_, index) => `n${index}.example\n`).join("")}`);
+    await until(() => changes === 2);
+    assert.equal(lists.read(references).tables.get("ads")?.change, undefined, "nobody is told of so many");
   });
 
   it("stay as they were where the new file is none, and say so", async () => {

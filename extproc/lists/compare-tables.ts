@@ -1,0 +1,104 @@
+/**
+ * In which names two tables of a list are other: what a file that was read anew has changed, so that workers forget no more than that.
+ */
+import {
+  EDGE_CHILD,
+  EDGE_HASH,
+  EDGE_LABEL,
+  EDGE_LABEL_LENGTH,
+  EDGE_PARENT,
+  EDGE_WORDS,
+  NODE_WORDS,
+} from "../compiled/layout.ts";
+import {
+  EXCEPTED_BELOW,
+  EXCEPTED_EXACTLY,
+  LISTED_BELOW,
+  LISTED_EXACTLY,
+  MAX_CHANGED,
+  type NameTable,
+} from "../compiled/name-table.ts";
+import { findChild } from "../compiled/trie.ts";
+
+/** In the place of a node that the other table does not have: the root is nobody's child. */
+const MISSING = -1;
+
+/** In wire format; undefined where there are more than anybody is told of. */
+export function changedNames(before: NameTable, after: NameTable): readonly Uint8Array[] | undefined {
+  const [old, now] = [new Nodes(before), new Nodes(after)];
+  const names: Uint8Array[] = [];
+  const counterparts = new Int32Array(now.count).fill(MISSING);
+  const met = new Uint8Array(old.count);
+  // A node's number is greater than its parent's.
+  for (let node = 0; node < now.count; node++) {
+    const other = node === 0 ? 0 : now.childIn(before, node, counterparts[now.parent(node)] ?? MISSING);
+    counterparts[node] = other;
+    if (other !== MISSING) met[other] = 1;
+    if (now.says(node) === (other === MISSING ? 0 : old.says(other))) continue;
+    if (names.push(now.name(node)) > MAX_CHANGED) return undefined;
+  }
+  for (let node = 0; node < old.count; node++) {
+    if (met[node] === 1 || old.says(node) === 0) continue;
+    if (names.push(old.name(node)) > MAX_CHANGED) return undefined;
+  }
+  return names;
+}
+
+/** A table by its nodes: each has one edge that leads to it, but for the root. */
+class Nodes {
+  readonly count: number;
+  readonly #table: NameTable;
+  readonly #edges: Uint32Array;
+
+  constructor(table: NameTable) {
+    this.#table = table;
+    this.count = table.nodes.length / NODE_WORDS;
+    this.#edges = new Uint32Array(this.count);
+    for (let edge = 0; edge < table.edges.length; edge += EDGE_WORDS) {
+      const child = table.edges[edge + EDGE_CHILD] ?? 0;
+      if (child !== 0) this.#edges[child] = edge;
+    }
+  }
+
+  parent(node: number): number {
+    return this.#word(node, EDGE_PARENT);
+  }
+
+  /** The child of another table's node by this node's label. */
+  childIn(other: NameTable, node: number, parent: number): number {
+    if (parent === MISSING) return MISSING;
+    const { bytes } = this.#table;
+    const hash = this.#word(node, EDGE_HASH);
+    const child = findChild(
+      other,
+      parent,
+      hash,
+      bytes,
+      this.#word(node, EDGE_LABEL),
+      this.#word(node, EDGE_LABEL_LENGTH),
+    );
+    return child === 0 ? MISSING : child;
+  }
+
+  /** Whether it is listed or excepted, and those below it: how many entries say so does not matter. */
+  says(node: number): number {
+    const { nodes } = this.#table;
+    const at = node * NODE_WORDS;
+    const bit = (word: number, value: number) => ((nodes[at + word] ?? 0) > 0 ? value : 0);
+    return bit(LISTED_EXACTLY, 1) | bit(EXCEPTED_EXACTLY, 2) | bit(LISTED_BELOW, 4) | bit(EXCEPTED_BELOW, 8);
+  }
+
+  name(node: number): Uint8Array {
+    const octets: number[] = [];
+    for (let at = node; at !== 0; at = this.parent(at)) {
+      const start = this.#word(at, EDGE_LABEL);
+      const label = this.#table.bytes.subarray(start, start + this.#word(at, EDGE_LABEL_LENGTH));
+      octets.push(label.length, ...label);
+    }
+    return Uint8Array.from([...octets, 0]);
+  }
+
+  #word(node: number, word: number): number {
+    return this.#table.edges[(this.#edges[node] ?? 0) + word] ?? 0;
+  }
+}
