@@ -2,14 +2,15 @@
  * Which pods an endpointSelector of Cilium selects. Its labels say where they come from in front (`k8s:app`, `any:app`), and a
  * pod's namespace is one of them.
  */
-import { type LabelSelector, labelSelector } from "../resources/label-selector.ts";
+import type { z } from "zod";
+import { labelSelector } from "../resources/label-selector.ts";
 import { isMap, listOf } from "./conversion.ts";
 
 export interface PodSelection {
   /** Undefined: every one. */
   readonly namespace: string | undefined;
   /** Undefined: all of them. */
-  readonly workloads: LabelSelector | undefined;
+  readonly workloads: z.input<typeof labelSelector> | undefined;
 }
 
 const NAMESPACE = "io.kubernetes.pod.namespace";
@@ -33,17 +34,18 @@ export function readEndpointSelector(selector: unknown, own: string | undefined)
       return `expected labels of pods, got ${JSON.stringify(expression)}`;
     expressions.push({ ...expression, key });
   }
-  const read = labelSelector.safeParse({
+  const bare = {
     ...(Object.keys(labels).length > 0 ? { matchLabels: labels } : {}),
     ...(expressions.length > 0 ? { matchExpressions: expressions } : {}),
-  });
+  };
+  const read = labelSelector.safeParse(bare);
   if (!read.success) return `expected labels as Kubernetes has them: ${read.error.issues[0]?.message}`;
-  return { namespace, workloads: Object.keys(read.data).length > 0 ? read.data : undefined };
+  return { namespace, workloads: Object.keys(bare).length > 0 ? (bare as z.input<typeof labelSelector>) : undefined };
 }
 
 /** Undefined for what no pod has as its own label. */
 function bareKey(written: string): string | undefined {
-  const [, source, key = ""] = /^(?:([a-z]+):)?(.*)$/.exec(written) ?? [];
+  const [, source, key = ""] = /^(?:([a-z0-9]+):)?(.*)$/.exec(written) ?? [];
   if (source !== undefined && source !== "k8s" && source !== "any") return undefined;
   return key.startsWith("io.cilium.k8s.") ? undefined : key;
 }

@@ -3,7 +3,6 @@
  * virtual time.
  */
 import { fileURLToPath } from "node:url";
-import packet from "dns-packet";
 import protobuf from "protobufjs";
 import { type Compiler, startCompiler } from "../../extproc/compile-thread/compiler.ts";
 import { loadSnapshot, type Snapshot } from "../../extproc/compiled/snapshot.ts";
@@ -15,6 +14,7 @@ import { podsOf } from "../../extproc/mesh/pods.ts";
 import { type ObjectDelta, ObjectStore } from "../../extproc/mesh/sources/object-store.ts";
 import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
 import { VirtualAddresses } from "../../extproc/mesh/virtual-addresses.ts";
+import { readQuestion } from "../../extproc/server/decisions/question.ts";
 import { inlineTables } from "../extproc/lists/inline-tables.ts";
 import type { GrpcStream, HttpCall } from "../host/callouts.ts";
 import type { StoryEvent } from "./world.ts";
@@ -235,13 +235,11 @@ export class FakePolicy {
 
 function readDecision(call: HttpCall): Omit<DecisionRequest, "time"> {
   const path = new URL(call.header(":path") ?? "", "http://policy");
-  const query = packet.decode(Buffer.from(path.searchParams.get("dns") ?? "", "base64url"));
   const wire = Buffer.from(path.searchParams.get("dns") ?? "", "base64url");
   const address = parseAddress(call.header("x-dns-client") ?? "");
   const transport = TRANSPORTS[call.header("x-dns-transport") ?? ""];
-  if (!address || transport === undefined || !query.questions?.[0])
+  if (!address || transport === undefined)
     throw new Error(`the filter asked for a decision that says too little: ${JSON.stringify(call.headers)}`);
-  const end = wire.indexOf(0, 12) + 1;
   return {
     address,
     transport,
@@ -250,8 +248,7 @@ function readDecision(call: HttpCall): Omit<DecisionRequest, "time"> {
     serverName: call.header("x-dns-server-name"),
     path: call.header("x-dns-path"),
     tenant: call.header("x-dns-tenant"),
-    qname: wire.subarray(12, end),
-    qtype: wire.readUInt16BE(end),
+    ...readQuestion(wire),
   };
 }
 

@@ -231,7 +231,8 @@ function octetsOf(address: string): Uint8Array {
 }
 
 function toRequest({ address, labels, transport, ...rest }: PlainRequest): DecisionRequest {
-  const qname = Uint8Array.from([...labels.flatMap((label) => [label.length, ...Buffer.from(label)]), 0]);
+  const octets = labels.map((label) => Buffer.from(label));
+  const qname = Uint8Array.from([...octets.flatMap((label) => [label.length, ...label]), 0]);
   const consult = consultOracle(rest.time);
   return { ...rest, address: octetsOf(address), listener: "test", transport: transport as Transport, qname, consult };
 }
