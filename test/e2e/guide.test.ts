@@ -1,9 +1,12 @@
 /**
- * The lines of the policy guide that ask DNS: each example is applied on top of the demo, and dig asks a real Envoy.
+ * The lines of the policy guide that ask DNS, or a service: each example is applied on top of the demo, and dig asks a real Envoy.
  */
 import { strict as assert } from "node:assert";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
-import { firstMissing, onTopOfDemo, readGuide } from "../guide/example.ts";
+import { runCommand } from "../extproc/cli/run-command.ts";
+import { asksService, firstMissing, onTopOfDemo, readGuide, type Step } from "../guide/example.ts";
 import { startDemoStack } from "../prove/transports.ts";
 import { joinDocuments } from "../stories/world.ts";
 import type { Stack } from "./stack.ts";
@@ -20,12 +23,15 @@ describe("the policy guide, asked by dig", function () {
   });
   after(() => stack.stop());
 
-  const asking = readGuide().filter(({ steps }) => steps.some(({ words }) => words[0] === "dig"));
+  const asking = readGuide().filter(({ steps }) => steps.some(asksService));
   for (const { title, line, yaml, steps } of asking) {
     it(`line ${line}: ${title}`, async () => {
-      await stack.apply(resourcesOf(yaml, stack));
-      for (const step of steps.filter(({ words }) => words[0] === "dig")) {
-        const output = await command("dig", ...step.words.slice(1).map((word) => onHarness(word, stack)), "+tries=1");
+      const asked = steps.filter(asksService);
+      // An example that shows how it is applied is not there before.
+      await stack.apply(resourcesOf(asked.some(({ words }) => words[1] === "apply") ? "" : yaml, stack));
+      await writeFile(join(stack.directory, "example.yaml"), yaml);
+      for (const step of asked) {
+        const output = await run(step, stack);
         const missing = firstMissing(step.expected, output);
         const asked = step.words.join(" ");
         assert.equal(missing, undefined, `line ${step.line}, ${asked}: expected "${missing}", got\n${output}`);
@@ -33,6 +39,13 @@ describe("the policy guide, asked by dig", function () {
     });
   }
 });
+
+async function run({ words: [program = "", ...given] }: Step, stack: Stack): Promise<string> {
+  if (program === "dig") return command("dig", ...given.map((word) => onHarness(word, stack)), "+tries=1");
+  const args = given.map((word) => (word === "example.yaml" ? join(stack.directory, word) : word));
+  const { stdout, stderr } = await runCommand(args, { environment: { DNSPOLICY_SERVER: stack.service.admin } });
+  return `${stderr}${stdout}`;
+}
 
 function resourcesOf(yaml: string, stack: Stack): string {
   const set = onTopOfDemo(yaml);

@@ -43,6 +43,11 @@ export class PolicyService {
     return `${this.#directory}/policy.sock`;
   }
 
+  /** Where its admin API is, as commands are told. */
+  get admin(): string {
+    return `unix:${this.#admin}`;
+  }
+
   get #admin(): string {
     return `${this.#directory}/admin.sock`;
   }
@@ -57,7 +62,7 @@ export class PolicyService {
 
   /** Makes the text the whole policy set; resolved when every worker has acknowledged it. */
   async apply(text: string): Promise<string> {
-    const child = run("node", [...PROGRAM, "apply", "--server", `unix:${this.#admin}`, "--prune", "-f", "-"]);
+    const child = run("node", [...PROGRAM, "apply", "--server", this.admin, "--prune", "-f", "-"]);
     child.child.stdin?.end(text);
     const { stdout } = await child;
     return stdout;
@@ -65,7 +70,7 @@ export class PolicyService {
 
   /** `dnspolicy COMMAND`, with this service: what it prints. */
   async command(command: string, ...args: string[]): Promise<string> {
-    const { stdout } = await run("node", [...PROGRAM, command, "--server", `unix:${this.#admin}`, ...args]);
+    const { stdout } = await run("node", [...PROGRAM, command, "--server", this.admin, ...args]);
     return stdout;
   }
 

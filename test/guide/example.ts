@@ -29,6 +29,14 @@ export interface Step {
   readonly expected: readonly string[];
 }
 
+/** Commands that nothing but a service can answer. */
+const OF_A_SERVICE = new Set(["apply", "delete", "diff", "get", "history", "rollback", "status"]);
+
+/** Whether the line is run with a service and an Envoy alone. */
+export function asksService({ words: [program, command = ""] }: Step): boolean {
+  return program === "dig" || OF_A_SERVICE.has(command);
+}
+
 export function readGuide(): readonly Example[] {
   return readExamples(readFileSync(join(ROOT, "docs/policy-guide.md"), "utf8"));
 }

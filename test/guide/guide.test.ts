@@ -1,13 +1,13 @@
 /**
  * The policy guide is true: each of its examples is applied on top of the demo, and every `dnspolicy` line of it is run,
- * without a service. The lines that ask DNS are run in test/e2e/guide.test.ts.
+ * without a service. The lines that ask DNS, or a service, are run in test/e2e/guide.test.ts.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "../extproc/cli/run-command.ts";
-import { firstMissing, onTopOfDemo, readExamples, readGuide, type Step } from "./example.ts";
+import { asksService, firstMissing, onTopOfDemo, readExamples, readGuide, type Step } from "./example.ts";
 
 /** Commands that ask a service, and that ask files where a section's set is given to them with this flag. */
 const OFFLINE = new Map([
@@ -29,8 +29,8 @@ describe("the policy guide", () => {
         await writeFile(join(folder, "set.yaml"), "text" in set ? set.text : yaml);
         const all = new Map([["example.yaml", yaml], ...files]);
         for (const [name, text] of all) await writeFile(join(folder, name), text);
-        for (const step of steps.filter(({ words }) => words[0] === "dnspolicy")) await runStep(step, folder, all);
-        const asked = steps.filter(({ words }) => words[0] === "dig");
+        for (const step of steps.filter((step) => !asksService(step))) await runStep(step, folder, all);
+        const asked = steps.filter(asksService);
         assert.ok(steps.length > 0, "expected lines of what is asked and what comes, got none");
         for (const { words, line, expected } of [...asked, ...steps]) {
           assert.ok(["dnspolicy", "dig"].includes(words[0] ?? ""), `line ${line}: expected dnspolicy or dig`);
