@@ -262,14 +262,15 @@ async function openAuditLog(path: string | undefined, logger: Logger): Promise<A
 }
 
 async function openTelemetry(
-  { queryStore, exports, connectionMemory: grants }: ServeOptions,
+  { queryStore, exports, connectionMemory: grants, source }: ServeOptions,
   context: Context,
   logger: Logger,
 ): Promise<TelemetryRoom> {
   const onTrouble = (message: string) => logger.error({}, message);
   const { after } = context.clock;
   try {
-    return await startTelemetry({ store: queryStore, exports, grants, onTrouble, after });
+    const ruleMatches = source.mode === "store" ? join(source.directory, "rule-matches.json") : undefined;
+    return await startTelemetry({ store: queryStore, exports, grants, ruleMatches, onTrouble, after });
   } catch (error) {
     throw new CommandError(ExitCode.FAILED, `cannot open what is kept of queries: ${(error as Error).message}`);
   }

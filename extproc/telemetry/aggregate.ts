@@ -31,6 +31,7 @@ import type {
   Windowed,
 } from "./questions.ts";
 import { mergeDetails, Rollup, type TenantRead, WINDOW_MS } from "./rollup.ts";
+import type { KeptRules } from "./rule-memory.ts";
 import { RuleTable } from "./rule-table.ts";
 import { CountTally, type DetailTally, type ServerTally } from "./tally.ts";
 import { hashText } from "./unique-count.ts";
@@ -50,9 +51,14 @@ export class Aggregate {
   #events = 0;
   lost = 0;
 
-  constructor(now: number) {
+  /** `rules`: what they have matched before. */
+  constructor(now: number, rules: KeptRules = { since: now, rules: [] }) {
     this.#since = now;
-    this.#rules = new RuleTable(now);
+    this.#rules = new RuleTable(rules);
+  }
+
+  rulesToKeep(): KeptRules {
+    return this.#rules.toKeep();
   }
 
   add(event: QueryEvent__Output, now: number): void {

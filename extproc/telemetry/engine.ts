@@ -17,6 +17,7 @@ import { compileFilter, type Loosely } from "./query-filter.ts";
 import { queryRecord, toQueryRecord } from "./query-record.ts";
 import type { QueryStore } from "./query-store.ts";
 import { NoStoreError, type QueryFilter, type QuestionKind, type Questions } from "./questions.ts";
+import type { KeptRules, RuleMemory } from "./rule-memory.ts";
 import { type TelemetrySettings, telemetryOf, USUAL_SETTINGS } from "./settings.ts";
 
 const batchType = messageType<unknown, EventBatch__Output>("dns.mesh.v1.EventBatch");
@@ -38,6 +39,8 @@ export interface EngineOptions {
   readonly store?: QueryStore | undefined;
   /** What tenants were told, as far as connections are allowed by it; undefined where it is in memory alone. */
   readonly grantJournal?: ReturnType<typeof GrantJournal.open> | undefined;
+  /** What rules have matched, and where that is kept; undefined where it is in memory alone. */
+  readonly ruleMemory?: { readonly memory: RuleMemory; readonly kept: KeptRules | undefined } | undefined;
   /** Who is told of every event. */
   readonly exporters?: readonly EventExporter[];
 }
@@ -53,7 +56,7 @@ export class TelemetryEngine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#aggregate = new Aggregate(options.now());
+    this.#aggregate = new Aggregate(options.now(), options.ruleMemory?.kept);
     const { journal, grants = [] } = options.grantJournal ?? {};
     this.#grants = new Grants({ onGrant: journal && ((grant) => journal.add(grant)) });
     for (const grant of grants) this.#grants.restore(grant);
@@ -191,8 +194,14 @@ export class TelemetryEngine {
     this.#options.grantJournal?.journal.flush(() => this.#grants.toKeep(), this.#grants.size);
   }
 
+  /** Every minute or so. */
+  remember(): void {
+    this.#options.ruleMemory?.memory.write(this.#aggregate.rulesToKeep());
+  }
+
   async close(): Promise<void> {
     this.flush();
+    this.remember();
     this.#options.grantJournal?.journal.close();
     this.#options.store?.close();
     await Promise.all(this.#exporters.map((exporter) => exporter.close()));

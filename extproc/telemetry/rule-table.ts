@@ -1,8 +1,9 @@
 /**
- * How often each rule had a word, and when it last had: since the service runs.
+ * How often each rule had a word, and when it last had: since the service runs, or since a memory of it was begun.
  */
 import { OTHER } from "./bounded-labels.ts";
 import type { RuleHits, Rules } from "./questions.ts";
+import type { KeptRules } from "./rule-memory.ts";
 
 /** Rules of tenants that are told apart. */
 const MAX_RULES = 20_000;
@@ -30,8 +31,22 @@ export class RuleTable {
   readonly #since: number;
   readonly #rows = new Map<string, Row>();
 
-  constructor(since: number) {
+  constructor({ since, rules }: KeptRules) {
     this.#since = since;
+    for (const [tenant, policy, rule, hits, audits, last] of rules) {
+      const counts = audits.map((count) => count ?? 0);
+      this.#rows.set(keyOf(tenant, policy, rule), { tenant, policy, rule, hits, audits: counts, last });
+    }
+  }
+
+  /** All of it, for another table. */
+  toKeep(): KeptRules {
+    const rules = [...this.#rows.values()].map(
+      ({ tenant, policy, rule, hits, audits, last }): KeptRules["rules"][number] => {
+        return [tenant, policy, rule, hits, [...audits], last];
+      },
+    );
+    return { since: this.#since, rules };
   }
 
   hit(tenant: string, policy: string, rule: string, now: number): void {
@@ -72,7 +87,7 @@ export class RuleTable {
   }
 
   #row(tenant: string, policy: string, rule: string): Row {
-    const key = `${tenant}/${policy}/${rule}`;
+    const key = keyOf(tenant, policy, rule);
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
     if (this.#rows.size >= MAX_RULES && rule !== OTHER) return this.#row(OTHER, OTHER, OTHER);
@@ -80,4 +95,8 @@ export class RuleTable {
     this.#rows.set(key, row);
     return row;
   }
+}
+
+function keyOf(tenant: string, policy: string, rule: string): string {
+  return `${tenant}/${policy}/${rule}`;
 }

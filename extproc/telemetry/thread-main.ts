@@ -7,12 +7,13 @@ import { type ExportContext, openExporters } from "./export/event-exporter.ts";
 import { GrantJournal } from "./grant-journal.ts";
 import { QueryStore } from "./query-store.ts";
 import { NoStoreError } from "./questions.ts";
+import { RuleMemory } from "./rule-memory.ts";
 import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
 
 const FLUSH_MS = 500;
 const EXPIRE_MS = 60_000;
 
-const { store: storeOptions, exports = {}, grants } = workerData as ThreadOptions;
+const { store: storeOptions, exports = {}, grants, ruleMatches } = workerData as ThreadOptions;
 const watches = new Map<number, () => void>();
 
 function tell(message: FromThread): void {
@@ -36,12 +37,23 @@ function explain(error: unknown): string {
 try {
   const store = storeOptions === undefined ? undefined : await QueryStore.open(storeOptions);
   const grantJournal = grants === undefined ? undefined : GrantJournal.open(grants);
-  run(
-    new TelemetryEngine({ now: Date.now, store, grantJournal, exporters: await openExporters(exports, surroundings) }),
-  );
+  const ruleMemory = ruleMatches === undefined ? undefined : openRuleMemory(ruleMatches);
+  const exporters = await openExporters(exports, surroundings);
+  run(new TelemetryEngine({ now: Date.now, store, grantJournal, ruleMemory, exporters }));
   tell({ kind: "ready" });
 } catch (error) {
   tell({ kind: "ready", error: explain(error) });
+}
+
+/** What cannot be read is begun anew: nothing depends on it but what lint has to say. */
+function openRuleMemory(path: string) {
+  const memory = new RuleMemory(path);
+  try {
+    return { memory, kept: memory.read() };
+  } catch (error) {
+    tell({ kind: "trouble", message: `what rules have matched is counted anew: ${explain(error)}` });
+    return { memory, kept: undefined };
+  }
 }
 
 function run(engine: TelemetryEngine): void {
@@ -53,6 +65,7 @@ function run(engine: TelemetryEngine): void {
     }
   };
   setInterval(() => attempt("what is to be kept of queries cannot be written", () => engine.flush()), FLUSH_MS);
+  setInterval(() => attempt("what rules have matched cannot be kept", () => engine.remember()), EXPIRE_MS);
   setInterval(() => {
     engine
       .expire()

@@ -14,6 +14,8 @@ export interface ThreadOptions {
   readonly exports?: ExportOptions | undefined;
   /** The file of what connections are allowed by. */
   readonly grants?: string | undefined;
+  /** The file of what rules have matched. */
+  readonly ruleMatches?: string | undefined;
 }
 
 export type ToThread =

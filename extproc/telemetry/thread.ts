@@ -122,10 +122,10 @@ class TelemetryThread implements TelemetryRoom {
   }
 
   #start(): void {
-    const { store, exports, grants, onTrouble, after } = this.#options;
+    const { onTrouble, after, ...options } = this.#options;
     const worker = new Worker(new URL(MODULE, import.meta.url), {
       name: "telemetry",
-      workerData: { store, exports, grants } satisfies ThreadOptions,
+      workerData: options satisfies ThreadOptions,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
     });
     this.#worker = worker;
