@@ -1,6 +1,7 @@
 /**
  * In which names two tables of a list are other: what a file that was read anew has changed, so that workers forget no more than that.
  */
+import { equalBytes } from "../compiled/hash.ts";
 import {
   EDGE_CHILD,
   EDGE_HASH,
@@ -29,10 +30,12 @@ export function changedNames(before: NameTable, after: NameTable): readonly Uint
   const names: Uint8Array[] = [];
   const counterparts = new Int32Array(now.count).fill(MISSING);
   const met = new Uint8Array(old.count);
-  // A node's number is greater than its parent's.
+  // A node's number is greater than its parent's. What stands in the same order has the same numbers, or later ones.
+  let guess = 0;
   for (let node = 0; node < now.count; node++) {
-    const other = node === 0 ? 0 : now.childIn(before, node, counterparts[now.parent(node)] ?? MISSING);
+    const other = node === 0 ? 0 : now.findIn(old, node, counterparts[now.parent(node)] ?? MISSING, guess);
     counterparts[node] = other;
+    if (other !== MISSING) guess = other + 1;
     if (other !== MISSING) met[other] = 1;
     if (now.says(node) === (other === MISSING ? 0 : old.says(other))) continue;
     if (names.push(now.name(node)) > MAX_CHANGED) return undefined;
@@ -64,19 +67,20 @@ class Nodes {
     return this.#word(node, EDGE_PARENT);
   }
 
-  /** The child of another table's node by this node's label. */
-  childIn(other: NameTable, node: number, parent: number): number {
+  /** The child of another table's node by this node's label, which may be the one that is guessed. */
+  findIn(other: Nodes, node: number, parent: number, guess: number): number {
     if (parent === MISSING) return MISSING;
     const { bytes } = this.#table;
     const hash = this.#word(node, EDGE_HASH);
-    const child = findChild(
-      other,
-      parent,
-      hash,
-      bytes,
-      this.#word(node, EDGE_LABEL),
-      this.#word(node, EDGE_LABEL_LENGTH),
-    );
+    const start = this.#word(node, EDGE_LABEL);
+    const length = this.#word(node, EDGE_LABEL_LENGTH);
+    const isRight =
+      guess < other.count &&
+      other.parent(guess) === parent &&
+      other.#word(guess, EDGE_LABEL_LENGTH) === length &&
+      equalBytes(other.#table.bytes, other.#word(guess, EDGE_LABEL), bytes, start, length);
+    if (isRight) return guess;
+    const child = findChild(other.#table, parent, hash, bytes, start, length);
     return child === 0 ? MISSING : child;
   }
 
@@ -84,8 +88,11 @@ class Nodes {
   says(node: number): number {
     const { nodes } = this.#table;
     const at = node * NODE_WORDS;
-    const bit = (word: number, value: number) => ((nodes[at + word] ?? 0) > 0 ? value : 0);
-    return bit(LISTED_EXACTLY, 1) | bit(EXCEPTED_EXACTLY, 2) | bit(LISTED_BELOW, 4) | bit(EXCEPTED_BELOW, 8);
+    let said = (nodes[at + LISTED_EXACTLY] ?? 0) > 0 ? 1 : 0;
+    if ((nodes[at + EXCEPTED_EXACTLY] ?? 0) > 0) said |= 2;
+    if ((nodes[at + LISTED_BELOW] ?? 0) > 0) said |= 4;
+    if ((nodes[at + EXCEPTED_BELOW] ?? 0) > 0) said |= 8;
+    return said;
   }
 
   name(node: number): Uint8Array {

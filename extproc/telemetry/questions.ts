@@ -252,7 +252,7 @@ export interface RuleHits {
   readonly last: string;
 }
 
-/** Since the service runs, not by window: which rules are of use. */
+/** Since the store was begun, or without one since the service runs, and not by window: which rules are of use. */
 export interface Rules {
   readonly since: string;
   /** Of whose queries alone, where they are not everybody's. */

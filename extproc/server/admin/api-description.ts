@@ -325,7 +325,8 @@ export const OPERATIONS: Readonly<Record<`${Method} ${string}`, OperationDescrip
   },
   "GET /v1/telemetry/rules": {
     id: "getRules",
-    summary: "How often each rule decided a query since the service runs, and when it last did",
+    summary:
+      "How often each rule decided a query since its store was begun, or without one since the service runs, and when it last did",
     parameters: ["tenant"],
     replies: { 200: { description: "Most hits first", json: "Rules" } },
   },
