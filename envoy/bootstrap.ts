@@ -59,7 +59,7 @@ function publicListeners(options: BootstrapOptions): Config[] {
   if (doh !== undefined) listeners.push(dohListener(options, doh));
   if (doh !== undefined && options.doh3) listeners.push(doh3Listener(options, doh));
   if (options.proxied) listeners.push(proxiedListener(options, options.proxied.port, options.proxied.balancers));
-  if (options.egress) listeners.push(egressListener(options, options.egress.port));
+  if (options.egress) listeners.push(egressListener(options, options.egress));
   if (options.virtual) listeners.push(resolverListener(options, options.virtual));
   return listeners;
 }

@@ -10,8 +10,12 @@ import { grpcService } from "./policy-service.ts";
 
 const network = "envoy.extensions.filters.network";
 const CLUSTER = "egress";
+const QUESTION_TIMEOUT = "1s";
 
-export function egressListener(options: BootstrapOptions, port: number): Config {
+type Egress = NonNullable<BootstrapOptions["egress"]>;
+
+export function egressListener(options: BootstrapOptions, { port, serverFirst = false }: Egress): Config {
+  const question = serverFirst ? questionAtOnce(options) : questionWithData(options);
   return {
     name: listenerNames.egress,
     ...listenerAddresses(options.addresses, port),
@@ -29,7 +33,7 @@ export function egressListener(options: BootstrapOptions, port: number): Config 
         },
         { filter_chain_match: "Nobody redirected this connection: it would go on to itself, for ever." },
       ),
-      { filters: [connectionLimit(options, listenerNames.egress), authorization(options), passOn(options)] },
+      { filters: [connectionLimit(options, listenerNames.egress), question, passOn(options, serverFirst)] },
     ],
   };
 }
@@ -39,12 +43,36 @@ export function egressCluster(): Config {
   return { name: CLUSTER, type: "ORIGINAL_DST", lb_policy: "CLUSTER_PROVIDED", connect_timeout: "5s" };
 }
 
-function authorization(options: BootstrapOptions): Config {
+/** ext_authz asks when the client has sent something, and at no other moment. */
+function questionWithData(options: BootstrapOptions): Config {
   return extension("envoy.filters.network.ext_authz", `${network}.ext_authz.v3.ExtAuthz`, {
     stat_prefix: listenerNames.egress,
     transport_api_version: "V3",
     failure_mode_allow: false,
-    grpc_service: grpcService(options, "1s", { metadata: options.tenant ? { "x-dns-tenant": options.tenant } : {} }),
+    grpc_service: questionService(options),
+  });
+}
+
+/** Of filters that ask others, only the one for rate limits asks when a connection comes. */
+function questionAtOnce(options: BootstrapOptions): Config {
+  const entries = {
+    client: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    address: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%",
+    port: "%DOWNSTREAM_LOCAL_PORT%",
+  };
+  return extension("envoy.filters.network.ratelimit", `${network}.ratelimit.v3.RateLimit`, {
+    stat_prefix: listenerNames.egress,
+    domain: "connections",
+    descriptors: [{ entries: Object.entries(entries).map(([key, value]) => ({ key, value })) }],
+    timeout: QUESTION_TIMEOUT,
+    failure_mode_deny: true,
+    rate_limit_service: { transport_api_version: "V3", grpc_service: questionService(options) },
+  });
+}
+
+function questionService(options: BootstrapOptions): Config {
+  return grpcService(options, QUESTION_TIMEOUT, {
+    metadata: options.tenant ? { "x-dns-tenant": options.tenant } : {},
   });
 }
 
@@ -60,23 +88,20 @@ function accessLog(options: BootstrapOptions): Config {
   });
 }
 
-function passOn(options: BootstrapOptions): Config {
+function passOn(options: BootstrapOptions, serverFirst: boolean): Config {
+  const proxy = {
+    stat_prefix: listenerNames.egress,
+    cluster: CLUSTER,
+    ...(serverFirst ? {} : { upstream_connect_mode: "ON_DOWNSTREAM_DATA", max_early_data_bytes: bufferBytes }),
+    access_log_options: { flush_access_log_on_connected: true },
+    access_log: [accessLog(options)],
+  };
   return extension(
     "envoy.filters.network.tcp_proxy",
     `${network}.tcp_proxy.v3.TcpProxy`,
-    explain(
-      {
-        stat_prefix: listenerNames.egress,
-        cluster: CLUSTER,
-        upstream_connect_mode: "ON_DOWNSTREAM_DATA",
-        max_early_data_bytes: bufferBytes,
-        access_log_options: { flush_access_log_on_connected: true },
-        access_log: [accessLog(options)],
-      },
-      {
-        upstream_connect_mode:
-          "ext_authz asks when the client has sent something: by default Envoy would have connected by then, to anywhere.",
-      },
-    ),
+    explain(proxy, {
+      upstream_connect_mode:
+        "ext_authz asks when the client has sent something: by default Envoy would have connected by then, to anywhere.",
+    }),
   );
 }

@@ -31,13 +31,17 @@ export interface BootstrapOptions {
   admin: Endpoint;
   /** A TCP listener that believes the PROXY protocol, of these balancers only. */
   proxied?: { port: number; balancers: string[] };
-  /** A listener for the workload's own connections, which the kernel redirects to this port. */
-  egress?: { port: number };
+  /**
+   * A listener for the workload's own connections, which the kernel redirects to this port. `serverFirst`: the policy
+   * service is asked of one when it comes, and not when its client has sent something.
+   */
+  egress?: { port: number; serverFirst?: boolean };
   /**
    * A listener for connections to virtual addresses, which the kernel redirects to this port. Names of their endpoints are
    * asked for at `resolver.port` of the loopback, where everybody is `resolver.tenant`: a tenant without names of the mesh.
+   * `check`: the policy service is asked of each connection.
    */
-  virtual?: { port: number; resolver: { port: number; tenant: string } };
+  virtual?: { port: number; resolver: { port: number; tenant: string }; check?: boolean };
 }
 
 export interface ServerTls {

@@ -13,8 +13,8 @@ type Virtual = NonNullable<BootstrapOptions["virtual"]>;
 const LOOPBACK = "127.0.0.1";
 
 /** What the policy service is told of this Envoy (extproc/server/discovery/virtual-listener.ts). */
-export function virtualMetadata({ addresses }: BootstrapOptions, { port }: Virtual): Config {
-  return { virtual_addresses: { addresses, port } };
+export function virtualMetadata({ addresses, tenant }: BootstrapOptions, { port, check = false }: Virtual): Config {
+  return { virtual_addresses: { addresses, port, ...(check ? { check, ...(tenant ? { tenant } : {}) } : {}) } };
 }
 
 /** Where Envoy itself asks for names: whoever asks here is the resolver's tenant. */

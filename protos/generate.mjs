@@ -37,6 +37,7 @@ const typedFiles = [
   "envoy/service/discovery/v3/discovery.proto",
   "envoy/service/auth/v3/external_auth.proto",
   "envoy/service/accesslog/v3/als.proto",
+  "envoy/service/ratelimit/v3/rls.proto",
 ];
 
 const describedFiles = [
@@ -45,9 +46,11 @@ const describedFiles = [
   "envoy/service/discovery/v3/ads.proto",
   "envoy/config/cluster/v3/cluster.proto",
   "envoy/config/listener/v3/listener.proto",
+  "envoy/extensions/access_loggers/grpc/v3/als.proto",
   "envoy/extensions/clusters/dns/v3/dns_cluster.proto",
   "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",
   "envoy/extensions/filters/network/ext_authz/v3/ext_authz.proto",
+  "envoy/extensions/filters/network/ratelimit/v3/rate_limit.proto",
   "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto",
   "envoy/extensions/transport_sockets/quic/v3/quic_transport.proto",
   "envoy/extensions/transport_sockets/tls/v3/tls.proto",
@@ -63,6 +66,7 @@ const typedMessages = [
   /^envoy\/service\/discovery\/v3\/Discovery(Request|Response)\.ts$/,
   /^envoy\/service\/auth\/v3\/Check(Request|Response)\.ts$/,
   /^envoy\/service\/accesslog\/v3\/StreamAccessLogs(Message|Response)\.ts$/,
+  /^envoy\/service\/ratelimit\/v3\/RateLimit(Request|Response)\.ts$/,
 ];
 
 const generated = new Map([["descriptors.ts", describe()], ...describeTypes()]);

@@ -2578,6 +2578,181 @@ export const descriptors: object = {
         }
        }
       },
+      "ratelimit": {
+       "nested": {
+        "v3": {
+         "options": {
+          "java_package": "io.envoyproxy.envoy.service.ratelimit.v3",
+          "java_outer_classname": "RlsProto",
+          "java_multiple_files": true,
+          "go_package": "github.com/envoyproxy/go-control-plane/envoy/service/ratelimit/v3;ratelimitv3",
+          "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+         },
+         "nested": {
+          "RateLimitService": {
+           "methods": {
+            "ShouldRateLimit": {
+             "requestType": "RateLimitRequest",
+             "responseType": "RateLimitResponse"
+            }
+           }
+          },
+          "RateLimitRequest": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.ratelimit.v2.RateLimitRequest"
+           },
+           "fields": {
+            "domain": {
+             "type": "string",
+             "id": 1
+            },
+            "descriptors": {
+             "rule": "repeated",
+             "type": "envoy.extensions.common.ratelimit.v3.RateLimitDescriptor",
+             "id": 2
+            },
+            "hits_addend": {
+             "type": "uint32",
+             "id": 3
+            }
+           }
+          },
+          "RateLimitResponse": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.service.ratelimit.v2.RateLimitResponse"
+           },
+           "fields": {
+            "overall_code": {
+             "type": "Code",
+             "id": 1
+            },
+            "statuses": {
+             "rule": "repeated",
+             "type": "DescriptorStatus",
+             "id": 2
+            },
+            "response_headers_to_add": {
+             "rule": "repeated",
+             "type": "config.core.v3.HeaderValue",
+             "id": 3
+            },
+            "request_headers_to_add": {
+             "rule": "repeated",
+             "type": "config.core.v3.HeaderValue",
+             "id": 4
+            },
+            "raw_body": {
+             "type": "bytes",
+             "id": 5
+            },
+            "dynamic_metadata": {
+             "type": "google.protobuf.Struct",
+             "id": 6
+            },
+            "quota": {
+             "type": "Quota",
+             "id": 7
+            }
+           },
+           "nested": {
+            "Code": {
+             "values": {
+              "UNKNOWN": 0,
+              "OK": 1,
+              "OVER_LIMIT": 2
+             }
+            },
+            "RateLimit": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.ratelimit.v2.RateLimitResponse.RateLimit"
+             },
+             "fields": {
+              "name": {
+               "type": "string",
+               "id": 3
+              },
+              "requests_per_unit": {
+               "type": "uint32",
+               "id": 1
+              },
+              "unit": {
+               "type": "Unit",
+               "id": 2
+              }
+             },
+             "nested": {
+              "Unit": {
+               "values": {
+                "UNKNOWN": 0,
+                "SECOND": 1,
+                "MINUTE": 2,
+                "HOUR": 3,
+                "DAY": 4,
+                "MONTH": 5,
+                "YEAR": 6
+               }
+              }
+             }
+            },
+            "Quota": {
+             "oneofs": {
+              "expiration_specifier": {
+               "oneof": [
+                "valid_until"
+               ]
+              }
+             },
+             "fields": {
+              "requests": {
+               "type": "uint32",
+               "id": 1,
+               "options": {
+                "(validate.rules).uint32.gt": 0
+               }
+              },
+              "valid_until": {
+               "type": "google.protobuf.Timestamp",
+               "id": 2
+              },
+              "id": {
+               "type": "string",
+               "id": 3
+              }
+             }
+            },
+            "DescriptorStatus": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.service.ratelimit.v2.RateLimitResponse.DescriptorStatus"
+             },
+             "fields": {
+              "code": {
+               "type": "Code",
+               "id": 1
+              },
+              "current_limit": {
+               "type": "RateLimit",
+               "id": 2
+              },
+              "limit_remaining": {
+               "type": "uint32",
+               "id": 3
+              },
+              "duration_until_reset": {
+               "type": "google.protobuf.Duration",
+               "id": 4
+              },
+              "quota": {
+               "type": "Quota",
+               "id": 5
+              }
+             }
+            }
+           }
+          }
+         }
+        }
+       }
+      },
       "cluster": {
        "nested": {
         "v3": {
@@ -10179,6 +10354,52 @@ export const descriptors: object = {
         }
        }
       },
+      "ratelimit": {
+       "nested": {
+        "v3": {
+         "options": {
+          "java_package": "io.envoyproxy.envoy.config.ratelimit.v3",
+          "java_outer_classname": "RlsProto",
+          "java_multiple_files": true,
+          "go_package": "github.com/envoyproxy/go-control-plane/envoy/config/ratelimit/v3;ratelimitv3",
+          "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+         },
+         "nested": {
+          "RateLimitServiceConfig": {
+           "options": {
+            "(udpa.annotations.versioning).previous_message_type": "envoy.config.ratelimit.v2.RateLimitServiceConfig"
+           },
+           "fields": {
+            "grpc_service": {
+             "type": "core.v3.GrpcService",
+             "id": 2,
+             "options": {
+              "(validate.rules).message.required": true
+             }
+            },
+            "transport_api_version": {
+             "type": "core.v3.ApiVersion",
+             "id": 4,
+             "options": {
+              "(validate.rules).enum.defined_only": true
+             }
+            }
+           },
+           "reserved": [
+            [
+             1,
+             1
+            ],
+            [
+             3,
+             3
+            ]
+           ]
+          }
+         }
+        }
+       }
+      },
       "trace": {
        "nested": {
         "v3": {
@@ -10425,6 +10646,45 @@ export const descriptors: object = {
            "options": {
             "(validate.rules).enum.defined_only": true,
             "(validate.rules).enum.not_in": 0
+           }
+          }
+         }
+        },
+        "RateLimitUnit": {
+         "values": {
+          "UNKNOWN": 0,
+          "SECOND": 1,
+          "MINUTE": 2,
+          "HOUR": 3,
+          "DAY": 4,
+          "MONTH": 5,
+          "YEAR": 6
+         }
+        },
+        "TokenBucket": {
+         "options": {
+          "(udpa.annotations.versioning).previous_message_type": "envoy.type.TokenBucket"
+         },
+         "fields": {
+          "max_tokens": {
+           "type": "uint32",
+           "id": 1,
+           "options": {
+            "(validate.rules).uint32.gt": 0
+           }
+          },
+          "tokens_per_fill": {
+           "type": "google.protobuf.UInt32Value",
+           "id": 2,
+           "options": {
+            "(validate.rules).uint32.gt": 0
+           }
+          },
+          "fill_interval": {
+           "type": "google.protobuf.Duration",
+           "id": 3,
+           "options": {
+            "(validate.rules).duration.required": true
            }
           }
          }
@@ -11353,6 +11613,65 @@ export const descriptors: object = {
                 "include_tls_session": {
                  "type": "bool",
                  "id": 8
+                }
+               }
+              }
+             }
+            }
+           }
+          },
+          "ratelimit": {
+           "nested": {
+            "v3": {
+             "options": {
+              "java_package": "io.envoyproxy.envoy.extensions.filters.network.ratelimit.v3",
+              "java_outer_classname": "RateLimitProto",
+              "java_multiple_files": true,
+              "go_package": "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/ratelimit/v3;ratelimitv3",
+              "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+             },
+             "nested": {
+              "RateLimit": {
+               "options": {
+                "(udpa.annotations.versioning).previous_message_type": "envoy.config.filter.network.rate_limit.v2.RateLimit"
+               },
+               "fields": {
+                "stat_prefix": {
+                 "type": "string",
+                 "id": 1,
+                 "options": {
+                  "(validate.rules).string.min_len": 1
+                 }
+                },
+                "domain": {
+                 "type": "string",
+                 "id": 2,
+                 "options": {
+                  "(validate.rules).string.min_len": 1
+                 }
+                },
+                "descriptors": {
+                 "rule": "repeated",
+                 "type": "common.ratelimit.v3.RateLimitDescriptor",
+                 "id": 3,
+                 "options": {
+                  "(validate.rules).repeated.min_items": 1
+                 }
+                },
+                "timeout": {
+                 "type": "google.protobuf.Duration",
+                 "id": 4
+                },
+                "failure_mode_deny": {
+                 "type": "bool",
+                 "id": 5
+                },
+                "rate_limit_service": {
+                 "type": "config.ratelimit.v3.RateLimitServiceConfig",
+                 "id": 6,
+                 "options": {
+                  "(validate.rules).message.required": true
+                 }
                 }
                }
               }
@@ -12467,6 +12786,229 @@ export const descriptors: object = {
                  "id": 1
                 }
                }
+              }
+             }
+            }
+           }
+          }
+         }
+        }
+       }
+      },
+      "common": {
+       "nested": {
+        "ratelimit": {
+         "nested": {
+          "v3": {
+           "options": {
+            "java_package": "io.envoyproxy.envoy.extensions.common.ratelimit.v3",
+            "java_outer_classname": "RatelimitProto",
+            "java_multiple_files": true,
+            "go_package": "github.com/envoyproxy/go-control-plane/envoy/extensions/common/ratelimit/v3;ratelimitv3",
+            "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+           },
+           "nested": {
+            "XRateLimitHeadersRFCVersion": {
+             "values": {
+              "OFF": 0,
+              "DRAFT_VERSION_03": 1
+             }
+            },
+            "VhRateLimitsOptions": {
+             "values": {
+              "OVERRIDE": 0,
+              "INCLUDE": 1,
+              "IGNORE": 2
+             }
+            },
+            "RateLimitDescriptor": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.ratelimit.RateLimitDescriptor"
+             },
+             "fields": {
+              "entries": {
+               "rule": "repeated",
+               "type": "Entry",
+               "id": 1,
+               "options": {
+                "(validate.rules).repeated.min_items": 1
+               }
+              },
+              "limit": {
+               "type": "RateLimitOverride",
+               "id": 2
+              }
+             },
+             "nested": {
+              "Entry": {
+               "options": {
+                "(udpa.annotations.versioning).previous_message_type": "envoy.api.v2.ratelimit.RateLimitDescriptor.Entry"
+               },
+               "fields": {
+                "key": {
+                 "type": "string",
+                 "id": 1,
+                 "options": {
+                  "(validate.rules).string.min_len": 1
+                 }
+                },
+                "value": {
+                 "type": "string",
+                 "id": 2,
+                 "options": {
+                  "(validate.rules).string.min_len": 1
+                 }
+                }
+               }
+              },
+              "RateLimitOverride": {
+               "fields": {
+                "requests_per_unit": {
+                 "type": "uint32",
+                 "id": 1
+                },
+                "unit": {
+                 "type": "type.v3.RateLimitUnit",
+                 "id": 2,
+                 "options": {
+                  "(validate.rules).enum.defined_only": true
+                 }
+                }
+               }
+              }
+             }
+            },
+            "LocalRateLimitDescriptor": {
+             "fields": {
+              "entries": {
+               "rule": "repeated",
+               "type": "v3.RateLimitDescriptor.Entry",
+               "id": 1,
+               "options": {
+                "(validate.rules).repeated.min_items": 1
+               }
+              },
+              "token_bucket": {
+               "type": "type.v3.TokenBucket",
+               "id": 2,
+               "options": {
+                "(validate.rules).message.required": true
+               }
+              }
+             }
+            },
+            "LocalClusterRateLimit": {
+             "fields": {}
+            }
+           }
+          }
+         }
+        }
+       }
+      },
+      "access_loggers": {
+       "nested": {
+        "grpc": {
+         "nested": {
+          "v3": {
+           "options": {
+            "java_package": "io.envoyproxy.envoy.extensions.access_loggers.grpc.v3",
+            "java_outer_classname": "AlsProto",
+            "java_multiple_files": true,
+            "go_package": "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/grpc/v3;grpcv3",
+            "(udpa.annotations.file_status).package_version_status": "ACTIVE"
+           },
+           "nested": {
+            "HttpGrpcAccessLogConfig": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.config.accesslog.v2.HttpGrpcAccessLogConfig"
+             },
+             "fields": {
+              "common_config": {
+               "type": "CommonGrpcAccessLogConfig",
+               "id": 1,
+               "options": {
+                "(validate.rules).message.required": true
+               }
+              },
+              "additional_request_headers_to_log": {
+               "rule": "repeated",
+               "type": "string",
+               "id": 2
+              },
+              "additional_response_headers_to_log": {
+               "rule": "repeated",
+               "type": "string",
+               "id": 3
+              },
+              "additional_response_trailers_to_log": {
+               "rule": "repeated",
+               "type": "string",
+               "id": 4
+              }
+             }
+            },
+            "TcpGrpcAccessLogConfig": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.config.accesslog.v2.TcpGrpcAccessLogConfig"
+             },
+             "fields": {
+              "common_config": {
+               "type": "CommonGrpcAccessLogConfig",
+               "id": 1,
+               "options": {
+                "(validate.rules).message.required": true
+               }
+              }
+             }
+            },
+            "CommonGrpcAccessLogConfig": {
+             "options": {
+              "(udpa.annotations.versioning).previous_message_type": "envoy.config.accesslog.v2.CommonGrpcAccessLogConfig"
+             },
+             "fields": {
+              "log_name": {
+               "type": "string",
+               "id": 1,
+               "options": {
+                "(validate.rules).string.min_len": 1
+               }
+              },
+              "grpc_service": {
+               "type": "config.core.v3.GrpcService",
+               "id": 2,
+               "options": {
+                "(validate.rules).message.required": true
+               }
+              },
+              "transport_api_version": {
+               "type": "config.core.v3.ApiVersion",
+               "id": 6,
+               "options": {
+                "(validate.rules).enum.defined_only": true
+               }
+              },
+              "buffer_flush_interval": {
+               "type": "google.protobuf.Duration",
+               "id": 3
+              },
+              "buffer_size_bytes": {
+               "type": "google.protobuf.UInt32Value",
+               "id": 4
+              },
+              "filter_state_objects_to_log": {
+               "rule": "repeated",
+               "type": "string",
+               "id": 5
+              },
+              "grpc_stream_retry_policy": {
+               "type": "config.core.v3.RetryPolicy",
+               "id": 7
+              },
+              "custom_tags": {
+               "rule": "repeated",
+               "type": "type.tracing.v3.CustomTag",
+               "id": 8
               }
              }
             }

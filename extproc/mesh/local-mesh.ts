@@ -140,7 +140,7 @@ export class LocalMesh implements MeshRoom {
       const object = this.#objects.get(kind, namespace, name);
       return object && toListed(object);
     },
-    nameAt: async ({ view, address }) => this.#mesh.nameAt(view, address),
+    nameAt: async ({ view, address, host }) => this.#mesh.nameAt(view, address, host),
     owners: async (zones) => {
       const owners = zones.map((zone) => [zone, this.#mesh.ownerOf(zone)] as const);
       return new Map(owners.flatMap(([zone, owner]) => (owner === undefined ? [] : [[zone, owner]])));

@@ -25,8 +25,11 @@ export interface MeshQuestions {
   /** In the order of their names. */
   list: { asks: ObjectKind; answer: readonly ListedObject[] };
   get: { asks: ObjectKey; answer: ListedObject | undefined };
-  /** A name that the view may know and that its reverse zones have for this address, in wire format. */
-  nameAt: { asks: { readonly view: string; readonly address: string }; answer: Uint8Array | undefined };
+  /** A name that the view may know and that has this address: by the reverse zones, or else `host`. In wire format. */
+  nameAt: {
+    asks: { readonly view: string; readonly address: string; readonly host: string | undefined };
+    answer: Uint8Array | undefined;
+  };
   /** Of zones in presentation format, the tenants whose names they are, where that is known. */
   owners: { asks: readonly string[]; answer: ReadonlyMap<string, string> };
   /** A machine registers as an endpoint, or beats. */

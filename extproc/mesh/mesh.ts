@@ -13,7 +13,7 @@ import { contentOf, type Entry } from "./names/entry.ts";
 import { NameTable } from "./names/name-table.ts";
 import { placeOfEnvoy } from "./names/places.ts";
 import { mayKnow } from "./names/views.ts";
-import { type Octets, reverseOf, reverseZone, TYPE_PTR } from "./names/wire.ts";
+import { addressRecord, type Octets, type RecordData, reverseOf, reverseZone, TYPE_PTR, wireOf } from "./names/wire.ts";
 import { findOwners } from "./owners.ts";
 import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
 import type { HostAddresses, VirtualAddressStatus } from "./virtual-addresses.ts";
@@ -163,16 +163,23 @@ export class Mesh {
     this.#tellLater();
   }
 
-  /** A name that the view may know and that its reverse zones have for this address, in wire format. */
-  nameAt(viewId: string, address: string): Uint8Array | undefined {
+  /** A name that the view may know and that has this address: by the reverse zones, or else `host`. In wire format. */
+  nameAt(viewId: string, address: string, host: string | undefined): Uint8Array | undefined {
+    const pointers = this.#recordsAt(viewId, reverseOf(address)).filter(({ type }) => type === TYPE_PTR);
+    const own = host === undefined ? undefined : wireOf(host);
+    const { data } = addressRecord(address);
+    const isOwn = own !== undefined && this.#recordsAt(viewId, own).some((record) => record.data === data);
+    const name = pointers[0]?.data ?? (isOwn ? own : undefined);
+    return name === undefined ? undefined : Buffer.from(name, "latin1");
+  }
+
+  /** Of what the view may know. */
+  #recordsAt(viewId: string, name: Octets): RecordData[] {
     const view = this.#views.get(viewId);
-    if (view === undefined || this.#table === undefined) return undefined;
-    for (const entry of this.#table.entriesAt(reverseOf(address), false)) {
-      if (!mayKnow(view, entry.group, this.#table.sidecars)) continue;
-      const pointer = contentOf(entry).records.find(({ type }) => type === TYPE_PTR);
-      if (pointer !== undefined) return Buffer.from(pointer.data, "latin1");
-    }
-    return undefined;
+    const table = this.#table;
+    if (view === undefined || table === undefined) return [];
+    const entries = [...table.entriesAt(name, false)].filter(({ group }) => mayKnow(view, group, table.sidecars));
+    return entries.flatMap((entry) => contentOf(entry).records);
   }
 
   /** The tenant whose names these are, of a zone in presentation format; undefined where that is not known. */

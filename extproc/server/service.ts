@@ -21,7 +21,9 @@ import type { AuditLog } from "./admin/audit.ts";
 import type { Page } from "./admin/page.ts";
 import { accessLog } from "./authorization/access-log.ts";
 import { authorization } from "./authorization/authorization.ts";
+import { Authorizer } from "./authorization/authorizer.ts";
 import { connectionRecord } from "./authorization/connection-record.ts";
+import { rateLimit } from "./authorization/rate-limit.ts";
 import { askCertificate } from "./certificates/ask-certificate.ts";
 import { UpstreamCertificates } from "./certificates/upstream-certificates.ts";
 import type { Clock } from "./clock.ts";
@@ -96,6 +98,7 @@ const SERVICES = [
   "envoy.service.auth.v3.Authorization",
   "envoy.service.cluster.v3.ClusterDiscoveryService",
   "envoy.service.discovery.v3.AggregatedDiscoveryService",
+  "envoy.service.ratelimit.v3.RateLimitService",
   "dns.mesh.v1.Sync",
 ];
 
@@ -142,6 +145,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const registry = new WorkerRegistry({ lastGoodMs, now: () => clock.now() });
   const clusters = new DiscoveryService({
     token,
+    secret: options.token,
     clock,
     logger,
     defaultCa,
@@ -187,10 +191,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       metrics.decisionDuration.observe(seconds);
     },
   });
-  const connections = authorization({
-    token,
+  const authorizer = new Authorizer({
     clock,
-    logger,
     policy: () => rollout.inForce,
     decide,
     mesh,
@@ -244,7 +246,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       telemetry.connection(event);
     },
   });
-  const services = [decisions, connections, opened, sync.grpc, ...clusters.grpc, health.grpc];
+  const questions = { token, logger, authorizer };
+  const connections = [authorization(questions), rateLimit(questions), opened];
+  const services = [decisions, ...connections, sync.grpc, ...clusters.grpc, health.grpc];
   const grpc = await startGrpcServer(options.listen, services, clock, options.tls).catch((error) => {
     stopSync();
     throw error;

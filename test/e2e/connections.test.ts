@@ -243,3 +243,38 @@ describe("connections that DNS allows", function () {
     assert.equal(await heard(frontend, "192.0.2.11"), false);
   });
 });
+
+describe("connections that DNS allows, where the server speaks first", function () {
+  this.timeout(60_000);
+  let world: Egress;
+  const PORT = 8025;
+
+  before(async () => {
+    world = await Egress.start({
+      policy: tenants + denying("denied.test") + settings("{grace: 1s}"),
+      upstreams,
+      serverFirst: true,
+    });
+  });
+  after(() => world.stop());
+
+  it("are opened, or not, before anybody has said anything", async () => {
+    const heard = async (client: string, to: string) =>
+      (await world.call("connect", { client, to, port: PORT, says: "" })).heard;
+    assert.equal(await heard(frontend, "192.0.2.10"), false);
+    assert.equal(await heard(frontend, "allowed.test"), true);
+    assert.equal(await heard(backend, "denied.test"), true);
+    assert.equal(await heard(frontend, "192.0.2.11"), false);
+    const outcomes = await eventually(5000, "four lines in the log", async () => {
+      const lines = (await world.call("log", {})).trimEnd().split("\n");
+      return lines.length === 4 && lines.map((line) => (JSON.parse(line) as Line).outcome);
+    });
+    assert.deepEqual(outcomes, ["refused", "allowed", "allowed", "refused"]);
+    const said = await world.call("connect", { client: frontend, to: "allowed.test" });
+    assert.equal(said.heard, true, "where the client speaks first, too");
+    await eventually(5000, "both to be told of as connected", async () => {
+      const told = JSON.parse(await world.call("get", { path: "/v1/telemetry/connections" })) as Connections;
+      return told.tenants.find(({ tenant }) => tenant === "frontend")?.connected === 2;
+    });
+  });
+});

@@ -16,6 +16,8 @@ export interface Dial {
   readonly port: number;
   /** 4 or 6; by default what the program gets first. */
   readonly family?: 4 | 6;
+  /** The address that it connects from, where it is not the usual one. */
+  readonly from?: string;
 }
 
 /** What the server said first; or why there was nothing. */
@@ -81,10 +83,15 @@ export class Dialler {
 }
 
 /** Opens a connection, and waits for the first line. */
-async function open({ name, port, family }: Dial): Promise<{ readonly socket?: Socket; readonly dialled: Dialled }> {
+async function open({
+  name,
+  port,
+  family,
+  from,
+}: Dial): Promise<{ readonly socket?: Socket; readonly dialled: Dialled }> {
   try {
     const { address } = await lookup(name, { family: family ?? 0 });
-    const socket = connect({ host: address, port });
+    const socket = connect({ host: address, port, ...(from === undefined ? {} : { localAddress: from }) });
     const said = await next(socket);
     return "error" in said ? { dialled: said } : { socket, dialled: { said: said.said, address } };
   } catch (error) {

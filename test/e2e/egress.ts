@@ -11,8 +11,11 @@ export interface EgressCalls {
   /** Data of the answer's records. */
   readonly ask: { readonly asks: { readonly client: string; readonly name: string }; readonly answer: string[] };
   readonly connect: {
-    /** To an address, or to that of a name, at once when it is known; by default where a server says again what it is told. */
-    readonly asks: { readonly client: string; readonly to: string; readonly port?: number };
+    /**
+     * To an address, or to that of a name, at once when it is known; by default where a server says again what it is told.
+     * At port 8025 one speaks first.
+     */
+    readonly asks: { readonly client: string; readonly to: string; readonly port?: number; readonly says?: string };
     readonly answer: { readonly heard: boolean; readonly milliseconds: number };
   };
   /** The connection log. */
@@ -28,10 +31,15 @@ export type EgressCall = {
   readonly [K in keyof EgressCalls]: { readonly call: K; readonly asks: EgressCalls[K]["asks"] };
 }[keyof EgressCalls];
 
+export interface EgressOptions extends StackOptions {
+  /** As in envoy/options.ts. */
+  readonly serverFirst?: boolean;
+}
+
 export class Egress {
   readonly #child: ChildProcess;
 
-  static async start(options: StackOptions): Promise<Egress> {
+  static async start(options: EgressOptions): Promise<Egress> {
     const child = fork(fileURLToPath(new URL("egress-world.ts", import.meta.url)), {
       execPath: "unshare",
       execArgv: ["--net", process.execPath, "--import", "tsx"],

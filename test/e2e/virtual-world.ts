@@ -35,11 +35,14 @@ apiVersion: dns.mesh/v1alpha1
 kind: Tenant
 metadata: {name: ${RESOLVER}}
 spec: {upstream: public}
----
+`;
+
+/** `more`: fields of the Settings' spec. */
+const settings = (more = "") => `---
 apiVersion: dns.mesh/v1alpha1
 kind: Settings
 metadata: {name: default}
-spec: {mesh: {virtualAddresses: {}}}
+spec: {mesh: {virtualAddresses: {}}${more}}
 `;
 
 /** A ServiceEntry of one host without an address. */
@@ -52,8 +55,13 @@ spec: {hosts: [${host}], ports: [{number: ${SERVER_PORT}, name: tcp-db, protocol
 `;
 }
 
-export interface VirtualWorldOptions extends Pick<StackOptions, "serve" | "concurrency"> {
+/** Clients beside the usual one, each at an address of its own. */
+export const OTHERS = { stranger: "10.0.7.2", denied: "10.0.8.2" };
+
+export interface VirtualWorldOptions extends Pick<StackOptions, "serve" | "concurrency" | "token"> {
   readonly entries: string;
+  /** Whether the policy service is asked of each connection. */
+  readonly check?: boolean;
   /** Addresses by host name, in 10.1.0.0/16. */
   readonly hosts: Readonly<Record<string, string>>;
 }
@@ -68,13 +76,16 @@ export class VirtualWorld {
   readonly resolverPort: number;
 
   /** `directory`: that everybody may read. */
-  static async start(directory: string, { entries, hosts, ...more }: VirtualWorldOptions): Promise<VirtualWorld> {
+  static async start(
+    directory: string,
+    { entries, hosts, check = false, ...more }: VirtualWorldOptions,
+  ): Promise<VirtualWorld> {
     await prepareNetwork(directory);
     const servers = await Promise.all([...new Set(Object.values(hosts))].map(startServer));
     const [virtualPort, resolverPort] = [await freePort(), await freePort()];
     const zone = Object.entries(hosts).map(([host, address]) => `${host} 5 A ${address}`);
     const options: StackOptions = {
-      policy: TENANTS,
+      policy: "",
       // Port 53: what Envoy sends there is not sent back to it.
       upstreams: {
         public: {
@@ -85,11 +96,11 @@ export class VirtualWorld {
       },
       bootstrap: {
         addresses: ["127.0.0.1", "::1"],
-        virtual: { port: virtualPort, resolver: { port: resolverPort, tenant: RESOLVER } },
+        virtual: { port: virtualPort, resolver: { port: resolverPort, tenant: RESOLVER }, check },
       },
       ...more,
     };
-    const stack = await Stack.start({ ...options, policy: TENANTS + entries });
+    const stack = await Stack.start({ ...options, policy: TENANTS + settings() + entries });
     const world = new VirtualWorld(stack, await Dialler.start(), servers, options, virtualPort, resolverPort);
     assert.equal(await world.capture("install"), 0);
     return world;
@@ -111,9 +122,9 @@ export class VirtualWorld {
     this.resolverPort = resolverPort;
   }
 
-  /** These ServiceEntries, and no others. */
-  async apply(entries: string): Promise<void> {
-    await this.stack.apply(this.stack.policy({ ...this.#options, policy: TENANTS + entries }));
+  /** These ServiceEntries, and no others; `more`: fields of the Settings' spec. */
+  async apply(entries: string, more?: string): Promise<void> {
+    await this.stack.apply(this.stack.policy({ ...this.#options, policy: TENANTS + settings(more) + entries }));
   }
 
   /** These ServiceEntries beside the others. */
@@ -142,7 +153,7 @@ export class VirtualWorld {
 async function prepareNetwork(directory: string): Promise<void> {
   const ip = (words: string) => run("ip", words.split(" "));
   await ip("link set lo up");
-  await ip("addr add 10.0.0.2/32 dev lo");
+  for (const address of ["10.0.0.2", ...Object.values(OTHERS)]) await ip(`addr add ${address}/32 dev lo`);
   await ip("-6 addr add fd00::2/128 dev lo nodad");
   await ip("route add local 10.1.0.0/16 dev lo");
   await ip("route add default dev lo src 10.0.0.2");

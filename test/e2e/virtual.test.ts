@@ -13,15 +13,18 @@ const run = promisify(execFile);
 describe("connections to virtual addresses", function () {
   this.timeout(180_000);
 
-  it("reach each name's own server, across pushes and restarts", async () => {
+  const tell = async (file: string) => {
     const directory = await mkdtemp(join(tmpdir(), "dnspolicy-"));
     await run("chmod", ["a+rx", directory]);
     try {
-      const story = ["--import", "tsx", join(import.meta.dirname, "virtual-story.ts"), directory];
+      const story = ["--import", "tsx", join(import.meta.dirname, file), directory];
       const { stdout } = await run("unshare", ["--net", "--mount", process.execPath, ...story], { timeout: 170_000 });
       assert.match(stdout, /^told to the end$/m);
     } finally {
       await rm(directory, { recursive: true });
     }
-  });
+  };
+
+  it("reach each name's own server, across pushes and restarts", () => tell("virtual-story.ts"));
+  it("are opened for those who may know the name, where that is asked", () => tell("virtual-check-story.ts"));
 });

@@ -68,8 +68,8 @@ describe("Envoy's bootstrap", () => {
         tenant: "frontend",
         admin: { path: join(folder, "admin.sock") },
         proxied: { port: 1054, balancers: ["10.0.0.0/8", "2001:db8::1"] },
-        egress: { port: 15_001 },
-        virtual: { port: 15_002, resolver: { port: 15_054, tenant: "envoy-resolver" } },
+        egress: { port: 15_001, serverFirst: true },
+        virtual: { port: 15_002, resolver: { port: 15_054, tenant: "envoy-resolver" }, check: true },
       }),
     );
   });

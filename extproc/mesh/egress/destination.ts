@@ -13,6 +13,11 @@ export interface Destination {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** Of a destination's id. */
+export function hostOf(id: string): string | undefined {
+  return id.split("/")[2];
+}
+
 export interface Endpoint {
   /** Or a name. */
   readonly address: string;

@@ -1,8 +1,9 @@
 /**
  * envoy.service.accesslog.v3.AccessLogService: what became of connections that were allowed, as the Envoy tells that opened
- * them. Its entries carry the tenant and the name that allowed each (authorization.ts puts them there).
+ * them. Its entries carry the tenant and the name that allowed each (authorization.ts and rate-limit.ts put them there).
  */
 import { type ServerReadableStream, type sendUnaryData, status } from "@grpc/grpc-js";
+import type { AccessLogCommon__Output } from "../../gen/types/envoy/data/accesslog/v3/AccessLogCommon.ts";
 import type { TCPAccessLogEntry__Output } from "../../gen/types/envoy/data/accesslog/v3/TCPAccessLogEntry.ts";
 import type {
   StreamAccessLogsMessage,
@@ -51,21 +52,39 @@ export function accessLog({ token, onConnection }: AccessLogDependencies): GrpcS
   return { definition: accessLogService, implementation: { StreamAccessLogs: stream } };
 }
 
-/** AccessLogType of accesslog.proto. */
+/** AccessLogType of accesslog.proto; a listener's own log has none, and a line for each connection that has ended. */
+const LISTENER = 0;
 const UPSTREAM_CONNECTED = 1;
 const CONNECTION_END = 3;
 
-/** The moment in which a connection was open, or in which it was clear that it would not be; undefined for all else. */
+/** Filters that ask us of a connection. */
+const ASKING = ["envoy.filters.network.ext_authz", "envoy.filters.network.ratelimit"];
+
+/** Undefined for what does not say whether a connection came about that we were asked of. */
 export function readEntry({ common_properties: common }: TCPAccessLogEntry__Output): ConnectionEvent | undefined {
-  const failed = common?.response_flags?.upstream_connection_failure === true;
-  const type = Number(common?.access_log_type);
-  if (!(failed ? type === CONNECTION_END : type === UPSTREAM_CONNECTED)) return undefined;
-  const fields = common?.metadata?.filter_metadata["envoy.filters.network.ext_authz"]?.fields;
+  const outcome = common ? outcomeOf(common) : undefined;
+  const filters = common?.metadata?.filter_metadata ?? {};
+  const fields = ASKING.map((name) => filters[name]?.fields).find((each) => each !== undefined);
   const tenant = fields?.tenant?.stringValue;
   const { address = "", port_value: port = 0 } = common?.downstream_local_address?.socket_address ?? {};
-  if (tenant === undefined || address === "") return undefined;
+  if (outcome === undefined || tenant === undefined || address === "") return undefined;
   const name = fields?.name?.stringValue ?? "";
   const connectUs = Number(common?.custom_tags.connect_us);
-  const took = failed || !Number.isFinite(connectUs) ? {} : { connectUs };
-  return { tenant, outcome: failed ? "failed" : "connected", address, port, ...(name === "" ? {} : { name }), ...took };
+  const took = outcome === "failed" || !Number.isFinite(connectUs) ? {} : { connectUs };
+  return { tenant, outcome, address, port, ...(name === "" ? {} : { name }), ...took };
+}
+
+function outcomeOf({ access_log_type, response_flags: flags, upstream_remote_address }: AccessLogCommon__Output) {
+  const failed = flags?.upstream_connection_failure === true || flags?.no_healthy_upstream === true;
+  switch (Number(access_log_type)) {
+    case UPSTREAM_CONNECTED:
+      return failed ? undefined : "connected";
+    case CONNECTION_END:
+      return failed ? "failed" : undefined;
+    case LISTENER:
+      if (failed) return "failed";
+      return upstream_remote_address ? "connected" : undefined;
+    default:
+      return undefined;
+  }
 }

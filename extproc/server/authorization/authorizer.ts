@@ -41,6 +41,7 @@ export interface AuthorizerDependencies {
   readonly pods: Pick<Pods, "at">;
   readonly telemetry: Pick<Telemetry, "ask">;
   readonly clock: Clock;
+  readonly onJudged: (connection: Connection, judgement: Judgement, seconds: number) => void;
 }
 
 /**
@@ -65,6 +66,14 @@ export class Authorizer {
   }
 
   async judge(connection: Connection): Promise<Judgement> {
+    const { clock, onJudged } = this.#dependencies;
+    const start = clock.elapsed();
+    const judgement = await this.#judge(connection);
+    onJudged(connection, judgement, (clock.elapsed() - start) / 1000);
+    return judgement;
+  }
+
+  async #judge(connection: Connection): Promise<Judgement> {
     const snapshot = this.#dependencies.policy();
     if (snapshot === undefined) return { outcome: "refused", tenant: "", reason: "there is no policy yet" };
     const { mode } = snapshot.tables.connections;
@@ -120,12 +129,13 @@ export class Authorizer {
     connection: Connection,
   ): Promise<Found | undefined> {
     const { mesh, telemetry } = this.#dependencies;
-    const { address } = connection;
+    const { address, host } = connection;
     // A thread that is starting anew knows nothing.
     const granted = await telemetry.ask("granted", { tenant, address }).catch((): GrantedName[] => []);
     const found = await this.#best(snapshot, connection, granted);
     if (found?.denied === false) return found;
-    const meshName = await mesh.ask("nameAt", { view, address: presentAddress(address) }).catch(() => undefined);
+    const place = { view, address: presentAddress(address), host };
+    const meshName = await mesh.ask("nameAt", place).catch(() => undefined);
     const ofMesh = meshName === undefined ? [] : [{ qname: meshName, qtype: TYPE_A, transport: Transport.UDP }];
     const known = await this.#best(snapshot, connection, ofMesh);
     return known?.denied === false ? known : (found ?? known);

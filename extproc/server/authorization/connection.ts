@@ -2,7 +2,6 @@
  * A connection that an Envoy asks about: who opens it, and to where.
  */
 import { parseAddress } from "../../decide/address.ts";
-import type { _envoy_service_auth_v3_AttributeContext_Peer__Output as Peer } from "../../gen/types/envoy/service/auth/v3/AttributeContext.ts";
 import type { CheckRequest__Output } from "../../gen/types/envoy/service/auth/v3/CheckRequest.ts";
 
 export interface Connection {
@@ -15,6 +14,8 @@ export interface Connection {
   /** Where it goes to. */
   readonly address: Uint8Array;
   readonly port: number;
+  /** To whose address Envoy's listener says that it goes. */
+  readonly host: string | undefined;
 }
 
 /** What Envoy has sent is no connection between two addresses: it is not opened. */
@@ -25,18 +26,19 @@ export class MalformedCheck extends Error {
 /** `tenant` comes with the call, from Envoy's own configuration, never from the client. */
 export function readConnection({ attributes }: CheckRequest__Output, tenant: string | undefined): Connection {
   const source = attributes?.source;
-  const { octets: client } = readPeer("source", source);
-  const { octets: address, port } = readPeer("destination", attributes?.destination);
+  const destination = attributes?.destination?.address?.socket_address;
+  const client = readPlace("source", source?.address?.socket_address?.address);
+  const address = readPlace("destination", destination?.address);
   // Of a certificate without a URI, Envoy says its DNS name or its subject here.
   const principal = source?.principal.includes("://") ? source.principal : undefined;
-  return { client, principal, tenant, address, port };
+  return { client, principal, tenant, address, port: destination?.port_value ?? 0, host: undefined };
 }
 
-function readPeer(what: string, peer: Peer | null | undefined): { readonly octets: Uint8Array; readonly port: number } {
-  const { address = "", port_value: port = 0 } = peer?.address?.socket_address ?? {};
+/** `what` it is, for whoever has to mend it. */
+export function readPlace(what: string, address = ""): Uint8Array {
   const octets = parseAddress(address);
   if (octets === undefined) throw new MalformedCheck(`expected an IP address as ${what}, got ${address.slice(0, 100)}`);
-  return { octets: withoutMapping(octets), port };
+  return withoutMapping(octets);
 }
 
 /** ::ffff:192.0.2.1 of a socket for both families is 192.0.2.1 (RFC 4291, section 2.5.5.2). */

@@ -48,6 +48,8 @@ export const discoveryServices = {
 
 export interface DiscoveryDependencies {
   readonly token: Token | undefined;
+  /** The token itself, for Envoys that call us by what we have told them. */
+  readonly secret: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** PEM to trust for upstream servers that name no authorities. */
@@ -212,7 +214,8 @@ export class DiscoveryService implements EnvoyListener {
 
   #listenerFor(options: VirtualOptions): Resource {
     const key = JSON.stringify(options);
-    const made = this.#listeners.get(key) ?? virtualListener(options, this.#destinations.chains());
+    const { secret } = this.#dependencies;
+    const made = this.#listeners.get(key) ?? virtualListener(options, this.#destinations.chains(), secret);
     this.#listeners.set(key, made);
     return made;
   }

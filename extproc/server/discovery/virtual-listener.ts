@@ -5,7 +5,8 @@
  * An Envoy asks for it, and says where it shall listen, by `virtual_addresses` in its node's metadata (envoy/virtual.ts).
  */
 import type { Struct__Output } from "../../gen/types/google/protobuf/Struct.ts";
-import { pack } from "../../messages/protos.ts";
+import { messageType, pack } from "../../messages/protos.ts";
+import { type Asker, checkedConnections, checkFilter } from "./connection-check.ts";
 import type { Resource } from "./envoy-stream.ts";
 
 export const LISTENER_TYPE = "envoy.config.listener.v3.Listener";
@@ -15,6 +16,10 @@ const NAME = "virtual";
 export interface VirtualOptions {
   readonly addresses: readonly string[];
   readonly port: number;
+  /** Whether we are asked of each connection. */
+  readonly check: boolean;
+  /** Whose connections all of them are, where that is fixed. */
+  readonly tenant: string | undefined;
 }
 
 /** Undefined for an Envoy that asks for none, or not as we know it. */
@@ -22,16 +27,30 @@ export function readVirtualOptions(metadata: Struct__Output | null | undefined):
   const fields = metadata?.fields?.virtual_addresses?.structValue?.fields;
   const addresses = (fields?.addresses?.listValue?.values ?? []).flatMap(({ stringValue = "" }) => stringValue);
   const port = fields?.port?.numberValue;
-  return port === undefined || addresses.length === 0 ? undefined : { addresses, port };
+  if (port === undefined || addresses.length === 0) return undefined;
+  const check = fields?.check?.boolValue === true;
+  return { addresses, port, check, tenant: fields?.tenant?.stringValue };
 }
 
-/** `chains`: FilterChains, encoded; not two of them for one address and port. */
-export function virtualListener(options: VirtualOptions, chains: readonly Uint8Array[]): Resource {
-  const { type_url, value } = pack(LISTENER_TYPE, head(options));
-  return { type_url, value: Buffer.concat([value, ...chains.flatMap((chain) => [tagOf(chain), chain])]) };
+/**
+ * `chains`: FilterChains, encoded; not two of them for one address and port. `secret` is what calls to us are authorised by.
+ *
+ * A field of a protobuf message may be put before or behind the others, octet by octet.
+ */
+export function virtualListener(
+  options: VirtualOptions,
+  chains: readonly Uint8Array[],
+  secret: string | undefined,
+): Resource {
+  const asker = { tenant: options.tenant, secret };
+  const { type_url, value } = pack(LISTENER_TYPE, head(options, asker));
+  // Of a chain's filters the first, in front of the one that leads on.
+  const check = options.check ? field(FILTERS, FILTER.encode(checkFilter(asker, NAME))) : [];
+  const whole = chains.flatMap((chain) => field(FILTER_CHAINS, ...check, chain));
+  return { type_url, value: Buffer.concat([value, ...whole]) };
 }
 
-function head({ addresses, port }: VirtualOptions): Record<string, unknown> {
+function head({ addresses, port, check }: VirtualOptions, asker: Asker): Record<string, unknown> {
   const [address, ...others] = addresses.map((text) => ({ socket_address: { address: text, port_value: port } }));
   return {
     name: NAME,
@@ -41,6 +60,7 @@ function head({ addresses, port }: VirtualOptions): Record<string, unknown> {
     enable_reuse_port: { value: true },
     per_connection_buffer_limit_bytes: { value: 131_072 },
     listener_filters_timeout: { seconds: 2 },
+    access_log: check ? [checkedConnections(asker, NAME)] : [],
     listener_filters: [
       {
         name: "envoy.filters.listener.original_dst",
@@ -63,12 +83,16 @@ function head({ addresses, port }: VirtualOptions): Record<string, unknown> {
   };
 }
 
-/** Listener.filter_chains: a field of a protobuf message may be put behind the others, octet by octet. */
+const FILTER = messageType<Record<string, unknown>, unknown>("envoy.config.listener.v3.Filter");
+/** Listener.filter_chains. */
 const FILTER_CHAINS = 3;
+/** FilterChain.filters. */
+const FILTERS = 3;
 const LENGTH_DELIMITED = 2;
 
-function tagOf({ length }: Uint8Array): Uint8Array {
-  const octets = [(FILTER_CHAINS << 3) | LENGTH_DELIMITED];
+function field(number: number, ...parts: readonly Uint8Array[]): Uint8Array[] {
+  const octets = [(number << 3) | LENGTH_DELIMITED];
+  let length = parts.reduce((sum, part) => sum + part.length, 0);
   for (; length > 127; length >>>= 7) octets.push((length & 127) | 128);
-  return Uint8Array.from([...octets, length]);
+  return [Uint8Array.from([...octets, length]), ...parts];
 }

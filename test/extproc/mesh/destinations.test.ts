@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { MeshTables } from "../../../extproc/compiled/snapshot.ts";
+import { presentName } from "../../../extproc/dns/names.ts";
 import type { DestinationChange } from "../../../extproc/mesh/egress/told-destinations.ts";
 import { Mesh } from "../../../extproc/mesh/mesh.ts";
 import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
@@ -221,5 +222,28 @@ describe("destinations of virtual addresses", () => {
     world.configure({ ...TABLES, views: [], viewOf: [""] });
     world.watch();
     assert.deepEqual(world.changes, [{ set: [], gone: [] }]);
+  });
+
+  it("say the name by which a view may know an address that somebody wrote, or that was given", async () => {
+    const written = "addresses: [240.240.9.9], resolution: STATIC, endpoints: [{ address: 10.0.0.1 }]";
+    const world = await World.open(
+      entry("given", `hosts: [given.example], ${PORT}, resolution: DNS`) +
+        entry("written", `hosts: [written.example], ${PORT}, ${written}`) +
+        entry("own", `hosts: [own.example], ${PORT}, exportTo: ["."], ${written}`),
+    );
+    const stranger = { ...VIEW, id: "2", tenant: "other", own: ["other"] };
+    world.configure({ ...TABLES, views: [VIEW, stranger], viewOf: ["1", "2"] });
+    world.watch();
+    const address = world.told.get("web/given/given.example/5432")?.match.split("/")[0] ?? "";
+    const nameAt = (view: string, at: string, host?: string) => {
+      const name = world.mesh.nameAt(view, at, host);
+      return name === undefined ? undefined : presentName(name);
+    };
+    for (const view of ["1", "2"]) assert.equal(nameAt(view, address), "given.example.");
+    for (const view of ["1", "2"]) assert.equal(nameAt(view, "240.240.9.9", "written.example"), "written.example.");
+    assert.equal(nameAt("1", "240.240.9.9", "own.example"), "own.example.");
+    assert.equal(nameAt("2", "240.240.9.9", "own.example"), undefined);
+    assert.equal(nameAt("1", "240.240.9.8", "written.example"), undefined);
+    assert.equal(nameAt("1", "240.240.9.9"), undefined);
   });
 });

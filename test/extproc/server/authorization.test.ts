@@ -6,9 +6,12 @@ import type { TCPAccessLogEntry } from "../../../extproc/gen/types/envoy/data/ac
 import type { StreamAccessLogsMessage } from "../../../extproc/gen/types/envoy/service/accesslog/v3/StreamAccessLogsMessage.ts";
 import type { CheckRequest } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckRequest.ts";
 import type { CheckResponse__Output } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckResponse.ts";
+import type { RateLimitRequest } from "../../../extproc/gen/types/envoy/service/ratelimit/v3/RateLimitRequest.ts";
+import type { RateLimitResponse__Output } from "../../../extproc/gen/types/envoy/service/ratelimit/v3/RateLimitResponse.ts";
 import { accessLogService } from "../../../extproc/server/authorization/access-log.ts";
 import { authorizationService } from "../../../extproc/server/authorization/authorization.ts";
 import { Authorizer } from "../../../extproc/server/authorization/authorizer.ts";
+import { rateLimitService } from "../../../extproc/server/authorization/rate-limit.ts";
 import type { Clock } from "../../../extproc/server/clock.ts";
 import type { QueryLog } from "../../../extproc/telemetry/query-log.ts";
 import type { Connections, GrantedName, Telemetry } from "../../../extproc/telemetry/questions.ts";
@@ -31,6 +34,9 @@ const policy = (connections: string, tenant = TENANT) =>
 /** AccessLogType of accesslog.proto. */
 const UPSTREAM_CONNECTED = 1;
 const CONNECTION_END = 3;
+/** Code of rls.proto. */
+const OK = 1;
+const OVER_LIMIT = 2;
 
 const peer = (address: string, port: number, principal = "") => ({
   address: { socket_address: { address, port_value: port } },
@@ -54,6 +60,22 @@ function check(client: GrpcClient, { client: from = CLIENT, principal, to = ADDR
       responseDeserialize as (bytes: Buffer) => CheckResponse__Output,
       request,
       metadata ?? new Metadata(),
+      (error, response) => (response === undefined ? reject(error) : resolve(response)),
+    );
+  });
+}
+
+/** The same question, as for a rate limit. */
+function checkAtOnce(client: GrpcClient, entries: Readonly<Record<string, string>>) {
+  const { path, requestSerialize, responseDeserialize } = rateLimitService.ShouldRateLimit;
+  const descriptor = { entries: Object.entries(entries).map(([key, value]) => ({ key, value })) };
+  return new Promise<RateLimitResponse__Output>((resolve, reject) => {
+    client.makeUnaryRequest<RateLimitRequest, RateLimitResponse__Output>(
+      path,
+      requestSerialize as (value: RateLimitRequest) => Buffer,
+      responseDeserialize as (bytes: Buffer) => RateLimitResponse__Output,
+      { domain: "connections", descriptors: [descriptor] },
+      new Metadata(),
       (error, response) => (response === undefined ? reject(error) : resolve(response)),
     );
   });
@@ -117,6 +139,26 @@ describe("connections that an Envoy asks about", () => {
     assert.equal((await refused()).status?.code, status.PERMISSION_DENIED);
   });
 
+  it("are judged alike when Envoy asks as for a rate limit", async () => {
+    await start();
+    await harness.apply(policy("{}"));
+    await tell("www.example.org");
+    const entries = { client: CLIENT, address: ADDRESS, port: "443" };
+    const allowed = await checkAtOnce(harness.client(), entries);
+    assert.equal(allowed.overall_code, OK);
+    assert.deepEqual(JSON.parse(JSON.stringify(allowed.dynamic_metadata)), { fields: TOLD });
+    const { name, port } = JSON.parse(lines[0] ?? "");
+    assert.deepEqual([name, port], ["www.example.org.", 443]);
+    for (const wrong of [{}, { client: CLIENT }, { client: "-", address: ADDRESS }]) {
+      assert.equal((await checkAtOnce(harness.client(), wrong)).overall_code, OVER_LIMIT);
+    }
+    assert.equal(lines.length, 1);
+    await tell("www.example.com", 600);
+    harness.clock.advance(90_000);
+    assert.equal((await checkAtOnce(harness.client(), entries)).overall_code, OVER_LIMIT);
+    assert.equal(JSON.parse(lines[1] ?? "").rule, "deny-com");
+  });
+
   it("wait a moment for an answer that is on its way", async () => {
     await start();
     await harness.apply(policy("{}"));
@@ -172,10 +214,11 @@ describe("connections that an Envoy asks about", () => {
       mesh: { ask: away },
       pods: { at: () => undefined },
       telemetry: { ask: (async () => granted) as Telemetry["ask"] },
-      clock: { ...harness.clock, now: () => 0, after: soon } as Clock,
+      clock: { ...harness.clock, now: () => 0, elapsed: () => 0, after: soon } as Clock,
+      onJudged: () => {},
     });
     const octets = (text: string) => Uint8Array.from(text.split(".").map(Number));
-    const who = { principal: undefined, tenant: undefined };
+    const who = { principal: undefined, tenant: undefined, host: undefined };
     const connection = { client: octets(CLIENT), address: octets(ADDRESS), port: 443, ...who };
     assert.equal((await authorizer.judge(connection)).outcome, "allowed");
     for (let times = 0; times < 300; times++) {
@@ -295,6 +338,16 @@ describe("connections that an Envoy asks about", () => {
     },
   });
   const TOLD = { tenant: { stringValue: "frontend" }, name: { stringValue: "www.example.org." } };
+  /** Of a listener's own log: one that was open, one that had no server, and one that had ended by itself. */
+  const listenersOwn = (): TCPAccessLogEntry[] => {
+    const metadata = { filter_metadata: { "envoy.filters.network.ratelimit": { fields: TOLD } } };
+    const [open, without, ended] = [
+      { upstream_remote_address: { socket_address: { address: "10.0.0.1", port_value: 443 } } },
+      { response_flags: { no_healthy_upstream: true } },
+      {},
+    ].map((common: AccessLogCommon) => entry({ access_log_type: 0, metadata, ...common }));
+    return [open, without, ended].filter((each) => each !== undefined);
+  };
   const connections = async () => {
     const { text } = await harness.http({ path: "/v1/telemetry/connections" });
     return JSON.parse(text) as Connections;
@@ -315,20 +368,21 @@ describe("connections that an Envoy asks about", () => {
       entry({ ...failed, downstream_local_address: { socket_address: { address: "2001:db8::1", port_value: 80 } } }),
       entry({}, {}),
       { common_properties: null },
+      ...listenersOwn(),
     );
     const { tenants, unreachable } = await connections();
     const [{ connectMs, ...counts } = assert.fail()] = tenants;
-    assert.deepEqual(counts, { tenant: "frontend", allowed: 0, refused: 0, wouldRefuse: 0, connected: 1, failed: 3 });
+    assert.deepEqual(counts, { tenant: "frontend", allowed: 0, refused: 0, wouldRefuse: 0, connected: 2, failed: 4 });
     assert.ok(Math.abs((connectMs?.max ?? 0) - 1.5) < 0.1);
     assert.deepEqual(
       unreachable.map(({ name, address, count }) => [name, address, count]),
       [
-        ["www.example.org.", `${ADDRESS}:443`, 2],
+        ["www.example.org.", `${ADDRESS}:443`, 3],
         ["www.example.org.", "[2001:db8::1]:80", 1],
       ],
     );
     const { text } = await harness.http({ path: "/metrics" });
-    assert.match(text, /^dns_connections_total\{tenant="frontend",outcome="failed"\} 3$/m);
+    assert.match(text, /^dns_connections_total\{tenant="frontend",outcome="failed"\} 4$/m);
   });
 
   it("are told of without names and addresses where their tenant wants that", async () => {

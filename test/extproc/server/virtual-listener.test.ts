@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Value } from "../../../extproc/gen/types/google/protobuf/Value.ts";
 import { encodeDestination } from "../../../extproc/mesh/egress/destination-resources.ts";
 import type { DestinationListener } from "../../../extproc/mesh/egress/told-destinations.ts";
 import { LocalMesh } from "../../../extproc/mesh/local-mesh.ts";
@@ -6,27 +7,17 @@ import type { MeshRoom } from "../../../extproc/mesh/mesh-room.ts";
 import type { DiscoveryRequest } from "../../../extproc/server/discovery/envoy-stream.ts";
 import { virtualListener } from "../../../extproc/server/discovery/virtual-listener.ts";
 import { Harness, until } from "./harness.ts";
-import { EnvoyPeer, LISTENER_URL } from "./peers.ts";
+import { bearer, EnvoyPeer, LISTENER_URL } from "./peers.ts";
 import { POLICY } from "./policies.ts";
 import { names, unpack } from "./unpack.ts";
 
-const WANTED = { addresses: ["127.0.0.1", "::1"], port: 15_002 };
-const METADATA: DiscoveryRequest = {
-  node: {
-    metadata: {
-      fields: {
-        virtual_addresses: {
-          structValue: {
-            fields: {
-              addresses: { listValue: { values: WANTED.addresses.map((stringValue) => ({ stringValue })) } },
-              port: { numberValue: WANTED.port },
-            },
-          },
-        },
-      },
-    },
-  },
+const WANTED = { addresses: ["127.0.0.1", "::1"], port: 15_002, check: false, tenant: undefined };
+const asking = (more: Record<string, Value> = {}): DiscoveryRequest => {
+  const addresses = { listValue: { values: WANTED.addresses.map((stringValue) => ({ stringValue })) } };
+  const fields = { addresses, port: { numberValue: WANTED.port }, ...more };
+  return { node: { metadata: { fields: { virtual_addresses: { structValue: { fields } } } } } };
 };
+const METADATA = asking();
 const MESHED = POLICY.replace("upstream: public}", "upstream: public, isolation: {discover: All}}");
 const SETTINGS = `---
 apiVersion: dns.mesh/v1alpha1
@@ -41,10 +32,28 @@ metadata: {name: ${name}}
 spec: {hosts: [${name}.example], ports: [{number: 5432, name: tcp}], ${more}}
 `;
 
+interface GrpcService {
+  readonly initial_metadata: readonly { readonly key: string; readonly value: string }[];
+}
+
+interface FilterConfig {
+  readonly stat_prefix: string;
+  readonly cluster?: string;
+  readonly failure_mode_deny?: boolean;
+  readonly rate_limit_service?: { readonly grpc_service: GrpcService };
+}
+
 interface Chain {
   readonly name: string;
   readonly filter_chain_match: { readonly destination_port: { readonly value: number } };
-  readonly filters: readonly { readonly typed_config: { readonly stat_prefix: string; readonly cluster: string } }[];
+  readonly filters: readonly { readonly typed_config: FilterConfig }[];
+}
+
+interface Listener {
+  readonly filter_chains?: readonly Chain[];
+  readonly access_log?: readonly {
+    readonly typed_config: { readonly common_config: { readonly grpc_service: GrpcService } };
+  }[];
 }
 
 describe("the listener of virtual addresses", () => {
@@ -62,6 +71,7 @@ describe("the listener of virtual addresses", () => {
       virtualListener(
         WANTED,
         chains.map(({ chain }) => chain),
+        undefined,
       ),
     ) as unknown as {
       readonly filter_chains: readonly Chain[];
@@ -83,13 +93,12 @@ describe("discovery of virtual addresses", () => {
   afterEach(() => harness.stop());
 
   const listen = (envoy: EnvoyPeer) => envoy.send({ type_url: LISTENER_URL });
-  const chainsOf = (envoy: EnvoyPeer): string[] => {
+  const listenerOf = (envoy: EnvoyPeer): Listener => {
     const last = envoy.received.filter(({ type_url }) => type_url === LISTENER_URL).at(-1);
-    const [listener] = (last?.resources ?? []).map(unpack) as unknown as {
-      readonly filter_chains?: readonly Chain[];
-    }[];
-    return (listener?.filter_chains ?? []).map(({ name }) => name);
+    const [listener = {}] = (last?.resources ?? []).map(unpack) as unknown as Listener[];
+    return listener;
   };
+  const chainsOf = (envoy: EnvoyPeer) => (listenerOf(envoy).filter_chains ?? []).map(({ name }) => name);
   /** Lets what was told come about, and what waits for a moment. */
   async function passUntil(condition: () => boolean, what: string): Promise<void> {
     await until(() => {
@@ -97,8 +106,9 @@ describe("discovery of virtual addresses", () => {
       return condition();
     }, what);
   }
-  const start = async (...entries: string[]) => {
-    harness = await Harness.start();
+  const start = (...entries: string[]) => startWith({}, ...entries);
+  const startWith = async (options: { readonly token?: string }, ...entries: string[]) => {
+    harness = await Harness.start(options);
     const { status, text } = await harness.apply([MESHED, SETTINGS, ...entries].join("\n"), "?prune=true");
     assert.equal(status, 200, text);
   };
@@ -121,6 +131,25 @@ describe("discovery of virtual addresses", () => {
       [true, ["virtual"]],
     ]);
     assert.equal(plain.received.length, 2);
+  });
+
+  it("has us asked in front of each chain, where an Envoy wants that, by what authorises its calls", async () => {
+    await startWith({ token: "100% secret" }, entry("one"));
+    const metadata = asking({ check: { boolValue: true }, tenant: { stringValue: "frontend" } });
+    const envoy = new EnvoyPeer(harness.client(), "envoy", bearer("100% secret"), metadata);
+    listen(envoy);
+    await passUntil(() => chainsOf(envoy).length === 1, "the chain");
+    const { filter_chains, access_log } = listenerOf(envoy);
+    const [check, proxy] = filter_chains?.[0]?.filters ?? [];
+    assert.equal(proxy?.typed_config.cluster, "egress/default/one/one.example/5432");
+    const { rate_limit_service, failure_mode_deny } = check?.typed_config ?? {};
+    assert.equal(failure_mode_deny, true);
+    const authorised = [
+      { key: "authorization", value: "Bearer 100%% secret" },
+      { key: "x-dns-tenant", value: "frontend" },
+    ];
+    assert.deepEqual(rate_limit_service?.grpc_service.initial_metadata, authorised);
+    assert.deepEqual(access_log?.[0]?.typed_config.common_config.grpc_service.initial_metadata, authorised);
   });
 
   it("adds a cluster before its chain, and takes it away when no Envoy has the chain any more", async () => {
