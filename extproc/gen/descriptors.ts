@@ -11260,127 +11260,16 @@ export const descriptors: object = {
       "tracing": {
        "nested": {
         "v3": {
-         "options": {
-          "java_package": "io.envoyproxy.envoy.type.tracing.v3",
-          "java_outer_classname": "CustomTagProto",
-          "java_multiple_files": true,
-          "go_package": "github.com/envoyproxy/go-control-plane/envoy/type/tracing/v3;tracingv3",
-          "(udpa.annotations.file_status).package_version_status": "ACTIVE"
-         },
          "nested": {
           "CustomTag": {
-           "options": {
-            "(udpa.annotations.versioning).previous_message_type": "envoy.type.tracing.v2.CustomTag"
-           },
-           "oneofs": {
-            "type": {
-             "options": {
-              "(validate.required)": true
-             },
-             "oneof": [
-              "literal",
-              "environment",
-              "request_header",
-              "metadata"
-             ]
-            }
-           },
            "fields": {
             "tag": {
              "type": "string",
-             "id": 1,
-             "options": {
-              "(validate.rules).string.min_len": 1
-             }
+             "id": 1
             },
-            "literal": {
-             "type": "Literal",
-             "id": 2
-            },
-            "environment": {
-             "type": "Environment",
-             "id": 3
-            },
-            "request_header": {
-             "type": "Header",
-             "id": 4
-            },
-            "metadata": {
-             "type": "Metadata",
-             "id": 5
-            }
-           },
-           "nested": {
-            "Literal": {
-             "options": {
-              "(udpa.annotations.versioning).previous_message_type": "envoy.type.tracing.v2.CustomTag.Literal"
-             },
-             "fields": {
-              "value": {
-               "type": "string",
-               "id": 1,
-               "options": {
-                "(validate.rules).string.min_len": 1
-               }
-              }
-             }
-            },
-            "Environment": {
-             "options": {
-              "(udpa.annotations.versioning).previous_message_type": "envoy.type.tracing.v2.CustomTag.Environment"
-             },
-             "fields": {
-              "name": {
-               "type": "string",
-               "id": 1,
-               "options": {
-                "(validate.rules).string.min_len": 1
-               }
-              },
-              "default_value": {
-               "type": "string",
-               "id": 2
-              }
-             }
-            },
-            "Header": {
-             "options": {
-              "(udpa.annotations.versioning).previous_message_type": "envoy.type.tracing.v2.CustomTag.Header"
-             },
-             "fields": {
-              "name": {
-               "type": "string",
-               "id": 1,
-               "options": {
-                "(validate.rules).string.min_len": 1,
-                "(validate.rules).string.well_known_regex": "HTTP_HEADER_NAME",
-                "(validate.rules).string.strict": false
-               }
-              },
-              "default_value": {
-               "type": "string",
-               "id": 2
-              }
-             }
-            },
-            "Metadata": {
-             "options": {
-              "(udpa.annotations.versioning).previous_message_type": "envoy.type.tracing.v2.CustomTag.Metadata"
-             },
-             "fields": {
-              "kind": {
-               "type": "metadata.v3.MetadataKind",
-               "id": 1
-              },
-              "metadata_key": {
-               "type": "metadata.v3.MetadataKey",
-               "id": 2
-              },
-              "default_value": {
-               "type": "string",
-               "id": 3
-              }
-             }
+            "value": {
+             "type": "string",
+             "id": 6
             }
            }
           }

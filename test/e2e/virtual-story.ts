@@ -19,7 +19,8 @@ const HOSTS = {
 const VIRTUAL = /^(240\.240\.|2001:2::)/;
 type Host = keyof typeof HOSTS;
 const byName = (...names: string[]) => names.map((name) => serviceEntry(name, `${name}.db.example`)).join("");
-const STATIC = "resolution: STATIC, addresses: [240.240.1.4], endpoints: [{address: 10.1.0.4}]";
+/** Its other endpoint is nobody's. */
+const STATIC = "resolution: STATIC, addresses: [240.240.1.4], endpoints: [{address: 10.1.0.9}, {address: 10.1.0.4}]";
 const ENTRIES = byName("one", "two") + serviceEntry("vm", "vm.db.example", STATIC);
 
 const world = await VirtualWorld.start(directory, { entries: ENTRIES, hosts: HOSTS, concurrency: 2 });
@@ -46,7 +47,9 @@ try {
   // Each name its own server, though all are at one port: by name, by address, over both families.
   for (const family of [4, 6] as const)
     for (const host of ["one.db.example", "two.db.example"] as const) await reaches(host, family);
+  // An endpoint that does not answer costs nobody a connection.
   await reaches("vm.db.example", 4);
+  for (let time = 0; time < 6; time++) assert.equal("said" in (await dial("vm.db.example", 4)), true);
   assert.ok((await count(/^tcp\.egress\/default\/two\/two_db_example\/5432\.downstream_cx_total$/)) >= 2);
 
   // An address that is nobody's leads nowhere.

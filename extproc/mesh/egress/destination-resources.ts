@@ -19,6 +19,8 @@ export interface EncodedDestination {
 }
 
 const CONNECT_TIMEOUT = { seconds: 5 };
+/** Each at another endpoint: one that does not answer costs nobody a connection where there are others. */
+const MAX_ATTEMPTS = { value: 3 };
 /** Names that come at one time are not asked for again at one time. */
 const JITTER = { seconds: 1 };
 /** A name that nobody knows yet is mostly known soon: the policy that lets it be asked for is about to be in force. */
@@ -40,8 +42,9 @@ export function encodeDestination(destination: Destination): EncodedDestination 
 function encodeCluster(destination: Destination): Uint8Array {
   const { id, endpoints } = destination;
   const name = clusterName(id);
-  const lb_endpoints = endpoints.map(({ address, port }) => ({
+  const lb_endpoints = endpoints.map(({ address, port, weight }) => ({
     endpoint: { address: { socket_address: { address, port_value: port } } },
+    load_balancing_weight: { value: weight },
   }));
   return own(
     pack("envoy.config.cluster.v3.Cluster", {
@@ -75,7 +78,7 @@ function discoveryOf({ resolution }: Destination): Record<string, unknown> {
 }
 
 function encodeChain({ id, addresses, port }: Destination): Uint8Array {
-  const proxy = { stat_prefix: statName(id), cluster: clusterName(id) };
+  const proxy = { stat_prefix: statName(id), cluster: clusterName(id), max_connect_attempts: MAX_ATTEMPTS };
   return own(
     pack("envoy.config.listener.v3.FilterChain", {
       name: id,

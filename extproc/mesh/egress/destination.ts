@@ -22,4 +22,6 @@ export interface Endpoint {
   /** Or a name. */
   readonly address: string;
   readonly port: number;
+  /** Of those of its kind: connections are shared out by it. */
+  readonly weight: number;
 }

@@ -2,7 +2,14 @@
  * Where connections go to the virtual addresses of a ServiceEntry's hosts.
  */
 import { isIP } from "node:net";
-import { addressesOf, type EntryContext, endpointsOf, MAX_ENDPOINTS } from "../names/service-entry-names.ts";
+import {
+  addressesOf,
+  type EntryContext,
+  type EntryEndpoint,
+  endpointsOf,
+  MAX_ENDPOINTS,
+  wellOf,
+} from "../names/service-entry-names.ts";
 import type { ObjectOf } from "../sources/object.ts";
 import { canonical } from "../sources/workloads.ts";
 import type { Destination } from "./destination.ts";
@@ -11,6 +18,9 @@ export interface DestinationContext extends EntryContext {
   /** Whether the address is of those that we give: Envoy would connect to itself. */
   readonly isVirtual: (address: string) => boolean;
 }
+
+/** Envoy refuses a cluster whose endpoints' weights are more than 32 bits in all. */
+const MAX_WEIGHT = 1_000_000;
 
 type Entry = ObjectOf<"ServiceEntry">;
 
@@ -29,23 +39,23 @@ export function serviceEntryDestinations(entry: Entry, context: DestinationConte
       addresses,
       port: number,
       resolution: !byName ? "addresses" : rotates ? "names in turn" : "names",
-      endpoints: endpoints.map(({ address, ports: own }) => ({
+      endpoints: endpoints.map(({ address, ports: own, weight }) => ({
         address,
         port: own[name] ?? (targetPort || number),
+        weight: Math.min(weight || 1, MAX_WEIGHT),
       })),
     }));
   });
 }
 
-/** Its endpoints; where it has none and names may be asked for, the host itself. */
-function endpointsFor(entry: Entry, host: string, context: DestinationContext) {
+/** Those that are well, as far as anybody looks; where it has none and names may be asked for, the host itself. */
+function endpointsFor(entry: Entry, host: string, context: DestinationContext): readonly EntryEndpoint[] {
   const byName = entry.value.spec.resolution !== "STATIC";
-  const endpoints = [...endpointsOf(entry, context)].slice(0, MAX_ENDPOINTS);
-  if (endpoints.length === 0 && byName && !host.startsWith("*")) return [{ address: host, ports: NO_PORTS }];
-  return endpoints.filter(({ address }) => {
-    if (isIP(address) === 0) return byName && address !== "" && !address.startsWith("unix:");
+  const endpoints = byName ? [...endpointsOf(entry, context)] : wellOf(entry, context);
+  if (endpoints.length === 0 && byName && !host.startsWith("*"))
+    return [{ address: host, place: undefined, ports: {} }];
+  return endpoints.slice(0, MAX_ENDPOINTS).filter(({ address }) => {
+    if (isIP(address) === 0) return address !== "" && !address.startsWith("unix:");
     return !context.isVirtual(canonical(address));
   });
 }
-
-const NO_PORTS: Readonly<Record<string, number>> = {};

@@ -95,20 +95,24 @@ function isWhole(text: string): boolean {
   return length === undefined || length === (isIP(base) === 4 ? "32" : "128");
 }
 
-/**
- * Addresses of its endpoints, each with its place: of those that are well. Where none is, of all: it is likelier that who
- * looks is cut off than that all are ill at once, and a name without an address is nobody's way out.
- */
+/** Addresses of its endpoints, each with its place: of those that are well. */
 function placesOf(entry: ObjectOf<"ServiceEntry">, context: EntryContext) {
-  const well = new Map<string, string | undefined>();
-  const ill = new Map<string, string | undefined>();
-  const { isIll = () => false } = context;
-  for (const { address, place, check } of endpointsOf(entry, context)) {
-    if (isIP(address) === 0) continue;
-    const found = check !== undefined && isIll(check, canonical(address)) ? ill : well;
-    if (!found.has(canonical(address))) found.set(canonical(address), place);
+  const places = new Map<string, string | undefined>();
+  for (const { address, place } of wellOf(entry, context)) {
+    if (!places.has(canonical(address))) places.set(canonical(address), place);
   }
-  return well.size > 0 ? well : ill;
+  return places;
+}
+
+/**
+ * Those of its endpoints with an address that are well. Where none is, all: it is likelier that who looks is cut off than that
+ * all are ill at once, and a name without an address is nobody's way out.
+ */
+export function wellOf(entry: ObjectOf<"ServiceEntry">, context: EntryContext): readonly EntryEndpoint[] {
+  const { isIll = () => false } = context;
+  const all = [...endpointsOf(entry, context)].filter(({ address }) => isIP(address) !== 0);
+  const well = all.filter(({ address, check }) => check === undefined || !isIll(check, canonical(address)));
+  return well.length > 0 ? well : all;
 }
 
 /** What is to be looked at of the entry's endpoints. */
@@ -119,7 +123,7 @@ export function checksOf(entry: ObjectOf<"ServiceEntry">, context: EntryContext)
   );
 }
 
-interface EntryEndpoint {
+export interface EntryEndpoint {
   /** Or a name, or the path of a socket; empty where it says none. */
   readonly address: string;
   readonly place: string | undefined;
@@ -127,6 +131,8 @@ interface EntryEndpoint {
   readonly ports: Readonly<Record<string, number>>;
   /** How to look whether it is well; undefined for one that Kubernetes looks after, and where nobody said. */
   readonly check?: string | undefined;
+  /** Absent, or 0: 1, as Istio has it. */
+  readonly weight?: number | undefined;
 }
 
 /** Those that it lists, and workloads that it chooses. */
@@ -135,8 +141,8 @@ export function* endpointsOf(
   context: EntryContext,
 ): Generator<EntryEndpoint> {
   const check = metadata.annotations[CHECK_ANNOTATION];
-  for (const { address = "", locality, ports } of spec.endpoints) {
-    yield { address, place: placeOfLocality(locality), ports, check };
+  for (const { address = "", locality, ports, weight } of spec.endpoints) {
+    yield { address, place: placeOfLocality(locality), ports, check, weight };
   }
   const selector = spec.workloadSelector?.labels;
   if (selector === undefined) return;
@@ -144,9 +150,9 @@ export function* endpointsOf(
     // An entry's labels are those of its workload, and by custom those of the object itself.
     const labels = { ...value.metadata.labels, ...value.spec.labels };
     if (!selects(selector, labels)) continue;
-    const { address = "", locality, ports } = value.spec;
+    const { address = "", locality, ports, weight } = value.spec;
     const own = value.metadata.annotations[CHECK_ANNOTATION];
-    yield { address, place: placeOfLocality(locality), ports, check: own ?? check };
+    yield { address, place: placeOfLocality(locality), ports, check: own ?? check, weight };
   }
   for (const pod of context.pods) {
     const ready = pod.value.status?.conditions.find(({ type }) => type === "Ready")?.status;

@@ -132,6 +132,7 @@ const workload = {
   labels,
   locality: optional(z.string()),
   serviceAccount: optional(z.string()),
+  weight: optional(z.int().min(0)),
 };
 
 export const serviceEntrySchema = z.object({

@@ -97,7 +97,10 @@ function present(cluster: Uint8Array, chain: Uint8Array): Told {
     cluster_type?: { typed_config: { all_addresses_in_single_endpoint?: boolean } };
     load_assignment: {
       endpoints: {
-        lb_endpoints?: { endpoint: { address: { socket_address: { address: string; port_value: number } } } }[];
+        lb_endpoints?: {
+          endpoint: { address: { socket_address: { address: string; port_value: number } } };
+          load_balancing_weight: { value: number };
+        }[];
       }[];
     };
   };
@@ -106,8 +109,11 @@ function present(cluster: Uint8Array, chain: Uint8Array): Told {
   return {
     match: `${ranges.join(" ")} ${match.destination_port.value}`,
     type: custom === undefined ? (type ?? "") : inTurn ? "names in turn" : "names",
-    endpoints: (load.endpoints[0]?.lb_endpoints ?? []).map(({ endpoint: { address } }) =>
-      [address.socket_address.address, address.socket_address.port_value].join(" "),
+    endpoints: (load.endpoints[0]?.lb_endpoints ?? []).map(
+      ({ endpoint: { address }, load_balancing_weight: { value: weight } }) => {
+        const { address: host, port_value: port } = address.socket_address;
+        return `${host} ${port}${weight === 1 ? "" : ` x${weight}`}`;
+      },
     ),
   };
 }
@@ -168,6 +174,20 @@ describe("destinations of virtual addresses", () => {
         [1, 0],
       ],
     );
+  });
+
+  it("share connections out by weights, where there are any", async () => {
+    const spec = `hosts: [a.example], addresses: [10.9.0.1], resolution: STATIC, ${PORT}`;
+    const endpoints = "{ address: 10.0.0.1, weight: 3 }, { address: 10.0.0.2, weight: 0 }";
+    const world = await World.open(
+      entry("one", `${spec}, endpoints: [${endpoints}], workloadSelector: { labels: { app: db } }`) +
+        "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: { name: vm, namespace: web }\n" +
+        "spec: { address: 10.0.0.3, labels: { app: db }, weight: 4294967295 }\n",
+    );
+    world.configure();
+    world.watch();
+    const told = world.told.get("web/one/a.example/5432")?.endpoints;
+    assert.deepEqual(told, ["10.0.0.1 5432 x3", "10.0.0.2 5432", "10.0.0.3 5432 x1000000"]);
   });
 
   it("are none where names lead to the endpoints themselves, or anywhere", async () => {

@@ -71,6 +71,11 @@ class World {
   }
 }
 
+const AT_AN_ADDRESS = ENTRY.replace(
+  "  resolution:",
+  "  addresses: [10.9.0.1]\n  ports: [{ number: 80, name: http }]\n  resolution:",
+);
+
 describe("mesh: health of endpoints", () => {
   it("takes ill ones out of the answers, and puts them back; those of Kubernetes are not looked at", async () => {
     const world = new World(ENTRY);
@@ -97,6 +102,18 @@ describe("mesh: health of endpoints", () => {
     world.health.configure(undefined);
     assert.deepEqual(world.addresses, all);
     assert.deepEqual(await world.look(), []);
+  });
+
+  it("takes ill ones out of where connections to the entry's own address go", async () => {
+    const world = new World(AT_AN_ADDRESS);
+    const endpoints = () =>
+      world.table.destinationsOf("shop", "pay").map((one) => one.endpoints.map(({ address }) => address).sort());
+    world.health.configure(SETTINGS);
+    world.ill.add("10.0.0.1").add("10.0.0.3");
+    await world.look();
+    assert.deepEqual(endpoints(), [["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"]]);
+    await world.look();
+    assert.deepEqual(endpoints(), [["10.0.0.2", "10.0.0.4"]]);
   });
 
   it("counts looks in a row alone", async () => {
