@@ -56,7 +56,7 @@ const world = await VirtualWorld.start(directory, {
   entries: ENTRIES,
   hosts: HOSTS,
   check: true,
-  token: "100% secret",
+  token: "a secret",
   serve: (own) => ["--connection-log", log(own)],
 });
 const { stack, dialler } = world;

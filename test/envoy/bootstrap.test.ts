@@ -64,7 +64,7 @@ describe("Envoy's bootstrap", () => {
           port: 9054,
           tls: { ca: files.ca, serverName: "policy.example", certificate: files.client, key: files.clientKey },
         },
-        token: "100% secret",
+        token: "a secret",
         tenant: "frontend",
         admin: { path: join(folder, "admin.sock") },
         proxied: { port: 1054, balancers: ["10.0.0.0/8", "2001:db8::1"] },
@@ -80,6 +80,10 @@ describe("Envoy's bootstrap", () => {
     const options = { ...local(demo), tls };
     validate(options);
     assert.match(bootstrapYaml(options), /envoy\.tls\.cert_validator\.spiffe/);
+  });
+
+  it("has no token that Envoy would send in two ways", () => {
+    assert.throws(() => bootstrap({ ...demo, token: "100% secret" }), /expected a token without a percent sign/);
   });
 
   it("that is kept is what the generator writes", () => {

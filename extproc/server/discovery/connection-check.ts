@@ -61,6 +61,6 @@ function grpcService({ tenant, secret }: Asker): Record<string, unknown> {
   return {
     envoy_grpc: { cluster_name: CLUSTER },
     timeout: TIMEOUT,
-    initial_metadata: Object.entries(metadata).map(([key, value]) => ({ key, value: value.replaceAll("%", "%%") })),
+    initial_metadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   };
 }
