@@ -93,7 +93,7 @@ function isOpen(port: number): Promise<boolean> {
 function configure(folder: string, port: number): Config {
   const { tenant: _, ...everybody } = egress;
   const options = { ...everybody, policyService: { path: join(folder, "policy.sock") } };
-  const listener = egressListener(options, port);
+  const listener = egressListener(options, { port });
   const proxied = extension(
     "envoy.filters.listener.proxy_protocol",
     "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
