@@ -14,6 +14,28 @@ export const VERDICTS: Readonly<Record<string, string>> = {
   limited: "above a rate",
 };
 
+/** INFO-CODEs that workers give, and upstreams may (RFC 8914, section 4). */
+const EDE_NAMES: Readonly<Record<number, string>> = {
+  3: "Stale Answer",
+  4: "Forged Answer",
+  6: "DNSSEC Bogus",
+  14: "Not Ready",
+  15: "Blocked",
+  16: "Censored",
+  17: "Filtered",
+  18: "Prohibited",
+  20: "Not Authoritative",
+  21: "Not Supported",
+  22: "No Reachable Authority",
+  23: "Network Error",
+  24: "Invalid Data",
+};
+
+export function nameEde(code: number): string {
+  const name = EDE_NAMES[code];
+  return name === undefined ? `EDE ${code}` : `EDE ${code} (${name})`;
+}
+
 const TONES: Readonly<Record<string, string>> = {
   denied: "deny",
   rejected: "deny",

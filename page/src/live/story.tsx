@@ -11,7 +11,7 @@ import { Name } from "../parts/name.tsx";
 import { PolicyLink } from "../parts/policy-link.tsx";
 import { linkTo } from "../shell/route.ts";
 import { nameTenant, shortVersion } from "../text/words.ts";
-import { escapeName, formatClock, toneOf, VERDICTS } from "./query-words.ts";
+import { escapeName, formatClock, nameEde, toneOf, VERDICTS } from "./query-words.ts";
 import { Timing } from "./timing.tsx";
 
 export function Story({ query, onClose }: { readonly query: QueryRecord; readonly onClose: () => void }) {
@@ -46,7 +46,7 @@ export function Story({ query, onClose }: { readonly query: QueryRecord; readonl
 function describe({ outcome, rcode, ede }: QueryRecord): string {
   const verdict = VERDICTS[outcome] ?? outcome;
   const code = rcode === "NONE" ? "no answer" : rcode;
-  return `${verdict.charAt(0).toUpperCase()}${verdict.slice(1)}: ${code}${ede === undefined ? "" : `, EDE ${ede}`}`;
+  return `${verdict.charAt(0).toUpperCase()}${verdict.slice(1)}: ${code}${ede === undefined ? "" : `, ${nameEde(ede)}`}`;
 }
 
 function Facts({ query }: { readonly query: QueryRecord }) {

@@ -1,6 +1,7 @@
 /** The last versions of the policy: who, when, why. */
 import type { Version } from "../../../extproc/store/version.ts";
 import { useFollowed } from "../api/follow.ts";
+import { describeCounts } from "../policies/version-words.ts";
 import { linkTo } from "../shell/route.ts";
 import { formatDate, shortVersion } from "../text/words.ts";
 
@@ -13,7 +14,7 @@ export function Lately() {
       <h2>What changed lately</h2>
       {value.value === undefined && <p class="quiet">{trouble.value}</p>}
       <ol class="lately">
-        {value.value?.versions.slice(0, SHOWN).map(({ sequence, author, reason, time }) => (
+        {value.value?.versions.slice(0, SHOWN).map(({ sequence, author, reason, time, ...version }) => (
           <li key={sequence}>
             <a class="mono" href={linkTo(["policies", "history", String(sequence)])} title={`Version ${sequence}`}>
               {shortVersion(sequence)}
@@ -22,6 +23,7 @@ export function Lately() {
               <bdi>{reason === "" ? "no reason given" : reason}</bdi>{" "}
               <span class="quiet">
                 <bdi>{author.name}</bdi>, {formatDate(time)}
+                {describeCounts(version)}
               </span>
             </span>
           </li>

@@ -13,6 +13,7 @@ import { go, linkTo, route } from "../shell/route.ts";
 import { formatDate, plural, shortVersion } from "../text/words.ts";
 import { outcome, review, startReview } from "./change.ts";
 import { ReviewPanel } from "./review-panel.tsx";
+import { describeCounts } from "./version-words.ts";
 
 interface History {
   readonly sequence: number;
@@ -108,16 +109,6 @@ export function HistoryView() {
       </section>
     </div>
   );
-}
-
-function describeCounts({ counts }: Version): string {
-  if (counts === undefined) return "";
-  const parts = [
-    counts.created > 0 ? `${counts.created} new` : "",
-    counts.updated > 0 ? `${counts.updated} changed` : "",
-    counts.deleted > 0 ? `${counts.deleted} deleted` : "",
-  ].filter((part) => part !== "");
-  return parts.length === 0 ? "" : ` · ${parts.join(", ")}`;
 }
 
 function Between({ old, fresh }: { readonly old: number; readonly fresh: number }) {
