@@ -54,6 +54,8 @@ export interface ServerTls {
 }
 
 export type PolicyService = Endpoint & {
+  /** Further services of the same policy, where one name does not stand for all of them. */
+  others?: Endpoint[];
   /** TLS to a policy service on a TCP port, with a client certificate where it asks for one. */
   tls?: { ca: string; serverName: string; certificate?: string; key?: string };
 };

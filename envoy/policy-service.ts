@@ -1,17 +1,20 @@
 /**
- * The policy service as Envoy sees it: one cluster, for decisions, Sync and the clusters of upstream servers.
+ * The policy service as Envoy sees it: one cluster, for decisions, Sync and the clusters of upstream servers. Of several
+ * services, an Envoy uses one at a time for all of that, so that who decides is who tells of changes.
  */
 import { isIP } from "node:net";
 import { endpointAddress } from "./address.ts";
 import { type Config, explain, extension } from "./config.ts";
 import { breakers, http2 } from "./http.ts";
-import type { BootstrapOptions } from "./options.ts";
+import type { BootstrapOptions, PolicyService } from "./options.ts";
 
 const cluster = "policy_service";
+/** Which Envoy asks; the filter says so in its stream (filter/sync/sync.ts). */
+const nodeHeader = "x-dns-node";
 
 export function policyServiceCluster(options: BootstrapOptions): Config {
   const service = options.policyService;
-  const named = "address" in service && isIP(service.address) === 0;
+  const named = isNamed(service);
   const keepalive = explain(
     { connection_keepalive: { interval: "1s", timeout: "2s" } },
     { connection_keepalive: "A service that is stopped or cut off says nothing: 3 s of silence end the connection." },
@@ -23,11 +26,55 @@ export function policyServiceCluster(options: BootstrapOptions): Config {
     connect_timeout: "1s",
     circuit_breakers: breakers(options.limits.callouts),
     typed_extension_protocol_options: http2(keepalive),
+    ...(isSeveral(service) ? oneOfSeveral() : {}),
     ...(service.tls ? { transport_socket: clientTls(service.tls) } : {}),
     load_assignment: {
       cluster_name: cluster,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: endpointAddress(service) } }] }],
+      endpoints: [
+        {
+          lb_endpoints: [service, ...(service.others ?? [])].map((each) => ({
+            endpoint: { address: endpointAddress(each) },
+          })),
+        },
+      ],
     },
+  };
+}
+
+/** A name may stand for any number. */
+export function isSeveral(service: PolicyService): boolean {
+  return isNamed(service) || service.others !== undefined;
+}
+
+function isNamed(service: PolicyService): boolean {
+  return "address" in service && isIP(service.address) === 0;
+}
+
+/** The same for all that this Envoy asks, as long as it is there. */
+function oneOfSeveral(): Config {
+  const policy = extension(
+    "envoy.load_balancing_policies.maglev",
+    "envoy.extensions.load_balancing_policies.maglev.v3.Maglev",
+    { consistent_hashing_lb_config: { hash_policy: [{ header: { header_name: nodeHeader } }] } },
+  );
+  return {
+    load_balancing_policy: { policies: [{ typed_extension_config: policy }] },
+    common_lb_config: explain(
+      { healthy_panic_threshold: { value: 0 } },
+      { healthy_panic_threshold: "One that does not answer is not asked, also where it is one of many that do not." },
+    ),
+    ignore_health_on_host_removal: true,
+    close_connections_on_host_health_failure: true,
+    health_checks: [
+      {
+        timeout: "1s",
+        interval: "1s",
+        no_traffic_interval: "1s",
+        unhealthy_threshold: 1,
+        healthy_threshold: 1,
+        grpc_health_check: {},
+      },
+    ],
   };
 }
 
@@ -37,7 +84,11 @@ export function grpcService(
   timeout?: string,
   { retry, metadata = {} }: { retry?: Config; metadata?: Record<string, string> } = {},
 ): Config {
-  const all = { ...(options.token ? { authorization: `Bearer ${options.token}` } : {}), ...metadata };
+  const all = {
+    ...(isSeveral(options.policyService) ? { [nodeHeader]: options.node } : {}),
+    ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
+    ...metadata,
+  };
   // Some calls of Envoy take it for a format, in which %% is a percent sign, and some as it is.
   if (options.token?.includes("%")) throw new Error("expected a token without a percent sign: Envoy may not send it");
   const initial = Object.entries(all).map(([key, value]) => ({ key, value }));

@@ -1,7 +1,7 @@
 /**
  * `dnspolicy serve`: opens the policy's source, starts the service, and stops both when asked to.
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { type DestinationStream, pino } from "pino";
@@ -89,6 +89,7 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
       );
     });
     const service = await startService({
+      identity: randomBytes(8).readBigUInt64LE().toString(),
       listen: options.listen,
       admin: options.admin,
       tls: options.tls,

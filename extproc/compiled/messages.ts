@@ -240,10 +240,13 @@ export interface RevisionMessage {
   readonly upstreams: readonly UpstreamMessage[];
   readonly evidence: number;
   readonly lists_changed?: ListsChangedMessage;
+  /** fixed64, decimal: of the names in lists. */
+  readonly lists: string;
 }
 
 export interface ListsChangedMessage {
-  readonly since: number;
+  /** Revision.lists before. */
+  readonly since: string;
   readonly names: readonly Uint8Array[];
 }
 

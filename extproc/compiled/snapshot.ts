@@ -8,6 +8,7 @@
 
 import type { TelemetrySettings } from "../telemetry/settings.ts";
 import type { Decider } from "./decision-point.ts";
+import { numberOf } from "./hash.ts";
 import { type Directory, type Sections, viewSections } from "./layout.ts";
 import type { ListReference } from "./list-reference.ts";
 import type { MeshSourceReference } from "./mesh-source-reference.ts";
@@ -150,7 +151,13 @@ export interface Snapshot {
   readonly lists: readonly (NameTable | undefined)[];
 }
 
-export function loadSnapshot(compiled: CompiledPolicy, sequence: number, lists: NamedTables = new Map()): Snapshot {
+/** `digest`: of the names in lists; equal where they are, empty where nothing was read. */
+export function loadSnapshot(
+  compiled: CompiledPolicy,
+  sequence: number,
+  lists: NamedTables = new Map(),
+  digest = "",
+): Snapshot {
   const { tables } = compiled;
   const sections = viewSections(compiled.buffer, compiled.directory);
   return Object.freeze({
@@ -161,6 +168,7 @@ export function loadSnapshot(compiled: CompiledPolicy, sequence: number, lists: 
       hash: BigInt(`0x${tables.hash}`).toString(),
       upstreams: tables.upstreams,
       evidence: tables.evidence,
+      lists: numberOfLists(digest),
     }),
     clusters: tables.clusters,
     tables,
@@ -170,18 +178,22 @@ export function loadSnapshot(compiled: CompiledPolicy, sequence: number, lists: 
   });
 }
 
-/** The same policy with other names in its lists, under a number of its own. */
-export function renewSnapshot(snapshot: Snapshot, sequence: number, named: NamedTables): Snapshot {
+/** The same policy with other names in its lists. */
+export function renewSnapshot(snapshot: Snapshot, named: NamedTables, digest: string): Snapshot {
   const lists = snapshot.tables.lists.map(({ name }) => named.get(name));
   const names = changedNames(snapshot.lists, lists);
   const { lists_changed: _before, ...revision } = snapshot.revision;
-  const change = names === undefined ? {} : { lists_changed: { since: snapshot.sequence, names } };
+  const change = names === undefined ? {} : { lists_changed: { since: revision.lists, names } };
   return Object.freeze({
     ...snapshot,
-    sequence,
-    revision: Object.freeze({ ...revision, sequence, ...change }),
+    revision: Object.freeze({ ...revision, lists: numberOfLists(digest), ...change }),
     lists,
   });
+}
+
+/** Revision.lists: equal in services that have read the same names. */
+function numberOfLists(digest: string): string {
+  return digest === "" ? "0" : numberOf(digest);
 }
 
 /** Undefined where there are too many, or nobody knows. */

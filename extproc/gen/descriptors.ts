@@ -304,13 +304,21 @@ export const descriptors: object = {
           "lists_changed": {
            "type": "ListsChanged",
            "id": 6
+          },
+          "service": {
+           "type": "fixed64",
+           "id": 8
+          },
+          "lists": {
+           "type": "fixed64",
+           "id": 9
           }
          }
         },
         "ListsChanged": {
          "fields": {
           "since": {
-           "type": "uint64",
+           "type": "fixed64",
            "id": 1
           },
           "names": {
@@ -835,6 +843,14 @@ export const descriptors: object = {
            "rule": "repeated",
            "type": "Alternative",
            "id": 11
+          },
+          "service": {
+           "type": "fixed64",
+           "id": 30
+          },
+          "lists": {
+           "type": "fixed64",
+           "id": 31
           }
          }
         },

@@ -1,7 +1,7 @@
 /**
  * The API of a Kubernetes cluster: requests, as JSON, and what it says where it refuses one.
  */
-import type { RequestOptions } from "node:https";
+import { Agent, type RequestOptions } from "node:https";
 import type { KubeConfig, KubernetesObject, Watch } from "@kubernetes/client-node";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -36,6 +36,7 @@ export function isNotFound(error: unknown): boolean {
 const MAX_TOLD = 2000;
 /** After this, an answer is of no use: a lease may be somebody else's by then. */
 const PATIENCE_MS = 10_000;
+const MAX_CONNECTIONS = 32;
 
 type Observer = (type: string, object: KubernetesObject & { readonly code?: number }) => void;
 type Ended = (error: (Error & { readonly statusCode?: number }) | null) => void;
@@ -43,6 +44,7 @@ type Ended = (error: (Error & { readonly statusCode?: number }) | null) => void;
 export class KubernetesApi {
   readonly #config: KubeConfig;
   readonly #watch: Watch;
+  #agent: { readonly identity: string; readonly agent: Agent } | undefined;
 
   /** `config` is a kubeconfig's path; or `in-cluster`, for a pod's service account. */
   static async open(config: string): Promise<KubernetesApi> {
@@ -79,7 +81,9 @@ export class KubernetesApi {
     // `kubectl proxy`, for one, speaks HTTP: to that, an agent for TLS is none.
     const { agent, ...plain } = secured;
     const [{ request }, options] =
-      url.protocol === "http:" ? [await import("node:http"), plain] : [await import("node:https"), secured];
+      url.protocol === "http:"
+        ? [await import("node:http"), plain]
+        : [await import("node:https"), { ...secured, agent: this.#lasting(agent) }];
     return new Promise((resolve, reject) => {
       const call = request(url, options, (response) => {
         const chunks: Buffer[] = [];
@@ -96,6 +100,18 @@ export class KubernetesApi {
       call.on("timeout", () => call.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));
       call.end(body && JSON.stringify(body));
     });
+  }
+
+  /** The client makes an agent for each request, and so a connection: those of the same credentials are one. */
+  #lasting(made: RequestOptions["agent"]): RequestOptions["agent"] {
+    // One for a proxy is left as it is.
+    if (!(made instanceof Agent) || made.constructor !== Agent) return made;
+    const { ca, cert, key, passphrase, servername, rejectUnauthorized } = made.options;
+    const identity = [ca, cert, key, passphrase, servername, rejectUnauthorized].map(String).join();
+    if (identity !== this.#agent?.identity) {
+      this.#agent = { identity, agent: new Agent({ ...made.options, keepAlive: true, maxSockets: MAX_CONNECTIONS }) };
+    }
+    return this.#agent.agent;
   }
 
   /** Returns how to end it. */

@@ -17,6 +17,8 @@ export interface LeadershipOptions {
   readonly identity: string;
   readonly clock: Clock;
   readonly onChange: (leads: boolean) => void;
+  /** It leads for so long from now on, whatever becomes of the API; called again with every Lease that was written. */
+  readonly onRenewed?: (milliseconds: number) => void;
   /** The API cannot be reached, or refuses; told once until it answers again. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -123,7 +125,7 @@ export class Leadership {
   }
 
   #lead(begun: number): void {
-    const { clock, onChange } = this.#options;
+    const { clock, onChange, onRenewed } = this.#options;
     this.#cancelEnd();
     const left = begun + LEAD_MS - clock.elapsed();
     if (left <= 0) {
@@ -131,6 +133,7 @@ export class Leadership {
       return;
     }
     this.#cancelEnd = clock.after(left, () => this.#end());
+    onRenewed?.(left);
     if (this.#leads) return;
     this.#leads = true;
     onChange(true);

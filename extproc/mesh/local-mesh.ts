@@ -69,13 +69,14 @@ export class LocalMesh implements MeshRoom {
     const clusters = await watchClusters(places, { after, onProblem });
     const source = await MeshSource.open({ path: places.objects, live: clusters });
     const { kubernetes } = places;
+    const api = places.sharesAddresses && kubernetes !== undefined ? await KubernetesApi.open(kubernetes) : undefined;
     const virtualAddresses =
-      places.sharesAddresses && kubernetes !== undefined
-        ? await SharedAddresses.open({
+      api === undefined
+        ? await VirtualAddresses.open(now, places.virtualAddresses)
+        : await SharedAddresses.open({
             ...{ now, after, objects: source.objects, listed: source.listed, onTrouble: onProblem },
-            api: await KubernetesApi.open(kubernetes),
-          })
-        : await VirtualAddresses.open(now, places.virtualAddresses);
+            ...{ api, namespace: api.namespace },
+          });
     const registrations = await Registrations.open(places.registrations, now);
     const catalogs = new Catalogs({ now, after, directory: places.zones, onProblem });
     return new LocalMesh(source, registrations, virtualAddresses, catalogs, clusters, surroundings);
@@ -149,8 +150,8 @@ export class LocalMesh implements MeshRoom {
       this.#registrations.register({ namespace, name }, registration, this.#objects),
     unregister: (key) => this.#registrations.unregister(key),
     notify: async ({ zone, address }) => this.#catalogs.notify(zone, address),
-    lead: async (leads) => {
-      if (this.#virtualAddresses instanceof SharedAddresses) this.#virtualAddresses.lead(leads);
+    lead: async (until) => {
+      if (this.#virtualAddresses instanceof SharedAddresses) this.#virtualAddresses.lead(until);
       return undefined;
     },
     listed: async () => void (await this.#source.listed),

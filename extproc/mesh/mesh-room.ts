@@ -41,8 +41,8 @@ export interface MeshQuestions {
   unregister: { asks: { readonly namespace: string; readonly name: string }; answer: boolean };
   /** A primary at the address says that its zone has changed; answered whether it is one that names come from. */
   notify: { asks: { readonly zone: string; readonly address: string }; answer: boolean };
-  /** Whether this service gives virtual addresses, for those with which it shares them. */
-  lead: { asks: boolean; answer: undefined };
+  /** Until when, by the wall clock, this service gives virtual addresses, for those with which it shares them; 0: it does not. */
+  lead: { asks: number; answer: undefined };
   /** Answered when all objects of a live API have been told once; where there is none, at once. */
   listed: { asks: undefined; answer: undefined };
   /** The policy that is about to be in force: a view that loses names by it is told so before this is answered. */

@@ -5,6 +5,7 @@
  */
 import { isNotFound, type KubernetesApi } from "../kubernetes/api.ts";
 import { FOREIGN_KINDS } from "../resources/foreign-kinds.ts";
+import { ReleasedAddresses } from "./released-addresses.ts";
 import type { ObjectOf } from "./sources/object.ts";
 import type { MeshObjects } from "./sources/object-store.ts";
 import {
@@ -16,9 +17,12 @@ import {
 
 export interface SharedAddressesOptions {
   readonly api: Pick<KubernetesApi, "request">;
+  /** Of the services themselves. */
+  readonly namespace: string;
   readonly objects: MeshObjects;
   /** When all objects are known: nobody's address is given before. */
   readonly listed: Promise<void>;
+  /** Milliseconds of the wall clock. */
   readonly now: () => number;
   readonly after: (milliseconds: number, task: () => void) => void;
   readonly onTrouble: (fields: object, message: string) => void;
@@ -29,16 +33,21 @@ const BATCH_MS = 20;
 const RETRY_MS = 1000;
 /** What a leader before this one has asked for last is there by then. */
 const SETTLE_MS = 1000;
+/** What was given back in so many milliseconds is written down at once. */
+const RELEASED_MS = 1000;
 /** So many are written at a time. */
 const AT_ONCE = 8;
 
 export class SharedAddresses implements HostAddresses {
   readonly #options: SharedAddressesOptions;
   readonly #given: VirtualAddresses;
-  /** `NAMESPACE/NAME/HOST` of those that want an address and have none. */
-  readonly #wanted = new Set<string>();
-  #leads = false;
+  readonly #released: ReleasedAddresses;
+  /** Hosts that want an address and have none, by the `NAMESPACE/NAME` of their entry. */
+  readonly #wanted = new Map<string, Set<string>>();
+  /** Of the wall clock: this service gives addresses until then. */
+  #leadsUntil = 0;
   #due = false;
+  #releasedDue = false;
   #failing = false;
   readonly #stop: () => void;
 
@@ -49,14 +58,25 @@ export class SharedAddresses implements HostAddresses {
   private constructor(options: SharedAddressesOptions, given: VirtualAddresses) {
     this.#options = options;
     this.#given = given;
+    this.#released = new ReleasedAddresses({ ...options, given });
     this.#stop = options.objects.onChange((changes) => {
       for (const { after } of changes) if (after?.kind === "ServiceEntry") this.#adopt(after);
     });
   }
 
-  lead(leads: boolean): void {
-    this.#leads = leads;
+  /** This service gives addresses until then, by the wall clock; 0: it does not. */
+  lead(until: number): void {
+    const led = this.#leads;
+    this.#leadsUntil = until;
+    if (led || !this.#leads) return;
+    this.#released.forget();
     this.#writeLater(SETTLE_MS);
+    this.#writeReleasedLater();
+  }
+
+  /** Looked at before each address that is given: whoever was stopped for a while does not hear of that first. */
+  get #leads(): boolean {
+    return this.#options.now() < this.#leadsUntil;
   }
 
   setRanges(ranges: VirtualRanges | undefined): void {
@@ -70,19 +90,20 @@ export class SharedAddresses implements HostAddresses {
 
   /** None yet: what is asked for here is in no status. */
   give(host: string): readonly string[] {
-    this.#wanted.add(host);
+    this.#want(host);
     this.#writeLater(BATCH_MS);
     return [];
   }
 
   release(host: string): void {
-    this.#wanted.delete(host);
+    this.#unwant(host);
     this.#given.release(host);
+    this.#writeReleasedLater();
   }
 
   *hosts(): Generator<string> {
     yield* this.#given.hosts();
-    yield* this.#wanted;
+    for (const hosts of this.#wanted.values()) yield* hosts;
   }
 
   get without(): number {
@@ -99,7 +120,7 @@ export class SharedAddresses implements HostAddresses {
   async saved(): Promise<void> {}
 
   async close(): Promise<void> {
-    this.#leads = false;
+    this.#leadsUntil = 0;
     this.#stop();
     await this.#given.close();
   }
@@ -109,7 +130,7 @@ export class SharedAddresses implements HostAddresses {
     for (const { host, value: address } of value.status?.addresses ?? []) {
       if (host === undefined) continue;
       const key = `${namespace}/${name}/${host}`;
-      this.#wanted.delete(key);
+      this.#unwant(key);
       const holder = this.#given.adopt(key, address);
       if (holder !== undefined) {
         this.#options.onTrouble(
@@ -118,6 +139,33 @@ export class SharedAddresses implements HostAddresses {
         );
       }
     }
+  }
+
+  #want(host: string): void {
+    const entry = entryOf(host);
+    const hosts = this.#wanted.get(entry);
+    if (hosts === undefined) this.#wanted.set(entry, new Set([host]));
+    else hosts.add(host);
+  }
+
+  #unwant(host: string): void {
+    const entry = entryOf(host);
+    const hosts = this.#wanted.get(entry);
+    hosts?.delete(host);
+    if (hosts?.size === 0) this.#wanted.delete(entry);
+  }
+
+  #writeReleasedLater(): void {
+    if (this.#releasedDue || !this.#leads) return;
+    this.#releasedDue = true;
+    this.#options.after(RELEASED_MS, () => {
+      this.#releasedDue = false;
+      if (!this.#leads) return;
+      this.#released.write().catch((error: unknown) => {
+        this.#options.onTrouble({ err: error }, "virtual addresses that were given back cannot be written down");
+        this.#writeReleasedLater();
+      });
+    });
   }
 
   #writeLater(milliseconds: number): void {
@@ -130,16 +178,16 @@ export class SharedAddresses implements HostAddresses {
 
   async #write(): Promise<void> {
     const { onTrouble } = this.#options;
-    const entries = [...new Set([...this.#wanted].map((host) => host.split("/", 2).join("/")))];
     let failed = false;
+    const failedWith = (error: unknown) => {
+      failed = true;
+      if (!this.#failing)
+        onTrouble({ err: error }, "virtual addresses cannot be written into the status of ServiceEntries");
+    };
+    await this.#released.read().catch(failedWith);
+    const entries = [...this.#wanted.keys()];
     for (let at = 0; at < entries.length && this.#leads && !failed; at += AT_ONCE) {
-      await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => this.#writeEntry(entry))).catch(
-        (error: unknown) => {
-          failed = true;
-          if (!this.#failing)
-            onTrouble({ err: error }, "virtual addresses cannot be written into the status of ServiceEntries");
-        },
-      );
+      await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => this.#writeEntry(entry))).catch(failedWith);
     }
     this.#failing = failed;
     this.#due = false;
@@ -149,11 +197,11 @@ export class SharedAddresses implements HostAddresses {
   async #writeEntry(path: string): Promise<void> {
     const [namespace = "", name = ""] = path.split("/");
     const entry = this.#options.objects.get("ServiceEntry", namespace, name);
-    const wanting = [...this.#wanted].filter((host) => host.startsWith(`${path}/`));
+    const wanting = [...(this.#wanted.get(path) ?? [])];
     const given = wanting.flatMap((key) => {
       const addresses = this.#given.give(key);
       // Those that get none are asked for again with the next change.
-      this.#wanted.delete(key);
+      this.#unwant(key);
       return addresses.map((value) => ({ host: key.slice(path.length + 1), value }));
     });
     if (entry === undefined || given.length === 0) return;
@@ -167,8 +215,13 @@ export class SharedAddresses implements HostAddresses {
       await this.#options.api.request("PATCH", url, { status: { addresses: [...before, ...given] } });
     } catch (error) {
       if (isNotFound(error)) return;
-      for (const key of wanting) this.#wanted.add(key);
+      for (const key of wanting) this.#want(key);
       throw error;
     }
   }
+}
+
+/** Of `NAMESPACE/NAME/HOST`. */
+function entryOf(host: string): string {
+  return host.slice(0, host.indexOf("/", host.indexOf("/") + 1));
 }

@@ -25,6 +25,9 @@ interface Line {
   readonly released?: number;
 }
 
+/** One that was given back and is nobody else's yet. */
+export type ReleasedAddress = Line & { readonly released: number };
+
 /** How many there are, in use, and in quarantine; and hosts that got none. */
 export interface VirtualAddressStatus {
   readonly size: number;
@@ -144,6 +147,20 @@ export class VirtualAddresses {
     if (lease === undefined || lease.released !== undefined) return;
     lease.released = this.#now();
     this.#save({ host, offset: lease.offset, released: lease.released });
+  }
+
+  /** What was given back and is nobody else's yet. */
+  *released(): Generator<ReleasedAddress> {
+    for (const [host, { offset, released }] of this.#leases) {
+      if (released !== undefined && this.#now() - released < QUARANTINE_MS) yield { host, offset, released };
+    }
+  }
+
+  /** Of these, what is nobody's here was given back elsewhere. */
+  restore(lines: Iterable<ReleasedAddress>): void {
+    for (const { host, offset, released } of lines) {
+      if (!this.#leases.has(host) && !this.#holders.has(offset)) this.#put(host, { offset, released });
+    }
   }
 
   hosts(): Iterable<string> {

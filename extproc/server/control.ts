@@ -59,7 +59,7 @@ export interface ServiceStatus extends SourceStatus {
   readonly envoys: readonly EnvoyStatus[];
   readonly mesh: MeshStatus;
   readonly lists: readonly ListStatus[];
-  /** The number that workers obey: of the version in force, or a later one where lists have changed since. */
+  /** The number that workers obey: of the version that has come in force last. */
   readonly revision: number;
   readonly resources: readonly ObservedResource[];
 }
@@ -236,6 +236,11 @@ export class Control {
       lists: lists(),
       resources: this.resources(),
     };
+  }
+
+  /** Other services have workers, too. `part` of all are this one's: so much of each rate is theirs. */
+  shareRates(part: number): void {
+    this.#dependencies.sync.ratePart = part;
   }
 
   workers(): readonly WorkerStatus[] {

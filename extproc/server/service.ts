@@ -42,6 +42,8 @@ import { SyncService } from "./sync/sync-service.ts";
 import { Token } from "./token.ts";
 
 export interface ServiceOptions {
+  /** A random number, by which workers tell it from others: fixed64, decimal. */
+  readonly identity?: string;
   /** Where gRPC is served. */
   readonly listen: readonly Endpoint[];
   readonly admin: readonly AdminListener[];
@@ -103,7 +105,8 @@ const SERVICES = [
 ];
 
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { source, clock, logger, queryLog, connectionLog = noQueryLog, defaultCa, lastGoodMs, returnMs = 0 } = options;
+  const { source, clock, logger, queryLog, connectionLog = noQueryLog, defaultCa, lastGoodMs } = options;
+  const { identity = "1", returnMs = 0 } = options;
   const mesh = options.mesh ?? (await openMesh(clock, logger));
   let clientsDue = false;
   const knowsPods = () => rollout.inForce !== undefined && asksForPods(rollout.inForce.tables.pods);
@@ -155,6 +158,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const telemetry = options.telemetry ?? new LocalTelemetry({ now: () => clock.now() });
   const reports = new ReportQueue({ metrics, queryLog, telemetry, later: options.later });
   const sync = new SyncService({
+    identity,
     token,
     clock,
     logger,
@@ -163,6 +167,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     clientsChange: knowsPods,
     mesh,
     telemetry: () => rollout.inForce?.tables.telemetry ?? USUAL_SETTINGS,
+    onNodeGone: (node) => clusters.sendAway(node),
     onReport: (report, node, done) => reports.push(report, node, done),
   });
   const rollout: Rollout = new Rollout({
@@ -181,6 +186,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
   });
   const decisions = extProc({
+    identity,
     token,
     clock,
     logger,

@@ -4,7 +4,7 @@
  * A change is validated as a whole in the compiling thread, then on disk, then in force, in this order: what was in
  * force once is there after any crash, under the same sequence number. The number grows by one with every change of
  * what the set says, and each number is a version; a change of comments alone keeps it, and the version as it was.
- * Other names in a list take a number, too, which is no version (revision-file.ts): of versions, numbers are missing then.
+ * Other names in a list take none: workers are told of them beside the number (Revision.lists of sync.proto).
  */
 import { mkdir } from "node:fs/promises";
 import type { Change, Compiled, CompileResult, Refused, ResourceChange } from "../compile/change.ts";
@@ -14,7 +14,7 @@ import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot
 import { removeTemporary } from "../durable-file.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { Finding } from "../lint/finding.ts";
-import { type ListSource, NO_LISTS } from "../lists/list-source.ts";
+import { type ListSource, NO_LISTS, type ReadTables } from "../lists/list-source.ts";
 import type { Difference } from "../resources/difference.ts";
 import { type ListedResource, splitListing } from "../resources/document-start.ts";
 import { formatProblem, type Problem } from "../resources/problem.ts";
@@ -22,7 +22,6 @@ import { History } from "./history.ts";
 import { imagine } from "./imagine.ts";
 import { InForce } from "./in-force.ts";
 import type { Imagined, PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
-import { type Revision, readRevision, writeRevision } from "./revision-file.ts";
 import { readState, STATE_FILE, type State, writeState } from "./state-file.ts";
 import type { Author, Version, VersionRecord } from "./version.ts";
 
@@ -136,8 +135,7 @@ class DirectoryStore implements PolicyStore {
   readonly #history: History;
   readonly #lists: ListSource;
   readonly #inForce = new InForce();
-  /** What workers have been told, or are about to be. */
-  #revision: Revision = { sequence: 0, lists: "" };
+  #listDigest = "";
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -147,21 +145,14 @@ class DirectoryStore implements PolicyStore {
     this.#lists = options.lists ?? NO_LISTS;
   }
 
-  /** A version that was in force before this process, under a number of its own where its lists have changed. */
   async open(compiled: Compiled, sequence: number): Promise<void> {
-    const { directory } = this.#options;
-    const told = await readRevision(directory);
-    const { tables, digest } = await this.#lists.prepare(compiled.policy.tables.lists);
-    const newer = told !== undefined && told.sequence >= sequence;
-    const next = !newer ? sequence : told.lists === digest ? told.sequence : told.sequence + 1;
-    this.#revision = { sequence: next, lists: digest };
-    if (told !== undefined || digest !== "") await writeRevision(directory, this.#revision);
-    this.#enforce(compiled, next, tables);
+    this.#enforce(compiled, sequence, await this.#lists.prepare(compiled.policy.tables.lists));
     this.#lists.onChange(() => void this.#inTurn(() => this.#renew()).catch(() => undefined));
   }
 
-  #enforce(compiled: Compiled, sequence: number, lists: NamedTables): Snapshot {
-    const snapshot = loadSnapshot(compiled.policy, sequence, lists);
+  #enforce(compiled: Compiled, sequence: number, { tables, digest }: ReadTables): Snapshot {
+    const snapshot = loadSnapshot(compiled.policy, sequence, tables, digest);
+    this.#listDigest = digest;
     this.#lists.follow(compiled.policy.tables.lists);
     this.#inForce.swap(snapshot, compiled.text, compiled.warnings);
     return snapshot;
@@ -172,11 +163,9 @@ class DirectoryStore implements PolicyStore {
     const { text, warnings } = this.#inForce;
     const snapshot = this.current();
     const { tables, digest } = this.#lists.read(snapshot.tables.lists);
-    if (digest === this.#revision.lists) return;
-    const next = { sequence: this.#revision.sequence + 1, lists: digest };
-    await writeRevision(this.#options.directory, next);
-    this.#revision = next;
-    this.#inForce.swap(renewSnapshot(snapshot, next.sequence, tables), text, warnings);
+    if (digest === this.#listDigest) return;
+    this.#listDigest = digest;
+    this.#inForce.swap(renewSnapshot(snapshot, tables, digest), text, warnings);
   }
 
   current(): Snapshot {
@@ -271,7 +260,7 @@ class DirectoryStore implements PolicyStore {
     }
     const base = [{ name: STATE_FILE, text: this.#inForce.text }];
     const asked = { ...change, explain: dryRun };
-    const result: CompileResult = await this.#options.compiler.compile(base, asked, this.#revision.sequence + 1);
+    const result: CompileResult = await this.#options.compiler.compile(base, asked, before.sequence + 1);
     const { warnings } = result;
     if (!result.ok)
       return {
@@ -285,7 +274,7 @@ class DirectoryStore implements PolicyStore {
     const changed = hash !== before.hash;
     const time = new Date(this.#options.now()).toISOString();
     const record = { time, author, reason, ...more, counts: countChanges(result.changes) };
-    const version = changed ? { sequence: this.#revision.sequence + 1, hash, ...record } : before;
+    const version = changed ? { sequence: before.sequence + 1, hash, ...record } : before;
     const { changes, differences } = result;
     const accepted = { ok: true, changed, before, version, changes, differences, warnings } as const;
     if (dryRun) return { ...accepted, snapshot: this.current() };
@@ -300,7 +289,7 @@ class DirectoryStore implements PolicyStore {
       const message = `expected the state that this process wrote (${wrote}), got ${found}: a store has one writer`;
       return this.#reject("conflict", message);
     }
-    const { tables, digest } = await this.#lists.prepare(result.policy.tables.lists);
+    const lists = await this.#lists.prepare(result.policy.tables.lists);
     if (changed) await this.#history.write(next);
     await writeState(this.#options.directory, next);
     if (!changed) {
@@ -308,11 +297,7 @@ class DirectoryStore implements PolicyStore {
       return { ...accepted, snapshot: this.current() };
     }
     const committed = this.#history.commit(version);
-    // The number is the version's: where this is not written, the state file is, which has the same.
-    const lists = this.#revision.lists;
-    this.#revision = { sequence: version.sequence, lists: digest };
-    if (digest !== "" || lists !== "") await writeRevision(this.#options.directory, this.#revision);
-    const snapshot = this.#enforce(result, version.sequence, tables);
+    const snapshot = this.#enforce(result, version.sequence, lists);
     await committed;
     return { ...accepted, snapshot };
   }

@@ -12,9 +12,9 @@
  *  - Where one writes for all, the number is the writer's, from its state: replicas agree.
  *  - Elsewhere it is the newest modification time of the files in milliseconds, or the last number + 1 where that is
  *    not greater. Replicas on one file system agree, also after a restart. Replicas that each have their own copy, as
- *    with ConfigMaps on several nodes, do not: an Envoy must then use one of them at a time (priorities, not round
- *    robin, between the endpoints of cluster policy_service).
+ *    with ConfigMaps on several nodes, do not: an Envoy must then use one of them at a time.
  * The hash agrees everywhere, so a set that merely changed its number is known to say the same.
+ * What each has read of NameLists may differ for a while: that is in no number, but told beside it (Revision.lists).
  */
 import type { Change, CompileResult, Refused } from "../compile/change.ts";
 import type { Compiler } from "../compile-thread/compiler.ts";
@@ -89,8 +89,6 @@ class PolicyWatch implements WatchedPolicy {
   readonly #options: WatchOptions;
   readonly #lists: ListSource;
   readonly #inForce = new InForce();
-  /** Of the content that is in force: workers may have been told a greater number since, for its lists. */
-  #judged: { readonly sequence: number; readonly hash: string } | undefined;
   #listDigest = "";
   #problems: readonly Problem[] = [];
   #judgedDigest = "";
@@ -179,7 +177,7 @@ class PolicyWatch implements WatchedPolicy {
     const { tables, digest } = this.#lists.read(snapshot.tables.lists);
     if (digest === this.#listDigest) return;
     this.#listDigest = digest;
-    this.#inForce.swap(renewSnapshot(snapshot, snapshot.sequence + 1, tables), text, warnings);
+    this.#inForce.swap(renewSnapshot(snapshot, tables, digest), text, warnings);
   }
 
   async #read(): Promise<void> {
@@ -215,23 +213,20 @@ class PolicyWatch implements WatchedPolicy {
       return;
     }
     const { hash } = result.policy.tables;
-    const next = nextSequence(content, hash, this.#judged);
+    const next = nextSequence(content, hash, last);
     if (typeof next === "string") {
       this.#refuse(next);
       return;
     }
     const { tables, digest: listDigest } = await this.#lists.prepare(result.policy.tables.lists);
-    const renewed = this.#judged?.sequence !== next || listDigest !== this.#listDigest;
-    const sequence =
-      renewed && last !== undefined ? Math.max(next, last.sequence + 1) : Math.max(next, last?.sequence ?? 0);
+    const isSame = last?.sequence === next && listDigest === this.#listDigest;
     this.#judgedDigest = digest;
     this.#problems = [];
     if (read !== undefined) await mesh?.ask("apply", { set: read.objects, replace: true });
-    this.#judged = { sequence: next, hash };
     this.#listDigest = listDigest;
     this.#lists.follow(result.policy.tables.lists);
-    if (last?.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
-    else this.#inForce.swap(loadSnapshot(result.policy, sequence, tables), result.text, result.warnings);
+    if (isSame) this.#inForce.reword(result.text, result.warnings);
+    else this.#inForce.swap(loadSnapshot(result.policy, next, tables, listDigest), result.text, result.warnings);
   }
 
   /** The writer of a store counts generations; elsewhere they are counted from what was in force here. */
@@ -260,7 +255,7 @@ class PolicyWatch implements WatchedPolicy {
 function nextSequence(
   content: DirectoryContent,
   hash: string,
-  last: { readonly sequence: number; readonly hash: string } | undefined,
+  last: Pick<Snapshot, "sequence" | "hash"> | undefined,
 ): number | string {
   const written = content.sequence;
   if (written === undefined) {

@@ -3,6 +3,7 @@
 
 import { AnswerStores } from "../answer/answer-stores";
 import { readLength } from "../host/host";
+import { Sync } from "../sync/sync";
 import { countDecision } from "../telemetry/telemetry";
 import { ClientTable } from "../verdict/clients";
 import { Decision, Decisions } from "../verdict/decisions";
@@ -67,15 +68,15 @@ export class Asking {
   }
 
   /**
-   * The decision whose HTTP call ended, and what `came` of it in revision `sequence`: the caller sees to those who wait, and
-   * gives it back. Null where the call is none.
+   * The decision whose HTTP call ended, and what `came` of it by what `sync` was told: the caller sees to those who wait,
+   * and gives it back. Null where the call is none.
    */
-  ended(token: u32, headerCount: u32, bodySize: u32, sequence: u64, now: u64): Decision | null {
+  ended(token: u32, headerCount: u32, bodySize: u32, sync: Sync, now: u64): Decision | null {
     const decision = this.decisions.take(token);
     if (decision === null) return null;
     this.slots.give(this.clients.of(decision.peer), decision.subject);
     const body = this.decisions.body(headerCount, bodySize);
-    this.came = body != 0 && this.reader.read(body, readLength) ? this.keep(decision, sequence, now) : Came.Nothing;
+    this.came = body != 0 && this.reader.read(body, readLength) ? this.keep(decision, sync, now) : Came.Nothing;
     countDecision(this.came == Came.Verdict || this.came == Came.Early, this.came == Came.Old);
     return decision;
   }
@@ -84,13 +85,14 @@ export class Asking {
     this.decisions.recycle(decision);
   }
 
-  private keep(decision: Decision, sequence: u64, now: u64): Came {
+  private keep(decision: Decision, sync: Sync, now: u64): Came {
     const reader = this.reader;
     const verdict = reader.verdict;
     if (verdict === null) return Came.Nothing;
     let came = Came.Nothing;
-    if (reader.revision > sequence) came = Came.Early;
-    else if (reader.revision < sequence || (decision.subject != 0 && decision.subject != verdict.subject)) {
+    const age = sync.compare(reader.revision, reader.service, reader.lists, now);
+    if (age > 0) came = Came.Early;
+    else if (age < 0 || (decision.subject != 0 && decision.subject != verdict.subject)) {
       came = Came.Old;
     } else {
       // Who the client was when this was asked may be no longer so: it is asked again.

@@ -203,8 +203,12 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if (subject != 0 && standing != Standing.Stale) {
       verdict = this.verdicts.find(subject, question.key, question.type, query.transport, this.now);
     }
-    if (verdict === null || (verdict.currentOnly && standing != Standing.Current)) {
-      this.ask(query, standing, subject, question.key);
+    if (verdict === null) {
+      this.ask(query, subject, question.key);
+      return;
+    }
+    if (verdict.currentOnly && standing != Standing.Current) {
+      this.fail(query, NOT_READY);
       return;
     }
     query.epoch = this.subjects.epoch;
@@ -251,8 +255,8 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   }
 
   /** No verdict is known for `key`: the query waits for a decision, or fails. */
-  private ask(query: Query, standing: Standing, subject: u64, key: NameKey): void {
-    if (this.failsafe(query, standing)) return;
+  private ask(query: Query, subject: u64, key: NameKey): void {
+    if (this.failsafe(query)) return;
     if (++query.decisions > MAX_DECISIONS) {
       this.fail(query, CHANGING);
       return;
@@ -272,15 +276,15 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
    * goes out that was not approved, nor by a verdict of old for a tenant that wants none. A failure is not cached, and is
    * no denial. (Verdicts that were found are good while Sync's standing is better than Stale.)
    */
-  private failsafe(query: Query, standing: Standing): bool {
-    if (standing == Standing.Current) return false;
+  private failsafe(query: Query): bool {
+    if (this.sync.isConfirmed(this.now)) return false;
     this.fail(query, NOT_READY);
     return true;
   }
 
   /** The HTTP call of a decision ended; false where the call is none. */
   onDecision(token: u32, headerCount: u32, bodySize: u32): bool {
-    const decision = this.asking.ended(token, headerCount, bodySize, this.sync.sequence, this.now);
+    const decision = this.asking.ended(token, headerCount, bodySize, this.sync, this.now);
     if (decision === null) return false;
     const client = this.clients.of(decision.peer);
     const came = this.asking.came;
@@ -535,7 +539,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if ((answer.denial | answer.audit) != 0 && this.denyByResponse(query, answer)) return;
     const judged = this.targets.judge(query, answer, this.now);
     if (judged == Judged.Unknown) {
-      this.ask(query, this.sync.standing(this.now), query.peer.subject, this.targets.key);
+      this.ask(query, query.peer.subject, this.targets.key);
       return;
     }
     const denial = this.targets.denial;
@@ -614,7 +618,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if (judged === null) {
       query.setAnswer(null);
       query.aliasing = true;
-      this.ask(query, this.sync.standing(this.now), query.peer.subject, this.targets.key);
+      this.ask(query, query.peer.subject, this.targets.key);
     }
     return judged;
   }

@@ -40,6 +40,8 @@ const CLUSTER = new Text("policy_service");
 const SERVICE = new Text("dns.mesh.v1.Sync");
 const METHOD = new Text("Connect");
 const PROCESS = new Text("dns.process");
+/** By which Envoy chooses among several services: all that one Envoy asks goes to one of them (envoy/policy-service.ts). */
+const NODE = new Text("x-dns-node");
 /** Reports and their octets that may be unacknowledged (protos/sync.proto). */
 const MAX_REPORTS: u32 = 4;
 const MAX_REPORT_OCTETS: u32 = 256 * 1024;
@@ -51,18 +53,27 @@ const REPORT_INTERVAL: u64 = 1_000_000;
 /** A batch of events is sent when it has this many octets, or with the next report. */
 const EVENTS_DUE: u32 = 16 * 1024;
 const EVENTS_INTERVAL: u64 = 100_000;
-
-const noMetadata = new Headers(16);
+/** The stream follows decisions to another service so often at most. */
+const FOLLOW_INTERVAL: u64 = 5_000_000;
 
 @final
 export class Sync {
   /** Of the revision in force; 0 is none. */
   sequence: u64 = 0;
   private hash: u64 = 0;
+  /** Of the names in lists, as the revision has them now, and as it, or the one before it, had them before. */
+  private lists: u64 = 0;
+  private listsBefore: u64 = 0;
+  /** At which the stream is, of several. */
+  private service: u64 = 0;
+  /** Decisions are another's than the stream's service, which would not tell of what changes there. */
+  private isElsewhere: bool = false;
   private readonly stream: GrpcStream = new GrpcStream();
+  private readonly metadata: Headers = new Headers(512);
   private started: bool = false;
-  /** Monotonic microseconds. */
+  /** Monotonic microseconds: of anything, and of what is in force. */
   private heardAt: u64 = 0;
+  private confirmedAt: u64 = 0;
   private openedAt: u64 = 0;
   private retryAt: u64 = 0;
   private retry: u64 = FIRST_RETRY;
@@ -97,8 +108,35 @@ export class Sync {
 
   standing(now: u64): Standing {
     if (this.sequence == 0) return Standing.Unknown;
-    if (this.synced && now - this.heardAt < this.silence) return Standing.Current;
-    return now - this.heardAt < this.lastGood ? Standing.LastGood : Standing.Stale;
+    if (this.synced && this.isConfirmed(now)) return Standing.Current;
+    return now - this.confirmedAt < this.lastGood ? Standing.LastGood : Standing.Stale;
+  }
+
+  /** Whether it was heard a moment ago what is in force, on a stream that may have ended: another service may be there. */
+  isConfirmed(now: u64): bool {
+    return this.sequence != 0 && now - this.confirmedAt < this.silence;
+  }
+
+  /**
+   * Whether what was decided so is of the revision in force (0), or of an older (-1) or a newer one (1), which is told in a
+   * moment.
+   */
+  compare(revision: u64, service: u64, lists: u64, now: u64): i32 {
+    const isOther = service != this.service;
+    if (isOther) {
+      this.isElsewhere = true;
+      this.follow(now);
+    }
+    if (revision != this.sequence) return revision < this.sequence ? -1 : 1;
+    if (lists == this.lists) return 0;
+    // Lists are in no order. What the service had read before, it has left behind since; and what is unknown is about to come.
+    return !isOther && lists == this.listsBefore ? -1 : 1;
+  }
+
+  private follow(now: u64): void {
+    if (this.stream.token == 0 || now - this.openedAt < FOLLOW_INTERVAL) return;
+    this.stream.cancel();
+    this.open(now);
   }
 
   /** This VM serves clients: keep a stream open from now on. */
@@ -110,6 +148,7 @@ export class Sync {
 
   private open(now: u64): void {
     this.synced = false;
+    this.isElsewhere = false;
     this.openedAt = now;
     // Whether what was not acknowledged has arrived, nobody knows: it counts as lost.
     while (this.acknowledged < this.reportNumber) {
@@ -119,7 +158,9 @@ export class Sync {
     this.reportNumber = 0;
     this.acknowledged = 0;
     this.octets = 0;
-    if (!this.stream.open(CLUSTER, SERVICE, METHOD, noMetadata)) {
+    this.metadata.clear();
+    this.metadata.add(NODE, changetype<usize>(this.node), this.node.byteLength);
+    if (!this.stream.open(CLUSTER, SERVICE, METHOD, this.metadata)) {
       this.retryLater(now);
       return;
     }
@@ -176,12 +217,13 @@ export class Sync {
   onMessage(token: u32, message: usize, length: u32, now: u64): bool {
     if (token != this.stream.token || token == 0) return false;
     this.heardAt = now;
+    if (this.synced) this.confirmedAt = now;
     const reader = this.reader.begin(message, length);
     while (reader.next()) {
       const field = reader.field;
       reader.bytes();
       if (reader.failed) break;
-      if (field == 1) this.onRevision(reader.bytesAt, reader.bytesLength);
+      if (field == 1) this.onRevision(reader.bytesAt, reader.bytesLength, now);
       else if (field == 2) this.onHeartbeat(reader.bytesAt, reader.bytesLength, now);
       else if (field == 3) this.onReportAck(reader.bytesAt, reader.bytesLength, now);
       else if (field == 4) this.listener.draining();
@@ -197,9 +239,11 @@ export class Sync {
     return true;
   }
 
-  private onRevision(at: usize, length: u32): void {
+  private onRevision(at: usize, length: u32, now: u64): void {
     let sequence: u64 = 0;
     let hash: u64 = 0;
+    let service: u64 = 0;
+    let lists: u64 = 0;
     let evidence: u32 = 0;
     let listsChanged: usize = 0;
     let listsChangedLength: u32 = 0;
@@ -212,17 +256,23 @@ export class Sync {
         reader.bytes();
         listsChanged = reader.bytesAt;
         listsChangedLength = reader.bytesLength;
-      } else reader.skip();
+      } else if (reader.field == 8) service = reader.fixed64();
+      else if (reader.field == 9) lists = reader.fixed64();
+      else reader.skip();
     }
+    this.service = service;
     // An older revision comes from a replica that is behind; it is not obeyed, and not acknowledged.
     if (reader.failed || sequence == 0 || sequence < this.sequence) return;
     this.retry = FIRST_RETRY;
-    if (sequence != this.sequence || hash != this.hash) {
+    this.confirmedAt = now;
+    if (sequence != this.sequence || hash != this.hash || lists != this.lists) {
       // Who was told of the revision before by somebody else, or of none, cannot tell what is new.
       const known = this.synced && hash == this.hash && this.isSince(listsChanged, listsChangedLength);
       if (!known) listsChanged = 0;
       this.sequence = sequence;
       this.hash = hash;
+      this.listsBefore = this.lists;
+      this.lists = lists;
       this.synced = true;
       this.listener.revised(evidence, at, length, listsChanged, listsChangedLength);
     }
@@ -232,15 +282,15 @@ export class Sync {
     this.send(2);
   }
 
-  /** Whether a ListsChanged says what is other than in the revision in force. */
+  /** Whether a ListsChanged says what is other than in the lists that are known. */
   private isSince(at: usize, length: u32): bool {
     let since: u64 = 0;
     const reader = this.inner.begin(at, length);
     while (reader.next()) {
-      if (reader.field == 1) since = reader.number();
+      if (reader.field == 1) since = reader.fixed64();
       else reader.skip();
     }
-    return !reader.failed && since != 0 && since == this.sequence;
+    return !reader.failed && at != 0 && since == this.lists;
   }
 
   private onHeartbeat(at: usize, length: u32, now: u64): void {
@@ -296,6 +346,7 @@ export class Sync {
       return;
     }
     if (!this.synced) return;
+    if (this.isElsewhere) this.follow(now);
     if (this.buckets.uses.isDue(now)) this.tellUses(now);
     this.events.wallOffset = wallMicroseconds() - now;
     const waiting = this.events.batch.length;

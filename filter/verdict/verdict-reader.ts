@@ -27,6 +27,8 @@ const MAX_ALTERNATIVES: i32 = 24;
 @final
 export class VerdictReader {
   revision: u64 = 0;
+  service: u64 = 0;
+  lists: u64 = 0;
   prefix: u32 = 0;
   labels: u32 = 0;
   extent: Extent = Extent.Exact;
@@ -88,6 +90,12 @@ export class VerdictReader {
           reader.bytes();
           this.readResponses(reader.bytesAt, reader.bytesLength);
           break;
+        case 30:
+          this.service = reader.fixed64();
+          break;
+        case 31:
+          this.lists = reader.fixed64();
+          break;
         default:
           outcome.field(reader);
       }
@@ -146,6 +154,8 @@ export class VerdictReader {
 
   private clear(): void {
     this.revision = 0;
+    this.service = 0;
+    this.lists = 0;
     this.prefix = 0;
     this.labels = 0;
     this.extent = Extent.Exact;

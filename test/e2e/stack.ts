@@ -70,42 +70,16 @@ export class Stack {
     }
     const service = await PolicyService.start(directory, options.token, options.serve?.(directory));
     const policySocket = (await options.policySocket?.(service.socket)) ?? service.socket;
-    const dns = options.dnsPort ?? (await freePort());
-    const ports = { udp: dns, tcp: dns, dot: await freePort(), doh: await freePort() };
-    const adminPort = await freePort();
-    const bootstrap: BootstrapOptions = {
-      node: "e2e",
+    const more = typeof options.bootstrap === "function" ? await options.bootstrap(certificates) : options.bootstrap;
+    const { target, start } = await prepareEnvoy(directory, certificates, {
+      dnsPort: options.dnsPort,
+      limits: options.limits,
       concurrency: options.concurrency ?? 1,
-      wasm: filterWasm,
-      addresses: ["127.0.0.1"],
-      ports,
-      doh3: true,
-      tls: {
-        certificate: certificates.server.certFile,
-        key: certificates.server.keyFile,
-        clientCa: certificates.caFile,
-      },
       policyService: { path: policySocket },
       settings: options.settings ?? {},
-      limits: { ...defaultLimits, ...options.limits },
-      admin: { address: "127.0.0.1", port: adminPort },
       ...(options.token === undefined ? {} : { token: options.token }),
-      ...(typeof options.bootstrap === "function" ? await options.bootstrap(certificates) : options.bootstrap),
-    };
-    const file = join(directory, "envoy.yaml");
-    await writeFile(file, bootstrapYaml(bootstrap));
-    const binary = await envoyBinary();
-    const start = () => new Program("envoy", binary, [...envoyArguments(file, bootstrap), "-l", "warning"]);
-    const target: Target = {
-      host: "127.0.0.1",
-      ports,
-      serverName: SERVER_NAME,
-      ca: certificates.ca,
-      caFile: certificates.caFile,
-      clients: CLIENTS,
-      admin: `http://127.0.0.1:${adminPort}`,
-      metrics: "",
-    };
+      ...more,
+    });
     const stack = new Stack(directory, certificates, service, upstreams, target, start);
     try {
       await stack.apply(stack.policy(options));
@@ -205,6 +179,57 @@ export class Stack {
     for (const upstream of this.upstreams.values()) await upstream.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+type EnvoyOptions = Pick<BootstrapOptions, "policyService"> &
+  Partial<Omit<BootstrapOptions, "limits">> & {
+    readonly dnsPort?: number | undefined;
+    readonly limits?: Partial<Limits> | undefined;
+  };
+
+/** A real Envoy on free ports of the loopback, as the bootstrap has it but for what is said here. */
+export async function prepareEnvoy(
+  directory: string,
+  certificates: TestCertificates,
+  { dnsPort, limits, ...options }: EnvoyOptions,
+): Promise<{ readonly target: Target; readonly start: () => Program }> {
+  const dns = dnsPort ?? (await freePort());
+  const ports = { udp: dns, tcp: dns, dot: await freePort(), doh: await freePort() };
+  const adminPort = await freePort();
+  const bootstrap: BootstrapOptions = {
+    node: "e2e",
+    concurrency: 1,
+    wasm: filterWasm,
+    addresses: ["127.0.0.1"],
+    ports,
+    doh3: true,
+    tls: {
+      certificate: certificates.server.certFile,
+      key: certificates.server.keyFile,
+      clientCa: certificates.caFile,
+    },
+    settings: {},
+    limits: { ...defaultLimits, ...limits },
+    admin: { address: "127.0.0.1", port: adminPort },
+    ...options,
+  };
+  const file = join(directory, "envoy.yaml");
+  await writeFile(file, bootstrapYaml(bootstrap));
+  const binary = await envoyBinary();
+  const target: Target = {
+    host: "127.0.0.1",
+    ports,
+    serverName: SERVER_NAME,
+    ca: certificates.ca,
+    caFile: certificates.caFile,
+    clients: CLIENTS,
+    admin: `http://127.0.0.1:${adminPort}`,
+    metrics: "",
+  };
+  return {
+    target,
+    start: () => new Program("envoy", binary, [...envoyArguments(file, bootstrap), "-l", "warning"]),
+  };
 }
 
 let found: Promise<string> | undefined;

@@ -17,7 +17,28 @@ export interface Written {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
+/** Where the API has ServiceEntries. */
+export const ENTRIES_OF = (namespace: string) => `/apis/networking.istio.io/v1/namespaces/${namespace}/serviceentries`;
+
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/** As Istio has it, as far as it matters here. */
+const SERVICE_ENTRIES = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "serviceentries.networking.istio.io" },
+  spec: {
+    group: "networking.istio.io",
+    scope: "Namespaced",
+    names: { kind: "ServiceEntry", plural: "serviceentries" },
+    versions: [
+      {
+        ...{ name: "v1", served: true, storage: true, subresources: { status: {} } },
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+      },
+    ],
+  },
+};
 
 interface Definition {
   readonly metadata: { readonly name: string };
@@ -31,7 +52,9 @@ export class Cluster {
 
   /** Has our kinds when this is resolved. */
   static async open(): Promise<Cluster> {
-    const cluster = new Cluster(await KubernetesApi.open(REAL_API ?? ""));
+    if (REAL_API === undefined)
+      throw new Error("expected DNSPOLICY_TEST_KUBECONFIG, which test/kubernetes/api.sh makes");
+    const cluster = new Cluster(await KubernetesApi.open(REAL_API));
     await cluster.#define();
     return cluster;
   }
@@ -52,6 +75,17 @@ export class Cluster {
       return states.every(
         (state) => state.get("Established")?.status === "True" && state.get("NonStructuralSchema")?.status !== "True",
       );
+    });
+  }
+
+  /** The kind of Istio. */
+  async addServiceEntries(): Promise<void> {
+    await this.api.request("POST", DEFINITIONS, SERVICE_ENTRIES).catch((error: unknown) => {
+      if (!isConflict(error)) throw error;
+    });
+    await eventually(10_000, "ServiceEntries", async () => {
+      await this.api.get(ENTRIES_OF("default"));
+      return true;
     });
   }
 

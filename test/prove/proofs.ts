@@ -1,6 +1,7 @@
 /**
  * Every proof, in the order in which they are run.
  */
+import { REAL_API } from "../kubernetes/cluster.ts";
 import { closingUpstream } from "./closing-upstream.ts";
 import { dynamicUpstream } from "./dynamic-upstream.ts";
 import { faults } from "./faults.ts";
@@ -19,6 +20,7 @@ import { meshTable } from "./mesh/mesh-table.ts";
 import { outage } from "./mesh/outage.ts";
 import { resolvers } from "./mesh/resolvers.ts";
 import { meshScale } from "./mesh/scale.ts";
+import { sharedVips } from "./mesh/shared-vips.ts";
 import { vips } from "./mesh/vips.ts";
 import { page } from "./page.ts";
 import type { Proof } from "./proof.ts";
@@ -58,6 +60,7 @@ export const proofs: Proof[] = [
   meshTable,
   outage,
   vips,
+  ...(REAL_API === undefined ? [] : [sharedVips]),
   egress,
   meshScale,
   meshChurn,

@@ -174,7 +174,7 @@ const status = z.strictObject({
       .describe("Of endpoints that this service looks after"),
   }),
   lists: z.array(z.strictObject({ name: z.string(), ...listFields })),
-  revision: sequence.describe("What workers obey: of the version, or a later one where lists have changed since"),
+  revision: sequence.describe("What workers obey: of the version that has come in force last"),
   resources: z.array(z.strictObject({ kind: z.string(), count, programmed: count })),
   pending: z.array(
     z.strictObject({

@@ -10,7 +10,7 @@ import type { ProcessingResponse } from "../../gen/types/envoy/service/ext_proc/
 import type { Clock } from "../clock.ts";
 import type { DecideAsking } from "../decision-points/decision-points.ts";
 import { readDecisionRequest } from "./read-request.ts";
-import { answerFailure, answerVerdict } from "./responses.ts";
+import { answerFailure, answerVerdict, type JudgedVerdict } from "./responses.ts";
 
 export type DecisionOutcome =
   | "forward"
@@ -30,6 +30,8 @@ export interface Answered {
 }
 
 export interface ProcessorDependencies {
+  /** Of this service: fixed64, decimal. */
+  readonly identity: string;
   /** The policy in force; undefined while there is none. */
   readonly policy: () => Snapshot | undefined;
   readonly decide: DecideAsking;
@@ -49,11 +51,14 @@ export class Processor {
       const headers = message.request_headers?.headers?.headers;
       if (headers === undefined) throw new MalformedRequest("expected request headers, got another message");
       const request = readDecisionRequest(headers, this.#dependencies.clock.now());
+      const { identity: service, decide } = this.#dependencies;
       const snapshot = this.#dependencies.policy();
       if (snapshot === undefined) {
         return { response: answerFailure(503, "there is no policy yet"), outcome: "no_policy" };
       }
-      const verdict = this.#dependencies.decide(snapshot, request);
+      const { lists } = snapshot.revision;
+      const verdict = decide(snapshot, request);
+      const answer = (verdict: Verdict) => answered({ ...verdict, service, lists });
       return verdict instanceof Promise ? verdict.then(answer, fail) : answer(verdict);
     } catch (error) {
       return fail(error);
@@ -61,7 +66,7 @@ export class Processor {
   }
 }
 
-function answer(verdict: Verdict): Answered {
+function answered(verdict: JudgedVerdict): Answered {
   return { response: answerVerdict(verdict), outcome: outcomeOf(verdict) };
 }
 

@@ -7,11 +7,14 @@ import { _envoy_config_core_v3_HeaderValueOption_HeaderAppendAction as HeaderApp
 import type { ProcessingResponse } from "../../gen/types/envoy/service/ext_proc/v3/ProcessingResponse.ts";
 import { messageType } from "../../messages/protos.ts";
 
-const verdictType = messageType<Verdict, unknown>("dns.mesh.v1.Verdict");
+/** With who has judged, and by which lists. */
+export type JudgedVerdict = Verdict & { readonly service: string; readonly lists: string };
+
+const verdictType = messageType<JudgedVerdict, unknown>("dns.mesh.v1.Verdict");
 
 const OVERWRITE_IF_EXISTS_OR_ADD = HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD;
 
-export function answerVerdict(verdict: Verdict): ProcessingResponse {
+export function answerVerdict(verdict: JudgedVerdict): ProcessingResponse {
   return {
     immediate_response: { status: { code: 200 }, headers: verdictHeaders, body: verdictType.encode(verdict) },
   };

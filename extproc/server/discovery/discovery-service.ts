@@ -114,6 +114,11 @@ export class DiscoveryService implements EnvoyListener {
     if (this.#set.retire()) this.#upstreamsChanged();
   }
 
+  /** The Envoy's workers have gone to another service, whose clusters they need before it tells them of a policy. */
+  sendAway(node: string): void {
+    for (const stream of [...this.#streams]) if (stream.status.node === node) stream.end();
+  }
+
   close(): void {
     for (const stream of [...this.#streams]) stream.end();
   }

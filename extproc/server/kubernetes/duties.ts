@@ -31,6 +31,8 @@ export interface DutyOptions {
 
 /** Of the Lease. */
 const LEASE_NAME = "dns-policy-leader";
+/** How often it is looked who has workers, too. */
+const SHARE_MS = 1000;
 
 /** Returns how to lay them down. */
 export function takeDuties(options: DutyOptions): () => Promise<void> {
@@ -58,7 +60,7 @@ export function takeDuties(options: DutyOptions): () => Promise<void> {
     clock,
     current: (object) => objects.get(keyOfObject(object)),
     seen: () => ({
-      replicas: replicas.reports(),
+      replicas: replicas.states(),
       lists: new Map(lists().map((list) => [list.name, list])),
       sources: new Map(mesh.status().sources.map((source) => [source.name, source])),
     }),
@@ -87,6 +89,7 @@ export function takeDuties(options: DutyOptions): () => Promise<void> {
     onPublished: (sequence) => logger.info({ sequence }, "objects of the Kubernetes API are a new version"),
     onFailed: failed("the policy in force cannot be written: it stays as it was"),
   });
+  const leadMesh = (until: number) => void mesh.ask("lead", until).catch(() => {});
   const leadership = new Leadership({
     api,
     namespace,
@@ -96,15 +99,19 @@ export function takeDuties(options: DutyOptions): () => Promise<void> {
     onChange: (leads) => {
       logger.info({ identity }, leads ? "this service leads" : "this service does not lead any more");
       statuses.lead(leads);
-      void mesh.ask("lead", leads).catch(() => {});
+      if (!leads) leadMesh(0);
       // A part of the objects would be a set of its own.
       if (leads) void objects.listed.then(() => publisher.lead(leadership.leads));
       else publisher.lead(false);
     },
+    // A thread that was stopped with its process must know by itself that this is over.
+    onRenewed: (milliseconds) => leadMesh(clock.now() + milliseconds),
     onFailed: failed("the Lease of the leader cannot be read or written"),
   });
   leadership.start();
+  const stopSharing = clock.every(SHARE_MS, () => control.shareRates(replicas.part));
   return async () => {
+    stopSharing();
     await publisher.close();
     await statuses.close();
     await leadership.close();

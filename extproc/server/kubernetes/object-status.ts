@@ -7,7 +7,7 @@ import type { CatalogStatus } from "../../mesh/catalogs/catalog.ts";
 import type { JudgedObject } from "../../store/kubernetes/publisher.ts";
 import type { Condition } from "../resource-status.ts";
 import { judgeSource } from "../resource-status.ts";
-import type { ReplicaReport } from "./replicas.ts";
+import type { ReplicaState } from "./replicas.ts";
 
 type Told = Pick<Condition, "status" | "reason" | "message">;
 
@@ -19,7 +19,7 @@ export interface ObjectStatus {
 }
 
 export interface Seen {
-  readonly replicas: readonly ReplicaReport[];
+  readonly replicas: readonly ReplicaState[];
   readonly lists: ReadonlyMap<string, ListStatus>;
   /** Of MeshSources. */
   readonly sources: ReadonlyMap<string, CatalogStatus>;
@@ -72,7 +72,7 @@ function notProgrammed({ reason, revision }: JudgedObject): Told {
  */
 function judgeReplicas(
   { object, revision = 0 }: JudgedObject,
-  replicas: readonly ReplicaReport[],
+  replicas: readonly ReplicaState[],
   before: Condition | undefined,
 ): Told {
   const rejecting = object.kind === "Upstream" ? replicas.find(({ rejected }) => rejected !== "") : undefined;

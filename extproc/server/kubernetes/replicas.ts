@@ -9,7 +9,8 @@ import type { Clock } from "../clock.ts";
 import type { EnvoyStatus } from "../discovery/envoy-stream.ts";
 import type { WorkerStatus } from "../sync/registry.ts";
 
-export interface ReplicaReport {
+/** What one says of its workers, with what all others have said. */
+export interface ReplicaState {
   readonly workers: number;
   /** The oldest revision that one of them has acknowledged last; 0 without workers. */
   readonly acknowledged: number;
@@ -17,6 +18,25 @@ export interface ReplicaReport {
   readonly oldest: string;
   /** An Envoy that has rejected its clusters, and why; empty where there is none. */
   readonly rejected: string;
+}
+
+/** What one tells the others. */
+export interface ReplicaReport {
+  /** By their random numbers and nodes: a worker that is away here may be another's by now. */
+  readonly connected: readonly string[];
+  /** The oldest revision that one of those has acknowledged last; 0 without any. */
+  readonly acknowledged: number;
+  readonly oldest: string;
+  /** They may still answer by what they have acknowledged. */
+  readonly away: readonly AwayWorker[];
+  readonly rejected: string;
+}
+
+interface AwayWorker {
+  readonly worker: string;
+  readonly acknowledged: number;
+  /** In words. */
+  readonly name: string;
 }
 
 export interface ReplicasOptions {
@@ -28,6 +48,9 @@ export interface ReplicasOptions {
   readonly onFailed: (error: unknown) => void;
 }
 
+/** Annotations have 256 KiB in all. Of workers beyond these, nobody knows that they have come from another. */
+const MAX_CONNECTED = 3000;
+const MAX_AWAY = 500;
 const LABEL = "dns.mesh/replica";
 const ANNOTATION = "dns.mesh/report";
 /** What is new is told so often at most, */
@@ -67,10 +90,23 @@ export class Replicas {
   }
 
   /** Of all that are there, this one among them. */
-  reports(): readonly ReplicaReport[] {
+  states(): readonly ReplicaState[] {
+    return statesOf(this.#reports());
+  }
+
+  /** How many of all workers are this service's: 1 is all of them. */
+  get part(): number {
+    const [own, ...others] = this.#reports();
+    const all = new Set([own, ...others].flatMap((report) => report?.connected ?? []));
+    return own === undefined || own.connected.length === 0 ? 1 : own.connected.length / all.size;
+  }
+
+  /** This service's first, and then the newest. */
+  #reports(): readonly ReplicaReport[] {
     const { clock, report } = this.#options;
     const now = clock.elapsed();
     const others = [...this.#others].filter(([name, { heardAt }]) => name !== this.#name && now - heardAt < SILENCE_MS);
+    others.sort(([, a], [, b]) => b.heardAt - a.heardAt);
     return [report(), ...others.map(([, one]) => one.report)];
   }
 
@@ -101,13 +137,10 @@ export class Replicas {
   }
 
   #hear(name: string, { metadata }: V1Lease): void {
-    try {
-      const report = JSON.parse(metadata?.annotations?.[ANNOTATION] ?? "") as ReplicaReport;
-      this.#others.set(name, { report, heardAt: this.#options.clock.elapsed() });
-    } catch {
-      // Of another release: it is not waited for.
-      this.#others.delete(name);
-    }
+    const report = readReport(metadata?.annotations?.[ANNOTATION] ?? "");
+    // Of another release: it is not waited for.
+    if (report === undefined) this.#others.delete(name);
+    else this.#others.set(name, { report, heardAt: this.#options.clock.elapsed() });
   }
 
   #report(): void {
@@ -146,14 +179,62 @@ export class Replicas {
   }
 }
 
+function readReport(text: string): ReplicaReport | undefined {
+  try {
+    const report = JSON.parse(text) as ReplicaReport;
+    return Array.isArray(report.connected) && Array.isArray(report.away) ? report : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export function reportOf(workers: readonly WorkerStatus[], envoys: readonly EnvoyStatus[]): ReplicaReport {
-  const acknowledged = workers.reduce((least, worker) => Math.min(least, worker.acknowledged), Number.MAX_SAFE_INTEGER);
-  const oldest = workers.find((worker) => worker.acknowledged === acknowledged);
+  const byAge = [...workers].sort((a, b) => a.acknowledged - b.acknowledged);
+  const connected = byAge.filter((worker) => worker.connected);
+  const away = byAge.filter((worker) => !worker.connected).slice(0, MAX_AWAY);
+  const [oldest] = connected;
   const rejecting = envoys.find(({ rejected }) => rejected !== "");
   return {
-    workers: workers.length,
-    acknowledged: oldest === undefined ? 0 : acknowledged,
-    oldest: oldest === undefined ? "" : `worker ${oldest.worker} of ${oldest.node}`,
+    connected: connected.slice(0, MAX_CONNECTED).map(keyOf),
+    acknowledged: oldest?.acknowledged ?? 0,
+    oldest: oldest === undefined ? "" : nameOf(oldest),
+    away: away.map((worker) => ({
+      worker: keyOf(worker),
+      acknowledged: worker.acknowledged,
+      name: nameOf(worker),
+    })),
     rejected: rejecting === undefined ? "" : `Envoy ${rejecting.node} has rejected its clusters: ${rejecting.rejected}`,
   };
+}
+
+/**
+ * `reports`: the newest first. A worker is of who has told of it last: another may have been killed, or be hung, and what it
+ * told stays for a while.
+ */
+export function statesOf(reports: readonly ReplicaReport[]): readonly ReplicaState[] {
+  const connected = new Set<string>();
+  const present = reports.map((report) => {
+    const own = report.connected.filter((worker) => !connected.has(worker));
+    for (const worker of own) connected.add(worker);
+    return { report, own };
+  });
+  return present.map(({ report, own }) => {
+    const away = report.away.filter(({ worker }) => !connected.has(worker));
+    const here = own.length === 0 ? [] : [{ acknowledged: report.acknowledged, name: report.oldest }];
+    const [oldest] = [...here, ...away].sort((a, b) => a.acknowledged - b.acknowledged);
+    return {
+      workers: own.length + away.length,
+      acknowledged: oldest?.acknowledged ?? 0,
+      oldest: oldest?.name ?? "",
+      rejected: report.rejected,
+    };
+  });
+}
+
+function keyOf({ worker, node }: WorkerStatus): string {
+  return `${worker}/${node}`;
+}
+
+function nameOf({ worker, node }: WorkerStatus): string {
+  return `worker ${worker} of ${node}`;
 }

@@ -40,6 +40,8 @@ export interface ShareHolder {
 }
 
 export class RateShares {
+  /** What workers of this service have of each rate: the rest is for those of others. */
+  part = 1;
   readonly #clock: Clock;
   readonly #meters = new Map<string, Meter>();
   readonly #told = new Set<Meter>();
@@ -91,10 +93,10 @@ export class RateShares {
     const shares = new Map<ShareHolder, MeterShare[]>();
     for (const { name, uses } of this.#told) {
       const workers = [...uses.keys()];
-      const needs = [...uses.values()].map(({ load, at }) => (at < idleSince ? 0 : load));
+      const needs = [...uses.values()].map(({ load, at }) => (at < idleSince ? 0 : load / this.part));
       const divided = divideByNeed(needs);
       for (const [index, worker] of workers.entries()) {
-        const share = Math.max(1, Math.round((divided[index] ?? 0) * MILLION));
+        const share = Math.max(1, Math.round((divided[index] ?? 0) * this.part * MILLION));
         const own = shares.get(worker);
         if (own === undefined) shares.set(worker, [{ ...name, share }]);
         else own.push({ ...name, share });

@@ -38,8 +38,12 @@ export const syncService = {
 
 const HEARTBEAT_MS = 1000;
 const HELLO_TIMEOUT_MS = 5000;
+/** A worker whose stream was cut off comes back sooner. */
+const GONE_MS = 2000;
 
 export interface SyncDependencies {
+  /** Of this service: fixed64, decimal. */
+  readonly identity: string;
   readonly token: Token | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -50,6 +54,8 @@ export interface SyncDependencies {
   readonly clientsChange: () => boolean;
   readonly telemetry: () => TelemetrySettings;
   readonly mesh: MeshRoom;
+  /** The last worker of `node` has gone a while ago, and none has come. */
+  readonly onNodeGone: (node: string) => void;
   /** A report of a worker of `node`. Calls `done` when it is counted. */
   readonly onReport: (report: Report__Output, node: string, done: () => void) => void;
 }
@@ -86,8 +92,13 @@ export class SyncService implements StreamOwner {
       stream.sendTelemetry(telemetry);
       // The revision may be one that this worker has of a run of ours before this one.
       if (this.#dependencies.clientsChange()) stream.sendClientsChanged();
-      stream.sendRevision(revision);
+      stream.sendRevision({ ...revision, service: this.#dependencies.identity });
     }
+  }
+
+  /** Of each rate, workers of this service have so much, 1 being all. */
+  set ratePart(part: number) {
+    this.#shares.part = part;
   }
 
   /** Clients may be others than before, by the same policy. */
@@ -142,7 +153,7 @@ export class SyncService implements StreamOwner {
     if (current !== undefined) {
       // Which one it knew before, and by whom, is not known here.
       const { lists_changed: _change, ...whole } = current;
-      stream.sendRevision(whole);
+      stream.sendRevision({ ...whole, service: this.#dependencies.identity });
     }
     if (this.#draining.get(identity.node) === identity.process) stream.sendDrain();
     else this.#draining.delete(identity.node);
@@ -179,6 +190,11 @@ export class SyncService implements StreamOwner {
     member.mesh.leave();
     this.#shares.left(stream);
     this.#dependencies.logger.info(member.identity, "a worker has gone");
+    const { node } = member.identity;
+    this.#dependencies.clock.after(GONE_MS, () => {
+      const isThere = [...this.#members.values()].some(({ identity }) => identity.node === node);
+      if (!isThere) this.#dependencies.onNodeGone(node);
+    });
   }
 
   #connect(call: SyncCall): void {

@@ -72,7 +72,7 @@ export class WorkerStream {
     this.#call.emit("error", { code, details });
   }
 
-  sendRevision(revision: RevisionMessage): void {
+  sendRevision(revision: RevisionMessage & { readonly service: string }): void {
     this.#write({ revision: revision as unknown as NonNullable<ServiceMessage["revision"]> });
   }
 

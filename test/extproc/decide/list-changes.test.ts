@@ -111,16 +111,20 @@ describe("a change of a list", () => {
           ["one", tableOf(one, 1)],
           ["two", other],
         ]),
+        "first",
       );
       const after = renewSnapshot(
         before,
-        2,
         new Map([
           ["one", tableOf(next, 2, changed)],
           ["two", other],
         ]),
+        "second",
       );
-      assert.deepEqual(after.revision.lists_changed, { since: 1, names: changed.map(wireOf) });
+      const { since, names } = after.revision.lists_changed ?? {};
+      assert.deepEqual(names, changed.map(wireOf));
+      assert.equal(since, before.revision.lists);
+      assert.notEqual(after.revision.lists, since);
       for (const name of NAMES) {
         for (const qtype of [1, 16]) {
           const known = ask(before, name, qtype);
@@ -149,16 +153,16 @@ describe("a change of a list", () => {
         ["two", two],
       ]);
     const [one, two] = [tableOf(["a CNAME ."], 1), tableOf(["b CNAME ."], 1)];
-    const before = loadSnapshot(compiled.policy, 1, tables(one, two));
+    const before = loadSnapshot(compiled.policy, 1, tables(one, two), "first");
     const told = (...next: [NameTable, NameTable]) =>
-      renewSnapshot(before, 2, tables(...next)).revision.lists_changed?.names.length;
+      renewSnapshot(before, tables(...next), "next").revision.lists_changed?.names.length;
     const second = tableOf(["c CNAME ."], 2, ["a", "c"]);
     assert.equal(told(second, two), 2);
     assert.equal(told(second, tableOf([], 2, ["b"])), 3);
     assert.equal(told(second, tableOf([], 2)), undefined, "what has changed in the other is not known");
     assert.equal(told(tableOf([], 3, ["c"]), two), undefined, "one change was missed");
     assert.equal(told(tableOf([], 2, Array(257).fill("a")), two), undefined, "that is too much");
-    const renewed = renewSnapshot(before, 2, tables(second, two));
-    assert.equal(renewSnapshot(renewed, 3, tables(tableOf([], 7), two)).revision.lists_changed, undefined);
+    const renewed = renewSnapshot(before, tables(second, two), "second");
+    assert.equal(renewSnapshot(renewed, tables(tableOf([], 7), two), "third").revision.lists_changed, undefined);
   });
 });

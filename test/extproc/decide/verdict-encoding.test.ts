@@ -45,16 +45,19 @@ describe("verdicts and revisions as messages", () => {
     ] as const) {
       const verdict = ask(snapshot, asked);
       assert.ok(kind in verdict);
-      // Without names of the mesh, their view is the 0 that is not written; without response rules, limits or a mirror there is no message.
+      // Who has judged, and by which lists, is said when it is sent. Without names of the mesh, their view is the 0 that is not written; without response rules, limits or a mirror there is no message.
       const client = { limits: null, ...verdict.client };
       assert.deepEqual(
         through("Verdict", verdict),
-        asText({ mesh_view: "0", responses: null, mirror: null, ...verdict, client }),
+        asText({ mesh_view: "0", responses: null, mirror: null, service: "0", lists: "0", ...verdict, client }),
       );
     }
   });
 
   it("encodes a revision", () => {
-    assert.deepEqual(through("Revision", snapshot.revision), asText({ lists_changed: null, ...snapshot.revision }));
+    assert.deepEqual(
+      through("Revision", snapshot.revision),
+      asText({ lists_changed: null, service: "0", ...snapshot.revision }),
+    );
   });
 });

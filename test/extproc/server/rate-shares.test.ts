@@ -55,6 +55,14 @@ describe("RateShares", () => {
     second = new Holder();
   });
 
+  it("divides the part that is this service's, where others have workers, too", () => {
+    shares.part = 0.5;
+    shares.used(first, [use(1, 600)]);
+    shares.used(second, [use(1, 200)]);
+    clock.advance(100);
+    assert.deepEqual([first.last, second.last], [[300_000], [200_000]]);
+  });
+
   it("tells all who use a meter, once for what comes within 100 ms", () => {
     shares.used(first, [use(1, 3000), use(2, 100)]);
     shares.used(second, [use(1, 200)]);

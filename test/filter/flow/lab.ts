@@ -27,6 +27,9 @@ const PROTOBUF: [string, string][] = [["content-type", "application/x-protobuf"]
 
 export interface VerdictParts {
   revision?: number;
+  /** As the revision has them, by default, and of the service that has told of one last. */
+  lists?: number;
+  service?: number;
   subject?: number;
   /** Of the block of clients; the client alone by default. */
   prefix?: number;
@@ -61,6 +64,9 @@ export interface Report {
 export class FlowLab {
   readonly host: Host;
   #hash = 0;
+  #service = 0;
+  /** Revision.lists, by the number that it came with. */
+  readonly #lists = new Map<number, number>();
 
   static async open(settings: Record<string, number>, plugins = [TCP, PIPE]): Promise<FlowLab> {
     const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
@@ -93,11 +99,13 @@ export class FlowLab {
     return this.host.grpcStream("policy_service");
   }
 
-  /** `lists_changed`: a ListsChanged. With one, the policy is the same. */
-  revise(sequence: number, lists_changed?: object): void {
+  /** With `more` of what a Revision says. With `lists_changed`, the policy is the same. */
+  revise(sequence: number, more: { lists_changed?: object; lists?: number; service?: number } = {}): void {
     const upstreams = [{ id: 1, name: "public", protocol: 0, servers: [{ cluster: CLUSTER, name: "public" }] }];
-    if (lists_changed === undefined) this.#hash = sequence;
-    this.tell({ revision: { sequence, hash: this.#hash, upstreams, lists_changed } });
+    if (more.lists_changed === undefined) this.#hash = sequence;
+    this.#lists.set(sequence, more.lists ?? 0);
+    this.#service = more.service ?? this.#service;
+    this.tell({ revision: { sequence, hash: this.#hash, upstreams, service: this.#service, ...more } });
   }
 
   tell(message: object): void {
@@ -129,11 +137,12 @@ export class FlowLab {
 
   verdict(call: HttpCall, parts: VerdictParts): Uint8Array {
     const { revision = 1, subject = 1, prefix = 32, denied = false, wide = false } = parts;
+    const { lists = this.#lists.get(revision) ?? 0, service = this.#service } = parts;
     const labels = this.nameOf(call).split(".").length;
     const client = { subject, tenant: `tenant${subject}`, prefix };
     const scope = wide ? { labels: 0, extent: 2 } : { labels, extent: 0 };
     const action = denied ? { deny: { rcode: 3, ede_code: 15, ttl: 30 } } : { forward: { upstream: 1, view: 1 } };
-    return encode(Verdict, { revision, client, scope, ...action });
+    return encode(Verdict, { revision, client, scope, ...action, lists, service });
   }
 
   // ---- upstreams

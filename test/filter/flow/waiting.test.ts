@@ -26,7 +26,7 @@ describe("the flow", () => {
     lab = await FlowLab.open(settings, plugins);
     client = lab.connect("192.0.2.1");
     lab.ask(client, "first.example");
-    lab.revise(1);
+    lab.revise(1, { lists: 1, service: 1 });
     lab.decide(decision(), parts);
     for (const pipe of lab.pipes) lab.serve(pipe);
     assert.equal(lab.answers(client).length, 1);
@@ -181,8 +181,8 @@ describe("the flow", () => {
     it("goes on by what it knows of names that are far from those of a list that has changed", async () => {
       await open();
       const known = ["far.example", "near.example", "below.near.example"];
-      const change = (sequence: number, since = sequence - 1) =>
-        lab.revise(sequence, { since, names: [wireName("near.example")] });
+      const change = (lists: number, since = lists - 1) =>
+        lab.revise(lists, { lists, lists_changed: { since, names: [wireName("near.example")] } });
       const learn = (revision: number, ...asked: string[]) => {
         lab.ask(client, ...asked);
         for (const call of lab.decisions) lab.decide(call, { revision, denied: true });
@@ -215,6 +215,27 @@ describe("the flow", () => {
       assert.deepEqual(told(), [DENIED], "nor what another stream has brought");
     });
 
+    it("waits for lists that a verdict is ahead of, and asks anew where it is behind them", async () => {
+      await open();
+      lab.ask(client, "early.example");
+      lab.decide(decision(), { lists: 2 });
+      assert.deepEqual(told(), []);
+      lab.revise(1, { lists: 2 });
+      const call = decision();
+      lab.revise(1, { lists: 3 });
+      lab.decide(call, { lists: 2 });
+      lab.decide(decision(), { lists: 3, denied: true });
+      assert.deepEqual(told(), [DENIED]);
+    });
+
+    it("asks anew of what it knows where one revision has other lists", async () => {
+      await open();
+      lab.revise(1, { lists: 2 });
+      lab.ask(client, "first.example");
+      lab.decide(decision(), { denied: true });
+      assert.deepEqual(told(), [DENIED]);
+    });
+
     it("does not go back to an older revision", async () => {
       await open();
       lab.revise(3);
@@ -224,6 +245,67 @@ describe("the flow", () => {
       lab.ask(client, "back.example");
       lab.decide(decision(), { revision: 3, denied: true });
       assert.deepEqual(told(), [DENIED]);
+    });
+  });
+
+  describe("with several policy services", () => {
+    /** As a service does it, so that it is not taken for silent. */
+    function pass(seconds: number, sequence = 1): void {
+      for (let second = 0; second < seconds; second++) {
+        lab.host.advance(1000);
+        lab.tell({ heartbeat: { sequence } });
+      }
+    }
+
+    it("opens its stream where decisions are, and is told there", async () => {
+      await open();
+      pass(5);
+      const first = lab.sync;
+      lab.ask(client, "by-another.example");
+      lab.decide(decision(), { service: 2, denied: true });
+      assert.deepEqual(told(), [DENIED], "one that has read the same is as good");
+      assert.notEqual(lab.sync, first);
+      lab.revise(1, { lists: 1, service: 2 });
+      lab.ask(client, "by-another.example");
+      assert.deepEqual(told(), [DENIED], "what is known holds");
+    });
+
+    it("does not obey one that has read other lists before it is told so", async () => {
+      await open();
+      pass(5);
+      lab.ask(client, "other-lists.example");
+      lab.decide(decision(), { service: 2, lists: 2, denied: true });
+      assert.deepEqual(told(), []);
+      lab.revise(1, { lists: 2, service: 2 });
+      lab.decide(decision(), { service: 2, denied: true });
+      assert.deepEqual(told(), [DENIED]);
+    });
+
+    it("does not go to and fro where each decision is another's", async () => {
+      await open();
+      pass(5);
+      lab.ask(client, "a.example");
+      lab.decide(decision(), { service: 2, denied: true });
+      lab.revise(1, { lists: 1, service: 2 });
+      const stream = lab.sync;
+      lab.ask(client, "b.example");
+      lab.decide(decision(), { service: 1, denied: true });
+      assert.equal(lab.sync, stream);
+      assert.deepEqual(told(), [DENIED, DENIED]);
+      pass(5);
+      assert.notEqual(lab.sync, stream, "in the end it does");
+    });
+
+    it("asks another for what it does not know, as soon as its stream has ended", async () => {
+      await open();
+      lab.sync.close(14, "gone");
+      lab.ask(client, "cold.example");
+      lab.decide(decision(), { service: 2, denied: true });
+      assert.deepEqual(told(), [DENIED]);
+      lab.host.advance(3100);
+      lab.ask(client, "colder.example");
+      assert.equal(lab.decisions.length, 0);
+      assert.deepEqual(told(), [NOT_READY], "nobody has said for 3 s what is in force");
     });
   });
 

@@ -10,6 +10,8 @@ export interface Revision {
   'upstreams'?: (_dns_mesh_v1_Upstream)[];
   'evidence'?: (number);
   'lists_changed'?: (_dns_mesh_v1_ListsChanged | null);
+  'service'?: (number | string | Long);
+  'lists'?: (number | string | Long);
 }
 
 export interface Revision__Output {
@@ -18,4 +20,6 @@ export interface Revision__Output {
   'upstreams': (_dns_mesh_v1_Upstream__Output)[];
   'evidence': (number);
   'lists_changed': (_dns_mesh_v1_ListsChanged__Output | null);
+  'service': (Long);
+  'lists': (Long);
 }

@@ -34,6 +34,8 @@ export interface Verdict {
   'rewrite'?: (_dns_mesh_v1_Rewrite | null);
   'mirror'?: (_dns_mesh_v1_Mirror | null);
   'mesh_view'?: (number | string | Long);
+  'service'?: (number | string | Long);
+  'lists'?: (number | string | Long);
   'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }
 
@@ -57,5 +59,7 @@ export interface Verdict__Output {
   'rewrite'?: (_dns_mesh_v1_Rewrite__Output | null);
   'mirror': (_dns_mesh_v1_Mirror__Output | null);
   'mesh_view': (Long);
+  'service': (Long);
+  'lists': (Long);
   'action'?: "forward"|"deny"|"fault"|"answer"|"rewrite";
 }
