@@ -11,6 +11,7 @@ import {
   addressRecord,
   aliasRecord,
   type Octets,
+  parentOf,
   pointerRecord,
   prepend,
   type RecordData,
@@ -182,9 +183,11 @@ export class Names {
     const records = this.#of(name);
     if (!records.some(({ type, data }) => type === record.type && data === record.data)) records.push(record);
     if (zone === undefined) return;
-    for (let at = name; at.length > zone.length; ) {
+    // Above one that is there, all are.
+    let at = parentOf(name) ?? "";
+    while (at.length > zone.length && !this.#records.has(at)) {
       this.#of(at);
-      at = at.slice(at.charCodeAt(0) + 1);
+      at = parentOf(at) ?? "";
     }
   }
 
