@@ -4,7 +4,7 @@
 import { type Config, explain, extension } from "./config.ts";
 import { breakers, hcm, http2, routeAll, router } from "./http.ts";
 import type { BootstrapOptions } from "./options.ts";
-import { grpcService, isSeveral } from "./policy-service.ts";
+import { grpcService } from "./policy-service.ts";
 import { echo, wasmHttpFilter, wasmNetworkFilter } from "./wasm.ts";
 
 export interface Internal {
@@ -35,7 +35,7 @@ export function udpTunnel(options: BootstrapOptions): Internal {
 /** ext_proc passes the request's headers to the policy service; its immediate response is the verdict. */
 export function decisions(options: BootstrapOptions): Internal {
   const processing: Config = {
-    grpc_service: grpcService(options, "1s", isSeveral(options.policyService) ? { retry: askAnother() } : {}),
+    grpc_service: grpcService(options, "1s"),
     message_timeout: "0.200s",
     failure_mode_allow: false,
     processing_mode: {
@@ -67,18 +67,6 @@ export function decisions(options: BootstrapOptions): Internal {
     ),
   );
   return internal("dns_policy", { filters: [connection], breakers: breakers(options.limits.callouts) });
-}
-
-/** Where a policy service has gone a moment ago, another one decides. */
-function askAnother(): Config {
-  const name = "envoy.retry_host_predicates.previous_hosts";
-  const type = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
-  return {
-    retry_on: "connect-failure,refused-stream,reset-before-request",
-    num_retries: 1,
-    retry_host_predicate: [extension(name, type)],
-    host_selection_retry_max_attempts: 5,
-  };
 }
 
 /** gRPC frames to DNS over TCP: a stream of the filter is one long-lived connection to one server. */

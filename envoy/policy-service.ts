@@ -42,7 +42,7 @@ export function policyServiceCluster(options: BootstrapOptions): Config {
 }
 
 /** A name may stand for any number. */
-export function isSeveral(service: PolicyService): boolean {
+function isSeveral(service: PolicyService): boolean {
   return isNamed(service) || service.others !== undefined;
 }
 
@@ -64,6 +64,22 @@ function oneOfSeveral(): Config {
       { healthy_panic_threshold: "One that does not answer is not asked, also where it is one of many that do not." },
     ),
     ignore_health_on_host_removal: true,
+    outlier_detection: explain(
+      {
+        split_external_local_origin_errors: true,
+        consecutive_local_origin_failure: 1,
+        enforcing_consecutive_5xx: 0,
+        enforcing_success_rate: 0,
+        enforcing_local_origin_success_rate: 0,
+        base_ejection_time: "1s",
+        max_ejection_time: "1s",
+        max_ejection_percent: 100,
+      },
+      {
+        consecutive_local_origin_failure:
+          "Where nobody listens any more, the next decision is another's: a check comes later.",
+      },
+    ),
     close_connections_on_host_health_failure: true,
     health_checks: [
       {

@@ -37,6 +37,7 @@ import { Health } from "./health.ts";
 import type { Logger } from "./logger.ts";
 import type { ReadObjects } from "./mesh-change.ts";
 import { Rollout } from "./rollout.ts";
+import { watchStandstill } from "./standstill.ts";
 import { WorkerRegistry } from "./sync/registry.ts";
 import { SyncService } from "./sync/sync-service.ts";
 import { Token } from "./token.ts";
@@ -235,10 +236,20 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logger,
   });
 
+  const stopWatching = watchStandstill(clock, {
+    onStandstill: () => {
+      logger.warn({}, "this service has stood still: others are asked until it has caught up");
+      health.serving = false;
+    },
+    onCaughtUp: () => {
+      health.serving = rollout.inForce !== undefined;
+    },
+  });
   const first = source.current();
   if (first !== undefined) rollout.start(first);
   const stopListening = source.onChange((snapshot) => rollout.offer(snapshot));
   const stopSync = (): void => {
+    stopWatching();
     stopListening();
     sync.close();
     pods.close();

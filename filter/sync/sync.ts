@@ -53,8 +53,9 @@ const REPORT_INTERVAL: u64 = 1_000_000;
 /** A batch of events is sent when it has this many octets, or with the next report. */
 const EVENTS_DUE: u32 = 16 * 1024;
 const EVENTS_INTERVAL: u64 = 100_000;
-/** The stream follows decisions to another service so often at most. */
+/** The stream follows decisions to another service so often at most; and where they are of no use before, so often. */
 const FOLLOW_INTERVAL: u64 = 5_000_000;
+const URGENT_INTERVAL: u64 = 500_000;
 
 @final
 export class Sync {
@@ -125,7 +126,7 @@ export class Sync {
     const isOther = service != this.service;
     if (isOther) {
       this.isElsewhere = true;
-      this.follow(now);
+      this.follow(now, revision == this.sequence && lists != this.lists ? URGENT_INTERVAL : FOLLOW_INTERVAL);
     }
     if (revision != this.sequence) return revision < this.sequence ? -1 : 1;
     if (lists == this.lists) return 0;
@@ -133,8 +134,8 @@ export class Sync {
     return !isOther && lists == this.listsBefore ? -1 : 1;
   }
 
-  private follow(now: u64): void {
-    if (this.stream.token == 0 || now - this.openedAt < FOLLOW_INTERVAL) return;
+  private follow(now: u64, interval: u64): void {
+    if (this.stream.token == 0 || now - this.openedAt < interval) return;
     this.stream.cancel();
     this.open(now);
   }
@@ -346,7 +347,7 @@ export class Sync {
       return;
     }
     if (!this.synced) return;
-    if (this.isElsewhere) this.follow(now);
+    if (this.isElsewhere) this.follow(now, FOLLOW_INTERVAL);
     if (this.buckets.uses.isDue(now)) this.tellUses(now);
     this.events.wallOffset = wallMicroseconds() - now;
     const waiting = this.events.batch.length;

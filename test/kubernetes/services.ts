@@ -56,6 +56,10 @@ export class StoreServices {
     await cluster.addNamespace(NAMESPACE);
     const folder = await mkdtemp(join(tmpdir(), "dnspolicy-store-"));
     const services = new StoreServices(cluster, folder, flags);
+    // Those of services that were killed in a suite before.
+    await cluster.api
+      .request("DELETE", `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`)
+      .catch(() => undefined);
     await writeFile(join(folder, "kubeconfig"), await services.#config());
     return services;
   }

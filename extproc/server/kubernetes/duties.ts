@@ -109,7 +109,10 @@ export function takeDuties(options: DutyOptions): () => Promise<void> {
     onFailed: failed("the Lease of the leader cannot be read or written"),
   });
   leadership.start();
-  const stopSharing = clock.every(SHARE_MS, () => control.shareRates(replicas.part));
+  const stopSharing = clock.every(SHARE_MS, () => {
+    control.shareRates(replicas.part);
+    if (leadership.leads) void replicas.removeSilent();
+  });
   return async () => {
     stopSharing();
     await publisher.close();

@@ -21,6 +21,11 @@ export interface ConsulAgent {
   stop(): Promise<void>;
 }
 
+export interface RealAgent extends ConsulAgent {
+  readonly dnsPort: number | undefined;
+  readonly wanPort: number;
+}
+
 export interface Registration {
   readonly id: string;
   readonly name: string;
@@ -30,26 +35,31 @@ export interface Registration {
   readonly weight?: number;
 }
 
+/** A real one's program. */
+export const PROGRAM = process.env.CONSUL ?? "";
+
 export async function startConsul(): Promise<ConsulAgent> {
-  const program = process.env.CONSUL ?? "";
-  return program === "" ? new StandIn().start() : startReal(program);
+  return PROGRAM === "" ? new StandIn().start() : startReal("dc1", NODE);
 }
 
-async function startReal(program: string): Promise<ConsulAgent> {
+/** `wanPort`: of a server of another datacenter, which it joins. */
+export async function startReal(datacenter: string, node: string, wanPort?: number): Promise<RealAgent> {
   const [http, dns, serf, serfWan, server] = await Promise.all([0, 1, 2, 3, 4].map(() => freePort()));
   const ports = ["-http-port", http, "-dns-port", dns, "-serf-lan-port", serf, "-serf-wan-port", serfWan];
-  const flags = ["agent", "-dev", "-node", NODE, "-bind", "127.0.0.1", "-grpc-port", "-1", "-server-port", server];
-  const child = spawn(program, [...flags, ...ports].map(String), { stdio: "ignore" });
+  const flags = ["agent", "-dev", "-node", node, "-bind", "127.0.0.1", "-grpc-port", "-1", "-server-port", server];
+  const joins = wanPort === undefined ? [] : ["-retry-join-wan", `127.0.0.1:${wanPort}`, "-retry-interval-wan", "1s"];
+  const all = [...flags, "-datacenter", datacenter, ...ports, ...joins];
+  const child = spawn(PROGRAM, all.map(String), { stdio: "ignore" });
   const url = `http://127.0.0.1:${http}`;
   await eventually(30_000, "consul has a leader", async () =>
-    (await (await fetch(`${url}/v1/catalog/nodes`)).text()).includes(NODE),
+    (await (await fetch(`${url}/v1/catalog/nodes`)).text()).includes(node),
   );
   const stop = async () => {
     const ended = once(child, "exit");
     child.kill("SIGTERM");
     await ended;
   };
-  return { url, dnsPort: dns, ...operationsAt(url), stop };
+  return { url, dnsPort: dns, wanPort: serfWan ?? 0, ...operationsAt(url), stop };
 }
 
 function operationsAt(url: string): Pick<ConsulAgent, "register" | "deregister" | "check"> {

@@ -13,7 +13,7 @@ import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
 import { eventually } from "../../e2e/clients/deadline.ts";
 import { command } from "../../e2e/tools.ts";
 import { problemsOf } from "../compile/compile-text.ts";
-import { type ConsulAgent, NODE, StandIn, startConsul } from "./consul-agent.ts";
+import { type ConsulAgent, NODE, PROGRAM, StandIn, startConsul, startReal } from "./consul-agent.ts";
 import { presentRecord } from "./present-record.ts";
 
 describe("mesh: Consul as a source of names", function () {
@@ -83,8 +83,7 @@ describe("mesh: Consul as a source of names", function () {
     assert.equal(at("red.web.service"), undefined);
     assert.match(catalogs.status()[0]?.from ?? "", /^Consul at http:/);
     if (agent.dnsPort === undefined) return;
-    // A real agent is asked itself.
-    for (const [name, type] of [
+    await areTheirs(agent.dnsPort, [
       ["web.service", "A"],
       ["blue.web.service.dc1", "A"],
       ["web.service", "SRV"],
@@ -92,8 +91,13 @@ describe("mesh: Consul as a source of names", function () {
       ["_web._green.service", "SRV"],
       [`${NODE}.node`, "A"],
       ["0a280002.addr.dc1", "A"],
-    ] as const) {
-      const answer = await command("dig", "@127.0.0.1", "-p", String(agent.dnsPort), `${name}.consul`, type, "+short");
+    ]);
+  });
+
+  /** A real agent's own DNS has the same. */
+  async function areTheirs(port: number, names: readonly (readonly [name: string, type: string])[]): Promise<void> {
+    for (const [name, type] of names) {
+      const answer = await command("dig", "@127.0.0.1", "-p", String(port), `${name}.consul`, type, "+short");
       const theirs = answer
         .split("\n")
         .filter((line) => line !== "")
@@ -104,7 +108,50 @@ describe("mesh: Consul as a source of names", function () {
         `${name} ${type}`,
       );
     }
-  });
+  }
+
+  if (PROGRAM !== "") {
+    it("has those of other datacenters by their names, and keeps them while one is away", async () => {
+      const first = await startReal("dc1", NODE);
+      const second = await startReal("dc2", "node-2", first.wanPort);
+      agent = first;
+      try {
+        await eventually(20_000, "the datacenters know each other", async () =>
+          (await (await fetch(`${first.url}/v1/catalog/nodes?dc=dc2`)).text()).includes("node-2"),
+        );
+        await first.register({ id: "web-1", name: "web", port: 8080 });
+        await second.register({ id: "web-1", name: "web", port: 8081, address: "10.50.0.1" });
+        await second.register({ id: "db-1", name: "db", port: 5432, address: "10.50.0.2" });
+        await follow({ datacenters: ["dc2"] });
+        await becomes("db.service.dc2", "A 10.50.0.2", "SRV 1 1 5432 0a320002.addr.dc2.consul");
+        await becomes("web.service.dc2", "A 10.50.0.1", "SRV 1 1 8081 0a320001.addr.dc2.consul");
+        const own = ["A 127.0.0.1", `SRV 1 1 8080 ${NODE}.node.dc1.consul`];
+        for (const name of ["web.service", "web.service.dc1"]) assert.deepEqual(at(name), own, name);
+        for (const name of ["db.service", "node-2.node"]) assert.equal(at(name), undefined, name);
+        if (first.dnsPort !== undefined) {
+          await areTheirs(first.dnsPort, [
+            ["web.service", "A"],
+            ["web.service.dc1", "SRV"],
+            ["web.service.dc2", "A"],
+            ["web.service.dc2", "SRV"],
+            ["db.service.dc2", "SRV"],
+            ["_db._tcp.service.dc2", "SRV"],
+            ["node-2.node.dc2", "A"],
+            ["0a320002.addr.dc2", "A"],
+          ]);
+        }
+        await second.check("db-1", "fail");
+        await becomes("db.service.dc2");
+        assert.equal(catalogs.status()[0]?.error, "");
+      } finally {
+        await second.stop();
+      }
+      await eventually(30_000, "it is known to be away", () => catalogs.status()[0]?.error !== "");
+      assert.deepEqual(at("web.service.dc2"), ["A 10.50.0.1", "SRV 1 1 8081 0a320001.addr.dc2.consul"]);
+      await first.deregister("web-1");
+      await becomes("web.service");
+    });
+  }
 
   it("has instances that pass their checks, and follows what changes", async () => {
     await startWithServices();
