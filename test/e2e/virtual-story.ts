@@ -3,8 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { eventually } from "./clients/deadline.ts";
+import type { Dialled } from "./dialler.ts";
 import { SERVER_PORT, serviceEntry, VirtualWorld } from "./virtual-world.ts";
 
 const run = promisify(execFile);
@@ -76,6 +78,31 @@ try {
   );
   assert.ok((await count(/^listener_manager\.listener_in_place_updated$/)) >= 2, "expected updates in place");
   assert.deepEqual(await dialler.say("still there?"), { said: "still there?" });
+
+  // While another name takes the place of an endpoint's, nobody finds the door closed.
+  const moving = (to: string) =>
+    serviceEntry("moving", "moving.db.example", `resolution: DNS, endpoints: [{address: ${to}}]`);
+  const others = byName("one", "three");
+  await world.apply(others + moving("two.db.example"));
+  await eventually(10_000, "the name that moves", async () => "said" in (await dial("moving.db.example")));
+  let isMoving = true;
+  const results: Dialled[] = [];
+  const dialling = (async () => {
+    const dials = Array.from({ length: 20 }, () => ({ name: "moving.db.example", port: SERVER_PORT }));
+    while (isMoving) results.push(...(await dialler.dialAll(dials)));
+  })();
+  for (let time = 0; time < 10; time++) {
+    await world.apply(others + moving(time % 2 === 0 ? "three.db.example" : "two.db.example"));
+    await sleep(100);
+  }
+  isMoving = false;
+  await dialling;
+  assert.deepEqual(
+    results.filter((result) => "error" in result),
+    [],
+  );
+  const reached = new Set(results.map((result) => "said" in result && result.said));
+  assert.deepEqual([...reached].sort(), [HOSTS["two.db.example"], HOSTS["three.db.example"]]);
 
   // Without the policy service, and with a new one.
   await stack.service.kill();

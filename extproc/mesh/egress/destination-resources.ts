@@ -18,6 +18,7 @@ export interface EncodedDestination {
   readonly chain: Uint8Array;
 }
 
+const CLUSTER = "envoy.config.cluster.v3.Cluster";
 const CONNECT_TIMEOUT = { seconds: 5 };
 /** Each at another endpoint: one that does not answer costs nobody a connection where there are others. */
 const MAX_ATTEMPTS = { value: 3 };
@@ -28,6 +29,12 @@ const FAILURE_REFRESH = { base_interval: { nanos: 200_000_000 }, max_interval: {
 const BUFFER_BYTES = { value: 131_072 };
 /** The listener's own limit is reached first. */
 const MAX_CONNECTIONS = { value: 65_536 };
+
+/**
+ * Behind a cluster: it is not waited for until its names are known. So an Envoy has it that starts: it asks itself, and
+ * answers only when its clusters are ready. One that takes another's place is waited for, or nobody would reach it meanwhile.
+ */
+export const AT_ONCE = pack(CLUSTER, { wait_for_warm_on_init: { value: false } }).value;
 
 export function encodeDestination(destination: Destination): EncodedDestination {
   const { id, addresses, port } = destination;
@@ -47,7 +54,7 @@ function encodeCluster(destination: Destination): Uint8Array {
     load_balancing_weight: { value: weight },
   }));
   return own(
-    pack("envoy.config.cluster.v3.Cluster", {
+    pack(CLUSTER, {
       name,
       alt_stat_name: statName(id),
       ...discoveryOf(destination),
@@ -72,8 +79,6 @@ function discoveryOf({ resolution }: Destination): Record<string, unknown> {
         all_addresses_in_single_endpoint: resolution === "names in turn",
       }),
     },
-    // Envoy asks itself, and answers only when its clusters are ready.
-    wait_for_warm_on_init: { value: false },
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * The destinations of virtual addresses, as Envoys that ask for them shall have them.
  */
-import type { EncodedDestination } from "../../mesh/egress/destination-resources.ts";
+import { AT_ONCE, type EncodedDestination } from "../../mesh/egress/destination-resources.ts";
 import type { DestinationChange } from "../../mesh/egress/told-destinations.ts";
 import { CLUSTER_TYPE } from "./cluster-resource.ts";
 import type { Resource } from "./envoy-stream.ts";
@@ -55,11 +55,16 @@ export class DestinationSet {
     return some;
   }
 
-  /** Of those that are gone, too. */
-  clusters(): readonly Resource[] {
-    return [...(this.#told ?? []), ...this.#retired.values()].map(({ cluster }) => ({
+  /** Those that are gone, too. */
+  all(): ReadonlySet<EncodedDestination> {
+    return new Set([...(this.#told ?? []), ...this.#retired.values()]);
+  }
+
+  /** Of all; `atOnce`: those that an Envoy does not wait for. */
+  clusters(atOnce: ReadonlySet<EncodedDestination>): readonly Resource[] {
+    return [...this.all()].map((destination) => ({
       type_url: CLUSTER_URL,
-      value: cluster,
+      value: atOnce.has(destination) ? Buffer.concat([destination.cluster, AT_ONCE]) : destination.cluster,
     }));
   }
 

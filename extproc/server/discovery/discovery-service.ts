@@ -14,6 +14,7 @@ import type {
   DiscoveryResponse,
   DiscoveryResponse__Output,
 } from "../../gen/types/envoy/service/discovery/v3/DiscoveryResponse.ts";
+import type { EncodedDestination } from "../../mesh/egress/destination-resources.ts";
 import type { MeshRoom } from "../../mesh/mesh-room.ts";
 import { method } from "../../messages/protos.ts";
 import { type Clock, within } from "../clock.ts";
@@ -65,6 +66,8 @@ export class DiscoveryService implements EnvoyListener {
   readonly #set = new ClusterSet();
   readonly #destinations = new DestinationSet();
   readonly #streams = new Set<EnvoyStream>();
+  /** What each was told of first. What is told of later may take the place of something. */
+  readonly #first = new WeakMap<EnvoyStream, ReadonlySet<EncodedDestination>>();
   /** Undefined until there is a policy: an Envoy that asks earlier keeps what it has. */
   #upstreams: readonly Resource[] | undefined;
   /** Counts all changes; the last of each kind is a number of it, 0 before there was one. */
@@ -205,7 +208,9 @@ export class DiscoveryService implements EnvoyListener {
     // An Envoy that has destinations by an earlier run of this service keeps them until we know them.
     if (!this.#destinations.isKnown && !stream.isFresh("clusters")) return;
     const number = Math.max(this.#upstreamsNumber, this.#destinationsNumber);
-    stream.send("clusters", { number, resources: [...this.#upstreams, ...this.#destinations.clusters()] });
+    const first = this.#first.get(stream) ?? this.#destinations.all();
+    if (this.#destinations.isKnown) this.#first.set(stream, first);
+    stream.send("clusters", { number, resources: [...this.#upstreams, ...this.#destinations.clusters(first)] });
   }
 
   #sendListeners(stream: EnvoyStream): void {

@@ -49,6 +49,12 @@ interface Chain {
   readonly filters: readonly { readonly typed_config: FilterConfig }[];
 }
 
+interface WaitingCluster {
+  readonly name: string;
+  /** False, where it is there. */
+  readonly wait_for_warm_on_init?: object;
+}
+
 interface Listener {
   readonly filter_chains?: readonly Chain[];
   readonly access_log?: readonly {
@@ -178,6 +184,24 @@ describe("discovery of virtual addresses", () => {
       const last = envoy.received.at(-1);
       return last !== undefined && last.type_url !== LISTENER_URL && !names(last.resources).join().includes("/one/");
     }, "the cluster to go");
+  });
+
+  it("has an Envoy wait for the names of what takes another's place, and of nothing that it has from the start", async () => {
+    await start(entry("one"), entry("two"));
+    const envoy = new EnvoyPeer(harness.client(), "envoy", undefined, METADATA);
+    listen(envoy);
+    await passUntil(() => chainsOf(envoy).length === 2, "the chains");
+    const waits = () => {
+      const last = envoy.received.filter(({ type_url }) => type_url !== LISTENER_URL).at(-1);
+      const clusters = (last?.resources ?? []).map(unpack) as unknown as WaitingCluster[];
+      const own = clusters.filter(({ name }) => name.startsWith("egress/"));
+      return own.map(({ name, wait_for_warm_on_init: wait }) => `${name.split("/")[2]} ${wait === undefined}`);
+    };
+    assert.deepEqual(waits(), ["one false", "two false"]);
+    envoy.accept(envoy.received.at(-1) as (typeof envoy.received)[0]);
+    await harness.apply(entry("two", "resolution: DNS, endpoints: [{address: other.example}]"));
+    await passUntil(() => waits().includes("two true"), "the other cluster");
+    assert.deepEqual(waits(), ["one false", "two true"]);
   });
 
   it("waits with a listener for the answer to the last, and then has the newest", async () => {
