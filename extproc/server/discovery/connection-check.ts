@@ -6,6 +6,8 @@ import { pack } from "../../messages/protos.ts";
 
 /** Who asks. */
 export interface Asker {
+  /** Its node.id: of several services, an Envoy asks the one that this leads to. */
+  readonly node: string;
   /** metadata.name of the Tenant whose connections all of them are. */
   readonly tenant: string | undefined;
   /** What calls are authorised by. */
@@ -53,8 +55,9 @@ export function checkedConnections(asker: Asker, logName: string): Record<string
   };
 }
 
-function grpcService({ tenant, secret }: Asker): Record<string, unknown> {
+function grpcService({ node, tenant, secret }: Asker): Record<string, unknown> {
   const metadata = {
+    "x-dns-node": node,
     ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
     ...(tenant === undefined ? {} : { "x-dns-tenant": tenant }),
   };

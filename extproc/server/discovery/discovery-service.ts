@@ -223,9 +223,11 @@ export class DiscoveryService implements EnvoyListener {
   }
 
   #listenerFor(options: VirtualOptions): Resource {
+    const make = () => virtualListener(options, this.#destinations.chains(), this.#dependencies.secret);
+    // An Envoy that asks us has one of its own.
+    if (options.check !== undefined) return make();
     const key = JSON.stringify(options);
-    const { secret } = this.#dependencies;
-    const made = this.#listeners.get(key) ?? virtualListener(options, this.#destinations.chains(), secret);
+    const made = this.#listeners.get(key) ?? make();
     this.#listeners.set(key, made);
     return made;
   }

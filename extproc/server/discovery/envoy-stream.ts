@@ -142,7 +142,7 @@ export class EnvoyStream {
     // Envoy tells its node in the first request only.
     if (this.#node === undefined) {
       this.#node = node?.id ?? "";
-      this.#virtual = readVirtualOptions(node?.metadata);
+      this.#virtual = readVirtualOptions(node);
     }
     const subscription = this.#subscriptions.get(kind);
     if (subscription === undefined) {

@@ -4,7 +4,7 @@
  *
  * An Envoy asks for it, and says where it shall listen, by `virtual_addresses` in its node's metadata (envoy/virtual.ts).
  */
-import type { Struct__Output } from "../../gen/types/google/protobuf/Struct.ts";
+import type { Node__Output } from "../../gen/types/envoy/config/core/v3/Node.ts";
 import { messageType, pack } from "../../messages/protos.ts";
 import { type Asker, checkedConnections, checkFilter } from "./connection-check.ts";
 import type { Resource } from "./envoy-stream.ts";
@@ -16,20 +16,18 @@ const NAME = "virtual";
 export interface VirtualOptions {
   readonly addresses: readonly string[];
   readonly port: number;
-  /** Whether we are asked of each connection. */
-  readonly check: boolean;
-  /** Whose connections all of them are, where that is fixed. */
-  readonly tenant: string | undefined;
+  /** We are asked of each connection; by whom. */
+  readonly check: Omit<Asker, "secret"> | undefined;
 }
 
 /** Undefined for an Envoy that asks for none, or not as we know it. */
-export function readVirtualOptions(metadata: Struct__Output | null | undefined): VirtualOptions | undefined {
-  const fields = metadata?.fields?.virtual_addresses?.structValue?.fields;
+export function readVirtualOptions(node: Node__Output | null): VirtualOptions | undefined {
+  const fields = node?.metadata?.fields?.virtual_addresses?.structValue?.fields;
   const addresses = (fields?.addresses?.listValue?.values ?? []).flatMap(({ stringValue = "" }) => stringValue);
   const port = fields?.port?.numberValue;
   if (port === undefined || addresses.length === 0) return undefined;
-  const check = fields?.check?.boolValue === true;
-  return { addresses, port, check, tenant: fields?.tenant?.stringValue };
+  const asker = { node: node?.id ?? "", tenant: fields?.tenant?.stringValue };
+  return { addresses, port, check: fields?.check?.boolValue === true ? asker : undefined };
 }
 
 /**
@@ -42,15 +40,15 @@ export function virtualListener(
   chains: readonly Uint8Array[],
   secret: string | undefined,
 ): Resource {
-  const asker = { tenant: options.tenant, secret };
+  const asker = options.check && { ...options.check, secret };
   const { type_url, value } = pack(LISTENER_TYPE, head(options, asker));
   // Of a chain's filters the first, in front of the one that leads on.
-  const check = options.check ? field(FILTERS, FILTER.encode(checkFilter(asker, NAME))) : [];
+  const check = asker ? field(FILTERS, FILTER.encode(checkFilter(asker, NAME))) : [];
   const whole = chains.flatMap((chain) => field(FILTER_CHAINS, ...check, chain));
   return { type_url, value: Buffer.concat([value, ...whole]) };
 }
 
-function head({ addresses, port, check }: VirtualOptions, asker: Asker): Record<string, unknown> {
+function head({ addresses, port }: VirtualOptions, asker: Asker | undefined): Record<string, unknown> {
   const [address, ...others] = addresses.map((text) => ({ socket_address: { address: text, port_value: port } }));
   return {
     name: NAME,
@@ -60,7 +58,7 @@ function head({ addresses, port, check }: VirtualOptions, asker: Asker): Record<
     enable_reuse_port: { value: true },
     per_connection_buffer_limit_bytes: { value: 131_072 },
     listener_filters_timeout: { seconds: 2 },
-    access_log: check ? [checkedConnections(asker, NAME)] : [],
+    access_log: asker ? [checkedConnections(asker, NAME)] : [],
     listener_filters: [
       {
         name: "envoy.filters.listener.original_dst",

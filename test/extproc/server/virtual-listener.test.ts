@@ -11,7 +11,7 @@ import { bearer, EnvoyPeer, LISTENER_URL } from "./peers.ts";
 import { POLICY } from "./policies.ts";
 import { names, unpack } from "./unpack.ts";
 
-const WANTED = { addresses: ["127.0.0.1", "::1"], port: 15_002, check: false, tenant: undefined };
+const WANTED = { addresses: ["127.0.0.1", "::1"], port: 15_002, check: undefined };
 const asking = (more: Record<string, Value> = {}): DiscoveryRequest => {
   const addresses = { listValue: { values: WANTED.addresses.map((stringValue) => ({ stringValue })) } };
   const fields = { addresses, port: { numberValue: WANTED.port }, ...more };
@@ -151,6 +151,7 @@ describe("discovery of virtual addresses", () => {
     const { rate_limit_service, failure_mode_deny } = check?.typed_config ?? {};
     assert.equal(failure_mode_deny, true);
     const authorised = [
+      { key: "x-dns-node", value: "envoy" },
       { key: "authorization", value: "Bearer a secret" },
       { key: "x-dns-tenant", value: "frontend" },
     ];
