@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import { type Client as GrpcClient, Metadata, status } from "@grpc/grpc-js";
 import { decide } from "../../../extproc/decide/decide.ts";
-import type { AccessLogCommon } from "../../../extproc/gen/types/envoy/data/accesslog/v3/AccessLogCommon.ts";
-import type { TCPAccessLogEntry } from "../../../extproc/gen/types/envoy/data/accesslog/v3/TCPAccessLogEntry.ts";
-import type { StreamAccessLogsMessage } from "../../../extproc/gen/types/envoy/service/accesslog/v3/StreamAccessLogsMessage.ts";
 import type { CheckRequest } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckRequest.ts";
 import type { CheckResponse__Output } from "../../../extproc/gen/types/envoy/service/auth/v3/CheckResponse.ts";
 import type { RateLimitRequest } from "../../../extproc/gen/types/envoy/service/ratelimit/v3/RateLimitRequest.ts";
 import type { RateLimitResponse__Output } from "../../../extproc/gen/types/envoy/service/ratelimit/v3/RateLimitResponse.ts";
-import { accessLogService } from "../../../extproc/server/authorization/access-log.ts";
 import { authorizationService } from "../../../extproc/server/authorization/authorization.ts";
 import { Authorizer } from "../../../extproc/server/authorization/authorizer.ts";
 import { rateLimitService } from "../../../extproc/server/authorization/rate-limit.ts";
@@ -31,9 +27,6 @@ spec: {connections: ${connections}}
 const policy = (connections: string, tenant = TENANT) =>
   [tenant, upstream(), DENY_COM, settings(connections)].join("---\n");
 
-/** AccessLogType of accesslog.proto. */
-const UPSTREAM_CONNECTED = 1;
-const CONNECTION_END = 3;
 /** Code of rls.proto. */
 const OK = 1;
 const OVER_LIMIT = 2;
@@ -146,7 +139,9 @@ describe("connections that an Envoy asks about", () => {
     const entries = { client: CLIENT, address: ADDRESS, port: "443" };
     const allowed = await checkAtOnce(harness.client(), entries);
     assert.equal(allowed.overall_code, OK);
-    assert.deepEqual(JSON.parse(JSON.stringify(allowed.dynamic_metadata)), { fields: TOLD });
+    assert.deepEqual(JSON.parse(JSON.stringify(allowed.dynamic_metadata)), {
+      fields: { tenant: { stringValue: "frontend" }, name: { stringValue: "www.example.org." } },
+    });
     const { name, port } = JSON.parse(lines[0] ?? "");
     assert.deepEqual([name, port], ["www.example.org.", 443]);
     for (const wrong of [{}, { client: CLIENT }, { client: "-", address: ADDRESS }]) {
@@ -309,81 +304,10 @@ describe("connections that an Envoy asks about", () => {
     assert.equal((await refused({ metadata: bearer("secret") })).status?.code, status.OK);
   });
 
-  const opened = async (metadata: Metadata, ...entries: TCPAccessLogEntry[]) => {
-    const { path, requestSerialize, responseDeserialize } = accessLogService.StreamAccessLogs;
-    await new Promise<void>((resolve, reject) => {
-      const call = harness
-        .client()
-        .makeClientStreamRequest<StreamAccessLogsMessage, unknown>(
-          path,
-          requestSerialize as (value: StreamAccessLogsMessage) => Buffer,
-          responseDeserialize as (bytes: Buffer) => unknown,
-          metadata,
-          (error) => (error === null ? resolve() : reject(error)),
-        );
-      call.on("error", () => {});
-      for (const entry of entries) call.write({ tcp_logs: { log_entry: [entry] } });
-      call.end();
-    });
-  };
-  const entry = (
-    common: AccessLogCommon,
-    fields: Record<string, { stringValue: string }> = TOLD,
-  ): TCPAccessLogEntry => ({
-    common_properties: {
-      access_log_type: UPSTREAM_CONNECTED,
-      downstream_local_address: { socket_address: { address: ADDRESS, port_value: 443 } },
-      metadata: { filter_metadata: { "envoy.filters.network.ext_authz": { fields } } },
-      ...common,
-    },
-  });
-  const TOLD = { tenant: { stringValue: "frontend" }, name: { stringValue: "www.example.org." } };
-  /** Of a listener's own log: one that was open, one that had no server, and one that had ended by itself. */
-  const listenersOwn = (): TCPAccessLogEntry[] => {
-    const metadata = { filter_metadata: { "envoy.filters.network.ratelimit": { fields: TOLD } } };
-    const [open, without, ended] = [
-      { upstream_remote_address: { socket_address: { address: "10.0.0.1", port_value: 443 } } },
-      { response_flags: { no_healthy_upstream: true } },
-      {},
-    ].map((common: AccessLogCommon) => entry({ access_log_type: 0, metadata, ...common }));
-    return [open, without, ended].filter((each) => each !== undefined);
-  };
   const connections = async () => {
     const { text } = await harness.http({ path: "/v1/telemetry/connections" });
     return JSON.parse(text) as Connections;
   };
-
-  it("are told of when they are open, or could not be opened, by the name that allowed them", async () => {
-    await start();
-    const failed: AccessLogCommon = {
-      access_log_type: CONNECTION_END,
-      response_flags: { upstream_connection_failure: true },
-    };
-    await opened(
-      new Metadata(),
-      entry({ custom_tags: { connect_us: "1500" } }),
-      entry({ access_log_type: CONNECTION_END }),
-      entry(failed),
-      entry(failed),
-      entry({ ...failed, downstream_local_address: { socket_address: { address: "2001:db8::1", port_value: 80 } } }),
-      entry({}, {}),
-      { common_properties: null },
-      ...listenersOwn(),
-    );
-    const { tenants, unreachable } = await connections();
-    const [{ connectMs, ...counts } = assert.fail()] = tenants;
-    assert.deepEqual(counts, { tenant: "frontend", allowed: 0, refused: 0, wouldRefuse: 0, connected: 2, failed: 4 });
-    assert.ok(Math.abs((connectMs?.max ?? 0) - 1.5) < 0.1);
-    assert.deepEqual(
-      unreachable.map(({ name, address, count }) => [name, address, count]),
-      [
-        ["www.example.org.", `${ADDRESS}:443`, 3],
-        ["www.example.org.", "[2001:db8::1]:80", 1],
-      ],
-    );
-    const { text } = await harness.http({ path: "/metrics" });
-    assert.match(text, /^dns_connections_total\{tenant="frontend",outcome="failed"\} 4$/m);
-  });
 
   it("are told of without names and addresses where their tenant wants that", async () => {
     await start();
@@ -394,13 +318,6 @@ describe("connections that an Envoy asks about", () => {
     const { tenants, refused: places, unreachable } = await connections();
     assert.equal(tenants[0]?.refused, 1);
     assert.deepEqual([places, unreachable], [[], []]);
-  });
-
-  it("are told of by who knows the token alone", async () => {
-    await start({ token: "secret" });
-    await assert.rejects(opened(new Metadata(), entry({})), { code: status.UNAUTHENTICATED });
-    await opened(bearer("secret"), entry({}));
-    assert.equal((await connections()).tenants[0]?.connected, 1);
   });
 
   it("have workers tell of every answer at once", async () => {
