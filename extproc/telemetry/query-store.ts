@@ -10,7 +10,7 @@ import { toNumber } from "../messages/long.ts";
 import { nameOf, OUTCOMES, RULE_ACTIONS } from "./labels.ts";
 import type { QueryFilter, QueryPage, QuerySearch } from "./questions.ts";
 import { and, conditionsOf, type Sql } from "./store-conditions.ts";
-import { COLUMNS, clientKey, readRow, TABLE } from "./store-rows.ts";
+import { COLUMNS, clientKey, NAME_HASH, nameHash, readRow, TABLE } from "./store-rows.ts";
 
 export interface StoreOptions {
   readonly path: string;
@@ -26,7 +26,10 @@ const MAX_WAITING = 200_000;
 const SHRINK = 0.1;
 /** Rows that a search looks at first. */
 const FIRST_STRETCH = 250_000n;
-const MEMORY_LIMIT = "192MB";
+/** Of DuckDB; blocks of the file that have no room in it are in the page cache of the system. */
+const MEMORY_LIMIT = "48MB";
+/** While rows are deleted: 16 KiB for each 2,048 of which one goes. */
+const DELETING_LIMIT = "192MB";
 
 export class QueryStore {
   readonly #options: StoreOptions;
@@ -67,13 +70,22 @@ export class QueryStore {
   /** Rejects where the package is not installed, the file is another program's, or none of ours. */
   static async open(options: StoreOptions): Promise<QueryStore> {
     const { DuckDBInstance } = await import("@duckdb/node-api");
-    const instance = await DuckDBInstance.create(options.path, { memory_limit: MEMORY_LIMIT, threads: "2" });
+    const instance = await DuckDBInstance.create(options.path, { memory_limit: DELETING_LIMIT, threads: "2" });
     const connection = await instance.connect();
     await connection.run(TABLE);
+    const hashes = await connection.runAndReadAll(
+      `SELECT 1 FROM pragma_table_info('queries') WHERE name = 'name_hash'`,
+    );
+    // A store of an earlier version.
+    if (hashes.currentRowCount === 0) {
+      await remake(connection, `*, ${NAME_HASH} AS name_hash`);
+      await connection.run("CHECKPOINT");
+    }
     await connection.run("CREATE TABLE IF NOT EXISTS secret (key VARCHAR)");
     const known = (await connection.runAndReadAll("SELECT key FROM secret")).getRows()[0]?.[0];
     const key = typeof known === "string" ? Buffer.from(known, "hex") : randomBytes(32);
     if (known === undefined) await connection.run(`INSERT INTO secret VALUES ('${key.toString("hex")}')`);
+    await connection.run(`SET memory_limit = '${MEMORY_LIMIT}'`);
     const last = (await connection.runAndReadAll("SELECT coalesce(max(id), 0) FROM queries")).getRows()[0]?.[0];
     const writing = await instance.connect();
     const appender = await writing.createAppender("queries");
@@ -91,12 +103,13 @@ export class QueryStore {
       return;
     }
     const row = this.#appender;
+    const qname = presentName(event.qname).toLowerCase();
     row.appendBigInt(this.#next++);
     row.appendBigInt(BigInt(toNumber(event.time_us)));
     row.appendVarchar(event.tenant);
     row.appendVarchar(clientKey(event.client));
     row.appendUTinyInt(event.transport);
-    row.appendVarchar(presentName(event.qname).toLowerCase());
+    row.appendVarchar(qname);
     row.appendUSmallInt(event.qtype);
     row.appendVarchar(nameOf(OUTCOMES, event.outcome));
     row.appendVarchar(event.policy);
@@ -110,6 +123,7 @@ export class QueryStore {
     row.appendUInteger(event.upstream_us);
     row.appendVarchar(Buffer.from(event.answers).toString("hex"));
     row.appendVarchar(event.audits.length === 0 ? "" : auditsOf(event));
+    row.appendBigInt(nameHash(qname));
     row.endRow();
     this.#waiting++;
   }
@@ -168,11 +182,11 @@ export class QueryStore {
       if (keepMs > 0) await this.#delete(conditionsOf({ filter: { tenant }, ...before(keepMs) }));
     }
     if ((await this.bytes()) <= this.#options.maxBytes) return;
-    const oldest = await this.#rows(`SELECT quantile_disc(time_us, ${SHRINK}) FROM queries`, { text: "", values: [] });
-    const time = oldest[0]?.[0];
-    if (time === null || time === undefined) return;
-    await this.#delete({ text: "WHERE time_us <= ?", values: [time] });
-    await this.#connection.run("CHECKPOINT");
+    const ends = await this.#rows("SELECT min(id), max(id) FROM queries", { text: "", values: [] });
+    const [first, last] = ends[0] ?? [];
+    if (typeof first !== "bigint" || typeof last !== "bigint") return;
+    const past = first + BigInt(Math.ceil(Number(last - first + 1n) * SHRINK));
+    await this.#delete({ text: "WHERE id < ?", values: [past] });
   }
 
   /** Of the file, what is in use. */
@@ -198,15 +212,15 @@ export class QueryStore {
   }
 
   async #delete(where: Sql): Promise<number> {
-    return Number((await this.#rows(`DELETE FROM queries ${where.text}`, where))[0]?.[0] ?? 0);
+    const deleted = Number((await this.#rows(`DELETE FROM queries ${where.text}`, where))[0]?.[0] ?? 0);
+    // Until then, it remembers what was there.
+    if (deleted > 0) await this.#connection.run("CHECKPOINT");
+    return deleted;
   }
 
-  /** Deleted rows stay in the file for a while: a table that is made anew has nothing of them. */
   async #rewrite(): Promise<void> {
     this.#appender.closeSync();
-    await this.#connection.run("CREATE OR REPLACE TABLE kept AS SELECT * FROM queries ORDER BY id");
-    await this.#connection.run("DROP TABLE queries");
-    await this.#connection.run("ALTER TABLE kept RENAME TO queries");
+    await remake(this.#writing, "*");
     await this.#connection.run("CHECKPOINT");
     this.#appender = await this.#writing.createAppender("queries");
   }
@@ -217,8 +231,11 @@ export class QueryStore {
       this.flush();
       this.#held = [];
       try {
+        await this.#connection.run(`SET memory_limit = '${DELETING_LIMIT}'`);
         return await task();
       } finally {
+        // It refuses to where a search holds more; the next time will do.
+        await this.#connection.run(`SET memory_limit = '${MEMORY_LIMIT}'`).catch(() => {});
         this.#release();
       }
     });
@@ -231,6 +248,20 @@ export class QueryStore {
     this.#held = undefined;
     this.#waiting -= held.length;
     for (const event of held) this.append(event);
+  }
+}
+
+/** Deleted rows stay in the file for a while: a table that is made anew has nothing of them after the next checkpoint. */
+async function remake(connection: DuckDBConnection, columns: string): Promise<void> {
+  await connection.run("BEGIN TRANSACTION");
+  try {
+    await connection.run(`CREATE OR REPLACE TABLE kept AS SELECT ${columns} FROM queries`);
+    await connection.run("DROP TABLE queries");
+    await connection.run("ALTER TABLE kept RENAME TO queries");
+    await connection.run("COMMIT");
+  } catch (error) {
+    await connection.run("ROLLBACK");
+    throw error;
   }
 }
 

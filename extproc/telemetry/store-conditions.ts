@@ -6,7 +6,7 @@ import ipaddr from "ipaddr.js";
 import { typeNumber } from "../dns/numbers.ts";
 import { parseClients } from "./query-filter.ts";
 import type { QueryFilter } from "./questions.ts";
-import { clientKey } from "./store-rows.ts";
+import { clientKey, nameHash } from "./store-rows.ts";
 
 export interface Sql {
   readonly text: string;
@@ -38,18 +38,24 @@ export function conditionsOf({ filter, since, until }: Wanted): Sql {
     if (rest.length === 0) add("policy = ?", policy);
     else add("policy = ? AND rule = ?", policy, rest.join("/"));
   }
-  if (name !== undefined) {
-    const folded = name.toLowerCase();
-    const dotted = folded.endsWith(".") || folded.endsWith("*") ? folded : `${folded}.`;
-    if (!dotted.includes("*")) add("qname = ?", dotted);
-    else add("qname LIKE ? ESCAPE '!'", dotted.replace(/[!%_]/g, "!$&").replaceAll("*", "%"));
-  }
+  if (name !== undefined) addName(name.toLowerCase(), add);
   if (client !== undefined) {
     const { address, prefix } = parseClients(client);
     const octets = Buffer.from(ipaddr.parse(address).toByteArray());
     add("client BETWEEN ? AND ?", clientKey(edge(octets, prefix, 0)), clientKey(edge(octets, prefix, 0xff)));
   }
   return { text: conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`, values };
+}
+
+function addName(name: string, add: (condition: string, ...values: DuckDBValue[]) => void): void {
+  const dotted = name.endsWith(".") || name.endsWith("*") ? name : `${name}.`;
+  const [, before = "", rest = "", after = ""] = /^(\**)(.*?)(\**)$/s.exec(dotted) ?? [];
+  // LIKE, with an escape in it, takes six times as long.
+  if (rest.includes("*")) add("qname LIKE ? ESCAPE '!'", dotted.replace(/[!%_]/g, "!$&").replaceAll("*", "%"));
+  else if (before !== "" && after !== "") add("contains(qname, ?)", rest);
+  else if (before !== "") add("ends_with(qname, ?)", rest);
+  else if (after !== "") add("starts_with(qname, ?)", rest);
+  else add("name_hash = ? AND qname = ?", nameHash(dotted), dotted);
 }
 
 export function and({ text, values }: Sql, condition: string, ...more: DuckDBValue[]): Sql {

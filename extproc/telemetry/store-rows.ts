@@ -1,6 +1,7 @@
 /**
  * A past query as a row of the store, and back.
  */
+import { createHash } from "node:crypto";
 import type { DuckDBValue } from "@duckdb/node-api";
 import { presentAddress } from "../dns/address.ts";
 import { rcodeName, typeName } from "../dns/numbers.ts";
@@ -8,12 +9,24 @@ import { CACHE_RESULTS, nameOf, TRANSPORTS } from "./labels.ts";
 import { isoTime, presentAddresses } from "./query-record.ts";
 import type { QueryRecord } from "./questions.ts";
 
+/**
+ * The hash of a name is for finding it: DuckDB looks through numbers ten times as fast as it unpacks texts. It takes two octets
+ * a row, and leaves so few rows that their names cost nothing.
+ */
 export const TABLE = `CREATE TABLE IF NOT EXISTS queries (
   id BIGINT, time_us BIGINT, tenant VARCHAR, client VARCHAR, transport UTINYINT, qname VARCHAR, qtype USMALLINT,
   outcome VARCHAR, policy VARCHAR, rule VARCHAR, rcode USMALLINT, ede UINTEGER, latency_us UINTEGER, cache UTINYINT,
-  revision BIGINT, upstream VARCHAR, upstream_us UINTEGER, answers VARCHAR, audit VARCHAR)`;
+  revision BIGINT, upstream VARCHAR, upstream_us UINTEGER, answers VARCHAR, audit VARCHAR, name_hash BIGINT)`;
 
-/** In the order of the table. */
+/** What `nameHash` says of the name in a row. */
+export const NAME_HASH = "('0x' || left(sha256(qname), 4))::BIGINT";
+
+export function nameHash(qname: string): bigint {
+  // As digits it costs half of what octets do.
+  return BigInt(`0x${createHash("sha256").update(qname).digest("hex").slice(0, 4)}`);
+}
+
+/** In the order of the table, of which they are all but the last. */
 export const COLUMNS =
   "id, time_us, tenant, client, transport, qname, qtype, outcome, policy, rule, rcode, ede, latency_us, cache, " +
   "revision, upstream, upstream_us, answers, audit";

@@ -11,6 +11,8 @@ import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
 /** Where this is built, and where the sources run. */
 const MODULE = /\.ts(\?|$)/.test(import.meta.url) ? "./thread-from-sources.mjs" : "./thread-main.js";
 const HEAP_MIB = 512;
+/** Events live for a moment: a larger nursery would only be more memory that is touched. */
+const NURSERY_MIB = 8;
 /** A thread that fails is started anew, but not again and again. */
 const RESTART_MS = 1000;
 
@@ -126,7 +128,7 @@ class TelemetryThread implements TelemetryRoom {
     const worker = new Worker(new URL(MODULE, import.meta.url), {
       name: "telemetry",
       workerData: options satisfies ThreadOptions,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB, maxYoungGenerationSizeMb: NURSERY_MIB },
     });
     this.#worker = worker;
     worker.on("message", (message: FromThread) => this.#hear(message));

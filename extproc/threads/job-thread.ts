@@ -22,6 +22,9 @@ interface Pending {
   reject(error: Error): void;
 }
 
+/** Large enough for what a job makes in passing; each idle thread keeps as much. */
+const NURSERY_MIB = 12;
+
 export class JobThread<Job> {
   readonly #options: JobThreadOptions;
   readonly #pending = new Map<number, Pending>();
@@ -59,7 +62,7 @@ export class JobThread<Job> {
     const worker = new Worker(module, {
       name,
       workerData: data,
-      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: NURSERY_MIB },
     });
     worker.on("message", (message: ResultMessage) => this.#settle(message));
     const lose = (error: Error) => {

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { toQueryRecord } from "../../../extproc/telemetry/query-record.ts";
 import { QueryStore } from "../../../extproc/telemetry/query-store.ts";
 import type { QueryFilter } from "../../../extproc/telemetry/questions.ts";
@@ -88,6 +89,25 @@ describe("the store of past queries", function () {
     ];
     for (const [filter, count] of cases) {
       assert.equal((await store.search({ ...filter, limit: 10 })).queries.length, count, JSON.stringify(filter));
+    }
+    store.close();
+  });
+
+  it("opens a store of an earlier version, which had no hashes of names, and finds names in it", async () => {
+    const first = await open();
+    await fill(first);
+    const wanted = (await first.search({ limit: 10 })).queries;
+    first.close();
+    const instance = await DuckDBInstance.create(path);
+    const connection = await instance.connect();
+    await connection.run("ALTER TABLE queries DROP COLUMN name_hash");
+    connection.closeSync();
+    instance.closeSync();
+    const store = await open();
+    await fill(store);
+    for (const { qname } of wanted) {
+      const same = wanted.filter((query) => query.qname === qname);
+      assert.deepEqual((await store.search({ limit: 10, name: qname })).queries, [...same, ...same]);
     }
     store.close();
   });
