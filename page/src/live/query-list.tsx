@@ -66,7 +66,8 @@ export function QueryList({ live, chosen, onChoose, onStep }: QueryListProps) {
   const rows: preact.JSX.Element[] = [];
   for (let place = first; place < end; place++) {
     const query = live.at(place);
-    if (query !== undefined) rows.push(<Row key={query.number} {...{ query, place, live, chosen }} />);
+    // By their places, whatever is there: ten times a second all are others, and elements are dearer than their texts.
+    if (query !== undefined) rows.push(<Row key={place} {...{ query, place, live, chosen }} />);
   }
   const active = chosen !== undefined && live.placeOf(chosen) >= 0 ? idOf(chosen) : undefined;
   return (

@@ -121,10 +121,18 @@ function optionsOf(
         stroke: colourOf(host, look.colour),
         width: 1.8,
         dash: [...look.dash],
-        points: { size: 4, fill: colourOf(host, look.colour) },
+        points: { size: 4, fill: colourOf(host, look.colour), filter: lonePoints },
       })),
     ],
   };
+}
+
+/** Where there is no room for points: those that no line leads to, which nobody would see. */
+function lonePoints(plot: uPlot, series: number, isRoom: boolean): number[] | null {
+  if (isRoom) return null;
+  const values = plot.data[series] ?? [];
+  const isThere = (at: number) => typeof values[at] === "number";
+  return [...values.keys()].filter((at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1));
 }
 
 function formatMoment(seconds: number, step: number): string {
