@@ -41,7 +41,7 @@ class HitsMarker extends GutterMarker {
       hits > 0 || (audited === 0 && shadowed === "") ? `${formatCompact(hits)} ×` : "",
     ];
     element.textContent = words.filter((word) => word !== "").join(", ");
-    element.title = shadowed !== "" ? shadowed : "Queries that this rule decided since the service runs";
+    element.title = shadowed !== "" ? shadowed : "Queries that this rule has decided, since they are counted";
     if (shadowed !== "") element.className = "shadowed";
     return element;
   }

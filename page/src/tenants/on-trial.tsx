@@ -30,7 +30,9 @@ export function OnTrial({ span }: { readonly span: Span }) {
   return (
     <section class="stack" aria-label="On trial">
       <h2>On trial</h2>
-      {trials.length === 0 && <p class="quiet">No rule in mode Audit has met a query since the service runs.</p>}
+      {trials.length === 0 && (
+        <p class="quiet">No rule in mode Audit has met a query since {formatDate(value.value?.since)}.</p>
+      )}
       {trials.map((trial) => (
         <OneTrial key={`${keyOf(trial.resource)}/${trial.rule}`} trial={trial} />
       ))}
