@@ -8,7 +8,7 @@ import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
 import { QueryStore } from "../../../extproc/telemetry/query-store.ts";
 import { FakeClock } from "../server/fake-clock.ts";
 import { Harness } from "../server/harness.ts";
-import { batchOf, eventOf } from "../telemetry/events.ts";
+import { batchOf, comparisonsOf, eventOf } from "../telemetry/events.ts";
 import { runCommand } from "./run-command.ts";
 
 describe("commands about queries", () => {
@@ -87,7 +87,13 @@ describe("commands about queries", () => {
     const stats = await dnspolicy("stats");
     assert.match(stats.stdout, /^all +2 .*\nfrontend +1 .*\nbackend +1 /m);
     assert.match(stats.stdout, /^public +1 +100\.0 % +0 +0\.[45]/m);
-    assert.doesNotMatch(stats.stdout, /CONNECTIONS/);
+    assert.doesNotMatch(stats.stdout, /CONNECTIONS|ASKED TOO/);
+    const second = { tenant: "frontend", upstream: "candidate", qname: Buffer.from("\x01a\x04test\0"), qtype: 1 };
+    const results = [0, 0, 1].map((result) => ({ ...second, result: result as 0 | 1, rcode: 3 * result }));
+    telemetry.take(comparisonsOf(...results), "east", () => {});
+    const compared = await dnspolicy("stats");
+    assert.match(compared.stdout, /^ASKED TOO .*\ncandidate +frontend +2 +1 +0 /m);
+    assert.match(compared.stdout, /^a\.test\. +A +candidate +NXDOMAIN +NOERROR +1$/m);
     const connection = { tenant: "frontend", name: "www.example.com.", address: "192.0.2.1", port: 443 };
     for (const outcome of ["allowed", "failed", "refused"] as const) telemetry.connection({ ...connection, outcome });
     const more = await dnspolicy("stats");
