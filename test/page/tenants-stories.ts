@@ -74,7 +74,7 @@ export function describeTenants(world: World): void {
       await page.getByRole("row", { name: server }).nth(1).waitFor({ timeout: TOLD_MS });
       await page.getByRole("row", { name: /^public DoT/ }).waitFor();
       await page.getByRole("row", { name: /^127\.0\.0\.1:\d+ .* none: TCP$/ }).waitFor();
-      await page.getByRole("link", { name: "corp" }).click();
+      await page.getByRole("link", { name: "corp", exact: true }).click();
       await page.getByText("protocol: DoH").waitFor();
     });
   });
