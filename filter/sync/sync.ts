@@ -124,8 +124,8 @@ export class Sync {
    */
   compare(revision: u64, service: u64, lists: u64, now: u64): i32 {
     const isOther = service != this.service;
+    this.isElsewhere = isOther;
     if (isOther) {
-      this.isElsewhere = true;
       this.follow(now, revision == this.sequence && lists != this.lists ? URGENT_INTERVAL : FOLLOW_INTERVAL);
     }
     if (revision != this.sequence) return revision < this.sequence ? -1 : 1;

@@ -44,7 +44,7 @@ export const sharedVips: Proof = {
     await shared.prepare();
     const services = await StoreServices.open(cluster);
     try {
-      await prove(services, shared, report);
+      await prove(services, shared, report, scale === 1);
     } finally {
       await shared.clear();
       await services.close();
@@ -52,7 +52,8 @@ export const sharedVips: Proof = {
   },
 };
 
-async function prove(services: StoreServices, shared: SharedEntries, report: Report): Promise<void> {
+/** `kills`: also without a Lease that is given back, for which others wait some 12 s (test/kubernetes/store.test.ts does so, too). */
+async function prove(services: StoreServices, shared: SharedEntries, report: Report, kills: boolean): Promise<void> {
   report.figure("entries", shared.count);
   await services.start("a", "b");
   for (const resource of RESOURCES) await services.cluster.create(resource);
@@ -63,7 +64,7 @@ async function prove(services: StoreServices, shared: SharedEntries, report: Rep
   const [killed, other] = await services.leaderAndOther();
   const adding = shared.create(quarter, 3 * quarter);
   await pause(300);
-  await services.end(killed, "SIGKILL");
+  await services.end(killed, kills ? "SIGKILL" : "SIGTERM");
   await services.programs.get(other)?.said("this service leads");
   await services.start(killed);
   await adding;
@@ -73,7 +74,7 @@ async function prove(services: StoreServices, shared: SharedEntries, report: Rep
   services.signal(other, "SIGCONT");
   await more;
   const first = await shared.given(shared.count);
-  report.figure("s until all had one, the leader killed and hung on the way", (performance.now() - begun) / 1000);
+  report.figure("s until all had one, the leader gone and hung on the way", (performance.now() - begun) / 1000);
   report.atMost("addresses of two hosts", first.size - new Set(first.values()).size, 0);
 
   for (const name of ["a", "b"]) await services.end(name, "SIGTERM");
