@@ -1,5 +1,5 @@
 /**
- * CoreDNS with cache and forward plugins.
+ * CoreDNS as a Kubernetes cluster has it, where every query is counted: plugins prometheus, errors, loadbalance, cache, forward.
  */
 import { writeFile } from "node:fs/promises";
 import { type Peer, SERVER_CORE, startPinned } from "../server.ts";
@@ -14,7 +14,10 @@ export const coredns: Peer = {
     const file = `${directory}/Corefile`;
     const plugins = (tls: boolean) => `{
   bind 127.0.0.1
-${tls ? `  tls ${certificate} ${key}\n` : ""}  cache 3600 {
+${tls ? `  tls ${certificate} ${key}\n` : ""}  prometheus 127.0.0.1:0
+  errors
+  loadbalance
+  cache 3600 {
     success 1000000
   }
   forward . tls://127.0.0.1:${upstreamPort} {
