@@ -114,8 +114,8 @@ async function prove(stack: Stack, churn: Churn, size: CrowdSize, scale: number,
   report.atMost("questions without an answer of the name's own", busy.failed, 0);
   report.figure("of 1,000 answers, so many ms after what they say was true, at most", at(busy.late, 0.999));
   report.figure("of all, at most", busy.late.at(-1) ?? 0);
-  report.figure(`answers that had not been true for ${TRUE_WITHIN_MS} ms`, busy.tooLate.length);
-  report.atMost("of these, without what the change waited for a core that others had", withCores.length, 0);
+  report.atMost(`answers that had not been true for ${TRUE_WITHIN_MS} ms`, busy.tooLate.length, 0);
+  report.figure("of these, without what the change waited for a core that others had", withCores.length);
   report.figure("us that the mesh thread ran for a change", (ofChanges.ran * 1e6) / churn.count);
   report.figure("us that it waited for a core that others had", (ofChanges.waited * 1e6) / churn.count);
   report.figure("us of CPU a query while nothing changes", quiet.cost);
