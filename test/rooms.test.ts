@@ -7,6 +7,7 @@ import { dirname, join, normalize } from "node:path";
 
 /** What an import brings in: types of TypeScript are no part of the program that runs. */
 const IMPORT = /^(?:import|export)(?! type)[^;]*? from "(\.[^"]+)"/gm;
+const IMPORT_OR_TYPE = /^(?:import|export)[^;]*? from "(\.[^"]+)"/gm;
 
 for (const tree of ["filter", "extproc"]) {
   describe(`rooms of ${tree}/`, () => {
@@ -29,6 +30,10 @@ for (const tree of ["filter", "extproc"]) {
       );
       assert.deepEqual(wrong, []);
     });
+
+    it("have no files that are in a circle", () => {
+      assert.deepEqual(filesInCircles(files), []);
+    });
   });
 }
 
@@ -40,9 +45,24 @@ function roomsInOrder(tree: string): string[] {
   return [...table.matchAll(/^\| `([a-z-]+)\/` /gm)].map(([, room = ""]) => room);
 }
 
-function importsOf(file: string): string[] {
-  const found = readFileSync(file, "utf8").matchAll(IMPORT);
+function importsOf(file: string, pattern = IMPORT): string[] {
+  const found = readFileSync(file, "utf8").matchAll(pattern);
   return [...found].map(([, path = ""]) => normalize(join(dirname(file), path)));
+}
+
+/** What is left when those are taken away, again and again, that import nothing which is left. */
+function filesInCircles(files: readonly string[]): string[] {
+  const left = new Map(files.map((file) => [file, importsOf(file, IMPORT_OR_TYPE).map(withEnding)]));
+  for (let size = -1; size !== left.size; ) {
+    size = left.size;
+    for (const [file, imports] of left) if (!imports.some((other) => left.has(other))) left.delete(file);
+  }
+  return [...left.keys()];
+}
+
+/** AssemblyScript names no endings. */
+function withEnding(path: string): string {
+  return path.endsWith(".ts") ? path : `${path}.ts`;
 }
 
 function roomOf(file: string): string {

@@ -11,7 +11,7 @@ import { parseCredentials } from "../server/admin/credentials-file.ts";
 import type { ServerTls } from "../server/grpc-server.ts";
 import type { ClickHouseTarget } from "../telemetry/export/clickhouse.ts";
 import { parseClickHouse } from "../telemetry/export/clickhouse-file.ts";
-import type { ExportOptions } from "../telemetry/export/event-exporter.ts";
+import type { ExportOptions } from "../telemetry/export/open-exporters.ts";
 import type { SyslogTarget } from "../telemetry/export/syslog.ts";
 import type { WebhookTarget } from "../telemetry/export/webhook.ts";
 import { readSecrets } from "../telemetry/export/webhook-signature.ts";

@@ -9,8 +9,16 @@ import type { DestinationListener } from "./egress/told-destinations.ts";
 import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
 import { HealthChecks } from "./health/health-checks.ts";
 import { probe } from "./health/probe.ts";
-import { Mesh, type MeshStatus } from "./mesh.ts";
-import type { MadeChange, MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
+import { Mesh } from "./mesh.ts";
+import type {
+  MadeChange,
+  MeshMember,
+  MeshQuestion,
+  MeshQuestions,
+  MeshRoom,
+  MeshStatus,
+  WorkerChannel,
+} from "./mesh-room.ts";
 import { SharedAddresses } from "./shared-addresses.ts";
 import { type KubernetesOptions, type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
 import { MergedObjects } from "./sources/merged-objects.ts";

@@ -2,14 +2,16 @@
  * The mesh, as the decision thread knows it: what it may be asked, and whom it tells.
  */
 import type { MeshTables } from "../compiled/snapshot.ts";
+import type { CatalogStatus } from "./catalogs/catalog.ts";
 import type { DestinationListener } from "./egress/told-destinations.ts";
-import type { MeshStatus } from "./mesh.ts";
+import type { HealthStatus } from "./health/health-checks.ts";
 import type { ListedObject } from "./sources/mesh-source.ts";
 import type { ObjectKey } from "./sources/object.ts";
 import type { MeshObjects, ObjectDelta } from "./sources/object-store.ts";
 import type { Registration } from "./sources/registration.ts";
 import type { RegisterOutcome } from "./sources/registrations.ts";
 import type { ObjectKind } from "./sources/schema.ts";
+import type { VirtualAddressStatus } from "./virtual-addresses.ts";
 
 /** What became of an object. */
 export interface MadeChange {
@@ -66,6 +68,17 @@ export interface MeshMember {
   /** All views that it answers by. */
   interested(views: readonly string[]): void;
   leave(): void;
+}
+
+export interface MeshStatus {
+  readonly objects: number;
+  /** A name counts once for each group that has it. */
+  readonly names: number;
+  /** Where names come from beside objects. */
+  readonly sources: readonly CatalogStatus[];
+  readonly virtualAddresses: VirtualAddressStatus;
+  /** Of endpoints that nobody else looks after. */
+  readonly health: HealthStatus;
 }
 
 /** Kinds whose objects say who a client is. */

@@ -3,12 +3,11 @@
  */
 import type { MeshTables, MeshView } from "../compiled/snapshot.ts";
 import { parseNetwork } from "../resources/network.ts";
-import type { CatalogStatus } from "./catalogs/catalog.ts";
 import type { Catalogs } from "./catalogs/catalogs.ts";
 import { type DestinationListener, ToldDestinations } from "./egress/told-destinations.ts";
 import { type MeshChannel, MeshFeed, type MeshWorld } from "./feed.ts";
-import { type HealthChecks, type HealthStatus, NO_HEALTH } from "./health/health-checks.ts";
-import type { MeshMember } from "./mesh-room.ts";
+import { type HealthChecks, NO_HEALTH } from "./health/health-checks.ts";
+import type { MeshMember, MeshStatus } from "./mesh-room.ts";
 import { contentOf, type Entry } from "./names/entry.ts";
 import { NameTable } from "./names/name-table.ts";
 import { placeOfEnvoy } from "./names/places.ts";
@@ -16,7 +15,7 @@ import { mayKnow } from "./names/views.ts";
 import { addressRecord, type Octets, type RecordData, reverseOf, reverseZone, TYPE_PTR, wireOf } from "./names/wire.ts";
 import { findOwners } from "./owners.ts";
 import type { MeshObjects, ObjectChange } from "./sources/object-store.ts";
-import type { HostAddresses, VirtualAddressStatus } from "./virtual-addresses.ts";
+import type { HostAddresses } from "./virtual-addresses.ts";
 
 export interface MeshDependencies {
   readonly objects: MeshObjects;
@@ -33,17 +32,6 @@ export interface MeshDependencies {
   readonly onExhausted: (hosts: number) => void;
   /** What was given cannot be written down; nobody is told of it. */
   readonly onError: (error: Error) => void;
-}
-
-export interface MeshStatus {
-  readonly objects: number;
-  /** A name counts once for each group that has it. */
-  readonly names: number;
-  /** Where names come from beside objects. */
-  readonly sources: readonly CatalogStatus[];
-  readonly virtualAddresses: VirtualAddressStatus;
-  /** Of endpoints that nobody else looks after. */
-  readonly health: HealthStatus;
 }
 
 /** Changes of so many milliseconds are told at once. */

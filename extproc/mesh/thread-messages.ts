@@ -3,8 +3,7 @@
  */
 import type { DestinationChange } from "./egress/told-destinations.ts";
 import type { MeshPlaces } from "./local-mesh.ts";
-import type { MeshStatus } from "./mesh.ts";
-import type { MeshQuestion } from "./mesh-room.ts";
+import type { MeshQuestion, MeshStatus } from "./mesh-room.ts";
 import type { ObjectDelta } from "./sources/object-store.ts";
 
 /** What the thread is started with. */

@@ -6,8 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { DestinationListener } from "./egress/told-destinations.ts";
 import { NO_HEALTH } from "./health/health-checks.ts";
 import type { MeshSurroundings } from "./local-mesh.ts";
-import type { MeshStatus } from "./mesh.ts";
-import type { MeshMember, MeshQuestion, MeshQuestions, MeshRoom, WorkerChannel } from "./mesh-room.ts";
+import type { MeshMember, MeshQuestion, MeshQuestions, MeshRoom, MeshStatus, WorkerChannel } from "./mesh-room.ts";
 import { ObjectStore } from "./sources/object-store.ts";
 import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
 

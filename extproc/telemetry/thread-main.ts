@@ -3,7 +3,8 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { TelemetryEngine } from "./engine.ts";
-import { type ExportContext, openExporters } from "./export/event-exporter.ts";
+import type { ExportContext } from "./export/event-exporter.ts";
+import { openExporters } from "./export/open-exporters.ts";
 import { GrantJournal } from "./grant-journal.ts";
 import { QueryStore } from "./query-store.ts";
 import { NoStoreError } from "./questions.ts";

@@ -3,7 +3,7 @@
  */
 
 import type { ConnectionEvent } from "./connection-event.ts";
-import type { ExportOptions } from "./export/event-exporter.ts";
+import type { ExportOptions } from "./export/open-exporters.ts";
 import type { StoreOptions } from "./query-store.ts";
 import type { QueryFilter, QuestionKind } from "./questions.ts";
 import type { TelemetrySettings } from "./settings.ts";

@@ -16,7 +16,8 @@ import type { Reply } from "./exchange.ts";
 import { createGuard, type Guard, requireRole } from "./guard.ts";
 import { HttpError } from "./http-error.ts";
 import type { Page } from "./page.ts";
-import { findOperation, findRoute, type Operation } from "./routes.ts";
+import type { Operation } from "./route.ts";
+import { findOperation, findRoute } from "./routes.ts";
 
 export interface AdminListener {
   readonly endpoint: Endpoint;

@@ -5,7 +5,7 @@
 import { OUTCOMES } from "../../telemetry/labels.ts";
 import { TOP_KINDS, WINDOWS } from "../../telemetry/questions.ts";
 import type { ReplySchema } from "./reply-schemas.ts";
-import type { Method } from "./routes.ts";
+import type { Method } from "./route.ts";
 
 export interface OperationDescription {
   readonly id: string;

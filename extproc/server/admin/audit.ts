@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import type { ApplyOutcome } from "../control.ts";
 import type { Caller } from "./caller.ts";
 import { authorOf } from "./change.ts";
-import type { Operation } from "./routes.ts";
+import type { Operation } from "./route.ts";
 
 /** Takes one line; resolved when it is on disk, or cannot be. */
 export interface AuditLog {

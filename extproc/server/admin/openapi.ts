@@ -15,7 +15,7 @@ import {
 } from "./api-description.ts";
 import type { Role } from "./caller.ts";
 import { REPLY_SCHEMAS } from "./reply-schemas.ts";
-import type { Method, Route } from "./routes.ts";
+import type { Method, Route } from "./route.ts";
 
 const ETAG = { description: "The version in force", schema: { type: "string" } };
 const ERROR = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };

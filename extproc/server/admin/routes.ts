@@ -3,13 +3,13 @@
  */
 
 import { OPEN_METRICS } from "../../telemetry/open-metrics.ts";
-import type { Role } from "./caller.ts";
 import { type AdminRequest, acceptsType, entityTag, type Reply } from "./exchange.ts";
 import { explain } from "./explain.ts";
 import { getVersion, listVersions, rollBack } from "./history.ts";
 import { HttpError } from "./http-error.ts";
 import { describeApi } from "./openapi.ts";
 import { applyResources, deleteResource, getResource, listResources } from "./resources.ts";
+import type { Method, Operation, Route } from "./route.ts";
 import { describeServer, describeStatus, describeWorker } from "./status.ts";
 import {
   connections,
@@ -25,20 +25,6 @@ import {
   upstreams,
 } from "./telemetry.ts";
 import { registerWorkload, unregisterWorkload } from "./workloads.ts";
-
-export type Method = "GET" | "PUT" | "POST" | "DELETE";
-
-export interface Operation {
-  readonly handler: (request: AdminRequest) => Reply | Promise<Reply>;
-  /** Undefined for everybody, by any name: what a kubelet or a balancer asks. */
-  readonly role: Role | undefined;
-}
-
-export interface Route {
-  /** With variables as OpenAPI has them: each is one segment. */
-  readonly path: string;
-  readonly methods: Readonly<Partial<Record<Method, Operation>>>;
-}
 
 export const routes: readonly Route[] = [
   { path: "/healthz", methods: { GET: { role: undefined, handler: () => ({ status: 200, body: "ok\n" }) } } },

@@ -4,7 +4,7 @@
  */
 import { type ClusterDefinition, Protocol } from "../../compiled/messages.ts";
 import { pack } from "../../messages/protos.ts";
-import type { Resource } from "./envoy-stream.ts";
+import type { Resource } from "./resource.ts";
 
 export const CLUSTER_TYPE = "envoy.config.cluster.v3.Cluster";
 

@@ -4,7 +4,7 @@
 import { AT_ONCE, type EncodedDestination } from "../../mesh/egress/destination-resources.ts";
 import type { DestinationChange } from "../../mesh/egress/told-destinations.ts";
 import { CLUSTER_TYPE } from "./cluster-resource.ts";
-import type { Resource } from "./envoy-stream.ts";
+import type { Resource } from "./resource.ts";
 
 const CLUSTER_URL = `type.googleapis.com/${CLUSTER_TYPE}`;
 

@@ -24,14 +24,8 @@ import type { Token } from "../token.ts";
 import { clusterResource } from "./cluster-resource.ts";
 import { ClusterSet } from "./cluster-set.ts";
 import { DestinationSet } from "./destination-set.ts";
-import {
-  type DiscoveryCall,
-  type EnvoyListener,
-  type EnvoyStatus,
-  EnvoyStream,
-  type Kind,
-  type Resource,
-} from "./envoy-stream.ts";
+import { type DiscoveryCall, type EnvoyListener, type EnvoyStatus, EnvoyStream, type Kind } from "./envoy-stream.ts";
+import type { Resource } from "./resource.ts";
 import { type VirtualOptions, virtualListener } from "./virtual-listener.ts";
 
 const discovery = (service: string, name: string) =>

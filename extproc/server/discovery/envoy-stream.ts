@@ -9,16 +9,11 @@ import type {
 } from "../../gen/types/envoy/service/discovery/v3/DiscoveryRequest.ts";
 import type { DiscoveryResponse } from "../../gen/types/envoy/service/discovery/v3/DiscoveryResponse.ts";
 import { CLUSTER_TYPE } from "./cluster-resource.ts";
+import type { Resource } from "./resource.ts";
 import { LISTENER_TYPE, readVirtualOptions, type VirtualOptions } from "./virtual-listener.ts";
 
 export type DiscoveryCall = ServerDuplexStream<DiscoveryRequest__Output, DiscoveryResponse>;
 export type { DiscoveryRequest };
-
-/** A google.protobuf.Any. */
-export interface Resource {
-  readonly type_url: string;
-  readonly value: Uint8Array;
-}
 
 export interface Version {
   /** Counts up. */

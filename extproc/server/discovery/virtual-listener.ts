@@ -7,7 +7,7 @@
 import type { Node__Output } from "../../gen/types/envoy/config/core/v3/Node.ts";
 import { messageType, pack } from "../../messages/protos.ts";
 import { type Asker, checkedConnections, checkFilter } from "./connection-check.ts";
-import type { Resource } from "./envoy-stream.ts";
+import type { Resource } from "./resource.ts";
 
 export const LISTENER_TYPE = "envoy.config.listener.v3.Listener";
 /** Also the name by which Envoy limits its connections (envoy.resource_limits.listener.NAME.connection_limit). */

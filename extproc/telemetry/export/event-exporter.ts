@@ -3,14 +3,9 @@
  * keep no more than a bound: what comes beyond it is lost, and counted.
  */
 
-import type { Endpoint } from "../../endpoint.ts";
 import type { QueryEvent__Output } from "../../gen/types/dns/mesh/v1/QueryEvent.ts";
 import type { Exemplar } from "../exemplars.ts";
 import type { TelemetrySettings } from "../settings.ts";
-import type { ClickHouseTarget } from "./clickhouse.ts";
-import { exportDnstap } from "./dnstap.ts";
-import { exportSyslog, type SyslogTarget } from "./syslog.ts";
-import { exportWebhook, type WebhookTarget } from "./webhook.ts";
 
 export interface EventExporter {
   /** For metrics: one of few words. */
@@ -27,16 +22,6 @@ export interface EventExporter {
   close(): Promise<void>;
 }
 
-/** Who is told, as the thread is given it. */
-export interface ExportOptions {
-  readonly dnstap?: Endpoint | undefined;
-  readonly syslog?: SyslogTarget | undefined;
-  readonly webhooks?: readonly WebhookTarget[];
-  readonly clickhouse?: ClickHouseTarget | undefined;
-  /** By OTLP, as variables of the environment say. */
-  readonly traces?: boolean;
-}
-
 /** What an exporter needs of its surroundings. */
 export interface ExportContext {
   /** Milliseconds of the wall clock. */
@@ -46,16 +31,4 @@ export interface ExportContext {
   readonly onTrouble: (message: string) => void;
   /** At least 0, and less than 1. */
   readonly random: () => number;
-}
-
-export async function openExporters(options: ExportOptions, context: ExportContext): Promise<EventExporter[]> {
-  const { dnstap, syslog, webhooks = [], clickhouse, traces = false } = options;
-  const exporters: EventExporter[] = [];
-  if (dnstap !== undefined) exporters.push(exportDnstap(dnstap, context));
-  if (syslog !== undefined) exporters.push(exportSyslog(syslog, context));
-  for (const webhook of webhooks) exporters.push(exportWebhook(webhook, context));
-  // These packages are loaded only where they are needed.
-  if (clickhouse !== undefined) exporters.push((await import("./clickhouse.ts")).exportClickHouse(clickhouse, context));
-  if (traces) exporters.push((await import("./otlp-traces.ts")).exportTraces(context));
-  return exporters;
 }
