@@ -62,8 +62,8 @@ function matching(looks: RegExp, expected: string): z.ZodType<string, string> {
   return checked((text) => (looks.test(text) ? undefined : expected), looks);
 }
 
-/** Blanks in a name are written as \\DDD. */
-const UNBROKEN = /^\S+$/;
+/** Blanks in a name are written as \\DDD; dashes that only look like one are none. As characters, which RE2 reads too. */
+const UNBROKEN = new RegExp(`^[^\\s${"\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d"}]+$`);
 
 export const pattern = named(parsePattern);
 export const zone = named((text) => {
