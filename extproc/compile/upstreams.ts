@@ -1,6 +1,7 @@
 /**
  * Upstreams as workers and Envoy know them: numbers, clusters, and the views of what they answer.
  */
+
 import {
   type ClusterDefinition,
   Protocol,
@@ -8,6 +9,7 @@ import {
   Strategy,
   type UpstreamMessage,
 } from "../compiled/messages.ts";
+import { formatEndpoint } from "../endpoint.ts";
 import type { NamePattern } from "../resources/name-pattern.ts";
 import type { Upstream } from "../resources/upstream-schema.ts";
 import { shortHash } from "./canonical.ts";
@@ -43,10 +45,9 @@ export function compileUpstreams(upstreams: readonly Upstream[]): CompiledUpstre
     for (const { address, port, serverName, path, priority } of byPriority(spec.servers)) {
       const definition = { protocol, address, port, serverName, ca, pins, clientCertificate, minimumVersion };
       const cluster = clusterName(metadata.name, definition);
-      const host = address.includes(":") ? `[${address}]` : address;
       const http = path !== "";
       const authority = !http ? "" : port === HTTPS_PORT ? serverName : `${serverName}:${port}`;
-      servers.push({ cluster, name: `${host}:${port}`, authority, path, priority });
+      servers.push({ cluster, name: formatEndpoint({ kind: "tcp", host: address, port }), authority, path, priority });
       // Two paths of one DoH server share its connections.
       if (!known.has(cluster)) clusters.push({ name: cluster, ...definition });
       known.add(cluster);

@@ -3,10 +3,7 @@
  * browsers (UTS 46, not transitional).
  */
 import { domainToASCII } from "node:url";
-
-/** Wire length of a name, RFC 1035 section 2.3.4. */
-const MAX_NAME = 255;
-const MAX_LABEL = 63;
+import { MAX_LABEL, MAX_NAME, wireLength, wireName } from "./names.ts";
 
 /** What stands beside others in a label that is converted; whatever else does has a meaning in a URL's host. */
 const CONVERTIBLE = /^[A-Za-z0-9_\u0080-\u{10ffff}-]+$/u;
@@ -37,13 +34,12 @@ export function canonicalName(wire: Uint8Array): CanonicalName {
     labels.push(wire.subarray(at + 1, at + 1 + (wire[at] ?? 0)));
   }
   const first = labels.findIndex((label) => label.some((octet) => octet >= 0x80));
-  const octets = canonicalLabels(labels).flatMap((label) => [label.length, ...label]);
-  return { wire: Uint8Array.from([...octets, 0]), international: labels.length - first };
+  return { wire: wireName(canonicalLabels(labels)), international: labels.length - first };
 }
 
 /** The same of labels, leftmost first. */
 export function canonicalLabels(labels: readonly Uint8Array[]): Uint8Array[] {
-  let length = labels.reduce((sum, label) => sum + 1 + label.length, 1);
+  let length = wireLength(labels);
   return labels
     .toReversed()
     .map((label) => {

@@ -2,8 +2,22 @@
  * Names in wire format, as people read them and as keys of tables.
  */
 
+/** Longest name, and longest label, in octets (RFC 1035, section 2.3.4). */
+export const MAX_NAME = 255;
+export const MAX_LABEL = 63;
+
 const DOT = 0x2e;
 const BACKSLASH = 0x5c;
+
+/** Of labels without the root, leftmost first. */
+export function wireName(labels: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from([...labels.flatMap((label) => [label.length, ...label]), 0]);
+}
+
+/** Octets of what `wireName` makes. */
+export function wireLength(labels: readonly Uint8Array[]): number {
+  return labels.reduce((sum, label) => sum + 1 + label.length, 1);
+}
 
 /** Presentation form with its final dot (RFC 1035, section 5.1; RFC 4343, section 2.1). Never throws. */
 export function presentName(wire: Uint8Array): string {

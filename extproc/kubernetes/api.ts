@@ -3,6 +3,7 @@
  */
 import { Agent, type RequestOptions } from "node:https";
 import type { KubeConfig, KubernetesObject, Watch } from "@kubernetes/client-node";
+import { responseText } from "../response-text.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -86,15 +87,13 @@ export class KubernetesApi {
         : [await import("node:https"), { ...secured, agent: this.#lasting(agent) }];
     return new Promise((resolve, reject) => {
       const call = request(url, options, (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", reject);
-        response.on("end", () => {
-          const text = Buffer.concat(chunks).toString("utf8");
-          const { statusCode = 0 } = response;
-          if (statusCode >= 200 && statusCode < 300) resolve(JSON.parse(text));
-          else reject(new StatusError(statusCode, messageOf(text)));
-        });
+        const { statusCode = 0 } = response;
+        const read = (text: string) => {
+          if (statusCode < 200 || statusCode >= 300) throw new StatusError(statusCode, messageOf(text));
+          return JSON.parse(text);
+        };
+        // What the API keeps is bounded, and how much it tells at once is for who asks to say.
+        responseText(response, Number.POSITIVE_INFINITY).then(read).then(resolve, reject);
       });
       call.on("error", reject);
       call.on("timeout", () => call.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)));

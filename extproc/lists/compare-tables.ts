@@ -20,6 +20,7 @@ import {
   type NameTable,
 } from "../compiled/name-table.ts";
 import { findChild } from "../compiled/trie.ts";
+import { wireName } from "../dns/names.ts";
 
 /** In the place of a node that the other table does not have: the root is nobody's child. */
 const MISSING = -1;
@@ -96,13 +97,12 @@ class Nodes {
   }
 
   name(node: number): Uint8Array {
-    const octets: number[] = [];
+    const labels: Uint8Array[] = [];
     for (let at = node; at !== 0; at = this.parent(at)) {
       const start = this.#word(at, EDGE_LABEL);
-      const label = this.#table.bytes.subarray(start, start + this.#word(at, EDGE_LABEL_LENGTH));
-      octets.push(label.length, ...label);
+      labels.push(this.#table.bytes.subarray(start, start + this.#word(at, EDGE_LABEL_LENGTH)));
     }
-    return Uint8Array.from([...octets, 0]);
+    return wireName(labels);
   }
 
   #word(node: number, word: number): number {

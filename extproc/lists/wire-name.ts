@@ -2,12 +2,12 @@
  * A name out of a list, as octets: read into one place again and again, for there may be millions.
  */
 import { fnv1a } from "../compiled/hash.ts";
+import { MAX_LABEL, MAX_NAME } from "../dns/names.ts";
 import { NameSyntaxError, parseName } from "../resources/name-pattern.ts";
 
 const DOT = 0x2e;
-const MAX_LABEL = 63;
-/** Octets of all labels and their lengths, without the root (RFC 1035, section 2.3.4). */
-const MAX_LABELS_LENGTH = 254;
+/** Octets of all labels and their lengths, without the root. */
+const MAX_LABELS_LENGTH = MAX_NAME - 1;
 
 /** Octets that stand for themselves, in lower case; 0 for all others, which parseName() has a word on. */
 const PLAIN = Uint8Array.from({ length: 128 }, (_, code) => {

@@ -14,7 +14,7 @@ import {
   SECONDS,
   WINDOW,
 } from "./duration.ts";
-import { type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
+import { FALSE_DASHES, type NamePattern, NameSyntaxError, parseName, parsePattern } from "./name-pattern.ts";
 import { checkRegex } from "./name-regex.ts";
 import { NETWORK, parseAddress, parseNetwork, parseServerAddress } from "./network.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -62,8 +62,8 @@ function matching(looks: RegExp, expected: string): z.ZodType<string, string> {
   return checked((text) => (looks.test(text) ? undefined : expected), looks);
 }
 
-/** Blanks in a name are written as \\DDD; dashes that only look like one are none. As characters, which RE2 reads too. */
-const UNBROKEN = new RegExp(`^[^\\s${"\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d"}]+$`);
+/** Blanks in a name are written as \\DDD. False dashes stand here as themselves: RE2, which reads this too, has no \\u. */
+const UNBROKEN = new RegExp(`^[^\\s${FALSE_DASHES}]+$`);
 
 export const pattern = named(parsePattern);
 export const zone = named((text) => {

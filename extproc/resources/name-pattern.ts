@@ -7,16 +7,17 @@
  */
 
 import { canonicalLabels, toALabel } from "../dns/international.ts";
-
-/** Wire length of a name, RFC 1035 section 2.3.4. */
-const MAX_NAME = 255;
-const MAX_LABEL = 63;
+import { MAX_LABEL, MAX_NAME, wireLength, wireName } from "../dns/names.ts";
 
 /** Characters that stand for themselves; `/` because RFC 2317 puts it into reverse zones. */
 const PLAIN = /[A-Za-z0-9_/-]/;
 
 /** What names in other scripts are written in, and what RFC 5892 (appendix A) has between letters of some. */
 const INTERNATIONAL = /[\p{L}\p{M}\p{Nd}\u00b7\u0375\u05f3\u05f4\u30fb\u200c\u200d]/u;
+
+/** Inside of a class of characters: dashes that only look like "-". */
+export const FALSE_DASHES = "\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d";
+const FALSE_DASH = new RegExp(`[${FALSE_DASHES}]`);
 
 export type PatternExtent = "exact" | "below" | "every";
 
@@ -36,7 +37,7 @@ export class NamePattern {
 
   /** The name, or the base, in wire format (RFC 1035 section 3.1). */
   get wire(): Uint8Array {
-    return Uint8Array.from([...this.labels.flatMap((label) => [label.length, ...label]), 0]);
+    return wireName(this.labels);
   }
 
   /** As questions are judged: octets that are a U-label, which only escapes can say, are its A-label. */
@@ -88,10 +89,6 @@ export function parseName(text: string): NamePattern {
 export function refuseInternational(text: string): void {
   const position = [...text].findIndex((character) => character >= "\u0080");
   if (position >= 0) throw new NameSyntaxError(refuseCharacter([...text][position] ?? "", position));
-}
-
-function wireLength(labels: readonly Uint8Array[]): number {
-  return labels.reduce((sum, label) => sum + 1 + label.length, 1);
 }
 
 function parseLabels(text: string, start: number): Uint8Array[] {
@@ -171,7 +168,7 @@ function refuseCharacter(character: string, position: number): string {
   const shown = code > 0x20 && code < 0x7f ? `"${character}"` : `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
   const place = `got ${shown} at character ${position + 1}`;
   if (character === "*") return `a wildcard only as the whole first label, ${place} (\\* is a literal asterisk)`;
-  if (/[\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/.test(character)) {
+  if (FALSE_DASH.test(character)) {
     return `ASCII, ${place} (a dash that only looks like "-")`;
   }
   if (/[\u2024\u3002\uff0e\uff61]/.test(character)) return `ASCII, ${place} (a dot that only looks like ".")`;

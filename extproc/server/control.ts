@@ -5,6 +5,7 @@ import type { Registry } from "prom-client";
 import type { Change, Refused } from "../compile/change.ts";
 import { namedLists, type Snapshot } from "../compiled/snapshot.ts";
 import type { DecisionRequest } from "../decide/request.ts";
+import { formatEndpoint } from "../endpoint.ts";
 import { describeVerdict, type Explanation } from "../explain/explanation.ts";
 import type { SaidOfRule } from "../explain/rules.ts";
 import type { Finding } from "../lint/finding.ts";
@@ -345,7 +346,7 @@ export class Control {
     }
     metrics.certificatesUntil.reset();
     for (const { upstream, address, port, certificate } of this.upstreamServers().slice(0, MAX_SERVERS)) {
-      const server = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+      const server = formatEndpoint({ kind: "tcp", host: address, port });
       if (certificate?.validUntil !== undefined)
         metrics.certificatesUntil.set({ upstream, server }, certificate.validUntil / 1000);
     }

@@ -1,6 +1,7 @@
 /**
  * What is counted of connections in one cell of time.
  */
+import { formatEndpoint } from "../endpoint.ts";
 import type { ConnectionEvent, ConnectionOutcome } from "./connection-event.ts";
 import { LatencySketch } from "./latency-sketch.ts";
 import type { ConnectionCounts, Connections, Latency, TopItem } from "./questions.ts";
@@ -30,7 +31,7 @@ export class ConnectionTally {
     this.#counts[outcome]++;
     if (connectUs !== undefined) this.#connecting.add(connectUs);
     if (hidden) return;
-    const place = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+    const place = formatEndpoint({ kind: "tcp", host: address, port });
     if (outcome === "failed") this.#unreachable.add(`${name} ${place}`, false);
     if (outcome === "refused" || outcome === "would_refuse") this.#refused.add(place, false);
   }

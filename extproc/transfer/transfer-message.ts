@@ -1,6 +1,7 @@
 /**
  * The messages of a zone transfer (RFC 5936, RFC 1995): queries written, answers read record by record.
  */
+import { MAX_NAME } from "../dns/names.ts";
 import { parseName } from "../resources/name-pattern.ts";
 
 export const TYPE_SOA = 6;
@@ -18,7 +19,6 @@ export const TYPE_DNAME = 39;
 const CLASS_IN = 1;
 
 const HEADER = 12;
-const MAX_NAME = 255;
 
 export interface TransferRecord {
   /** Absolute, in lower case, with a final dot. */

@@ -22,8 +22,10 @@ export class Storms {
     if (denial === null) return null;
     const meter = meterOf(denial);
     const who = whoOf(meter, query);
-    for (let labels: u32 = 0; labels <= apexOf(query.question.key); labels++) {
-      if (!this.buckets.has(meter, who, placeOf(query.question.key, labels), now)) return denial;
+    const key = query.question.key;
+    const apex = apexOf(key);
+    for (let labels: u32 = 0; labels <= apex; labels++) {
+      if (!this.buckets.has(meter, who, placeOf(key, apex, labels), now)) return denial;
     }
     return null;
   }
@@ -60,13 +62,13 @@ function missingFrom(query: Query): u64 {
   const answer = query.answer;
   const apex = apexOf(key);
   // The zone is one of the name that it was rewritten to.
-  if (answer === null || query.rewritten !== null) return placeOf(key, apex);
-  return placeOf(key, min(apex, <u32>answer.zoneLabels));
+  if (answer === null || query.rewritten !== null) return placeOf(key, apex, apex);
+  return placeOf(key, apex, min(apex, <u32>answer.zoneLabels));
 }
 
 /** Above the registered name, only names of as many labels count together: one storm is not to take all others with it. */
-function placeOf(key: NameKey, labels: u32): u64 {
-  const depth: u64 = labels == apexOf(key) ? 0 : key.labels - labels;
+function placeOf(key: NameKey, apex: u32, labels: u32): u64 {
+  const depth: u64 = labels == apex ? 0 : key.labels - labels;
   return (depth << 32) | <u64>hashLabel(key.suffixAt(labels), key.suffixLength(labels));
 }
 

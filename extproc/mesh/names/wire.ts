@@ -2,8 +2,10 @@
  * Names and record data of the mesh, in wire format (RFC 1035, section 3.1) as strings of one character an octet: keys
  * that can be compared, and turned into octets without a look at what they are.
  */
+
 import { isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
+import { MAX_LABEL, MAX_NAME } from "../../dns/names.ts";
 import { parseName } from "../../resources/name-pattern.ts";
 import { toOctets } from "../sources/schema.ts";
 
@@ -26,10 +28,6 @@ export interface RecordData {
   /** Where what has the address runs, `REGION/ZONE`. */
   readonly place?: string;
 }
-
-/** Longest name, and longest label. */
-const MAX_NAME = 255;
-const MAX_LABEL = 63;
 
 export function toText(octets: Uint8Array): Octets {
   return Buffer.from(octets).toString("latin1");

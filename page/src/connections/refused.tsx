@@ -1,7 +1,7 @@
 /** Where somebody wanted to go whose DNS had not told them of it, or whose name for it is denied by now. */
+
 import type { Connections } from "../../../extproc/telemetry/questions.ts";
-import { Frequency } from "../parts/frequency.tsx";
-import { nameTenant } from "../text/words.ts";
+import { WhoAndTimes } from "../parts/who-and-times.tsx";
 
 export function Refused({ items }: { readonly items: Connections["refused"] }) {
   return (
@@ -25,12 +25,7 @@ export function Refused({ items }: { readonly items: Connections["refused"] }) {
             {items.map(({ tenant, key, count, over }) => (
               <tr key={`${tenant} ${key}`}>
                 <td class="mono">{key}</td>
-                <td>
-                  <bdi>{nameTenant(tenant)}</bdi>
-                </td>
-                <td class="number bad">
-                  <Frequency count={count} over={over} />
-                </td>
+                <WhoAndTimes tenant={tenant} count={count} over={over} bad />
               </tr>
             ))}
           </tbody>

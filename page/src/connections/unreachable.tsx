@@ -1,10 +1,10 @@
 /** Names that resolved, and whose address then took no connection: DNS was right, or it told of what is gone. */
+
 import type { Connections } from "../../../extproc/telemetry/questions.ts";
-import { Frequency } from "../parts/frequency.tsx";
 import { Name } from "../parts/name.tsx";
 import { tenantParameter } from "../parts/span.tsx";
+import { WhoAndTimes } from "../parts/who-and-times.tsx";
 import { linkTo } from "../shell/route.ts";
-import { nameTenant } from "../text/words.ts";
 
 export function Unreachable({ items }: { readonly items: Connections["unreachable"] }) {
   return (
@@ -35,12 +35,7 @@ export function Unreachable({ items }: { readonly items: Connections["unreachabl
                   )}
                 </td>
                 <td class="mono">{address}</td>
-                <td>
-                  <bdi>{nameTenant(tenant)}</bdi>
-                </td>
-                <td class="number bad">
-                  <Frequency count={count} over={over} />
-                </td>
+                <WhoAndTimes tenant={tenant} count={count} over={over} bad />
               </tr>
             ))}
           </tbody>

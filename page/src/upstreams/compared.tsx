@@ -1,9 +1,10 @@
 /** What second upstreams say of the same questions (action Mirror): whether one may move to them. */
+
 import type { Mirrors } from "../../../extproc/telemetry/questions.ts";
 import { useFollowed } from "../api/follow.ts";
-import { Frequency } from "../parts/frequency.tsx";
 import { Name } from "../parts/name.tsx";
 import { paceOf, type Span, telemetryPath } from "../parts/span.tsx";
+import { WhoAndTimes } from "../parts/who-and-times.tsx";
 import { formatCount, formatLatency, formatShare, nameTenant } from "../text/words.ts";
 
 const SHOWN = "20";
@@ -76,12 +77,7 @@ function Differing({ items }: { readonly items: Mirrors["differing"] }) {
             <td class="warn">
               {first === second ? "other records" : second} <span class="quiet">({upstream})</span>
             </td>
-            <td>
-              <bdi>{nameTenant(tenant)}</bdi>
-            </td>
-            <td class="number">
-              <Frequency count={count} over={over} />
-            </td>
+            <WhoAndTimes tenant={tenant} count={count} over={over} />
           </tr>
         ))}
       </tbody>
