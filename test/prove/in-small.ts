@@ -1,11 +1,10 @@
 /**
- * Every proof at a fiftieth of its size.
+ * Proofs as tests, at a fiftieth of their size.
  */
 import { strict as assert } from "node:assert";
-import { Report } from "./proof.ts";
-import { proofs } from "./proofs.ts";
+import { type Proof, Report } from "./proof.ts";
 
-describe("what it must show, at 1/50", () => {
+export function proveInSmall(proofs: Proof[]): void {
   for (const proof of proofs) {
     it(`${proof.name}: ${proof.what}`, async function () {
       this.timeout(180_000);
@@ -16,4 +15,4 @@ describe("what it must show, at 1/50", () => {
       assert.deepEqual(report.failures, [], JSON.stringify(report.figures));
     });
   }
-});
+}
