@@ -2,10 +2,11 @@
  * Runs every suite, or those with a part of their path: `node test/run.mjs [part of a path ...]`. A file that does not load is
  * a failure like any other. Ends with what has failed, if anything has, and the line `N passed, N failed`.
  *
- * All of them are run by processes of their own: what needs a processor beside what mostly waits for an Envoy, and then by
- * itself what measures.
+ * All of them are run by two processes, which take what is next from the two ends of one list: what mostly waits for an Envoy
+ * from the one, what needs a processor from the other. Then, by itself, what measures.
  */
-import { spawn } from "node:child_process";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -13,33 +14,35 @@ import Mocha from "mocha";
 import { register } from "tsx/esm/api";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const GROUP = "--group=";
-
-/** In this order, by how their paths begin; what is in none is of the units, before the others of them. */
-const GROUPS = {
-  units: ["test/prove/results"],
-  envoy: ["test/envoy/", "test/demo/", "test/guide/", "test/stories/", "test/e2e/"],
-  measuring: ["test/page/", "test/prove/measures"],
-};
-const PHASES = [["units", "envoy"], ["measuring"]];
+/** By how their paths begin, in the order in which they are run. */
+const WAITING = ["test/envoy/", "test/demo/", "test/guide/", "test/stories/", "test/e2e/"];
+const MEASURING = ["test/page/", "test/prove/measures"];
+const LANE = "--lane";
+const NO_MORE = "";
 
 function findSuites() {
   const entries = readdirSync(join(root, "test"), { recursive: true, withFileTypes: true });
-  const beginnings = Object.values(GROUPS).flat();
-  const place = (file) => beginnings.findIndex((beginning) => file.startsWith(beginning));
   return entries
     .filter((entry) => entry.isFile() && entry.name.endsWith(".test.ts"))
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
-    .sort((a, b) => place(a) - place(b) || a.localeCompare(b));
+    .sort();
 }
 
-function groupOf(file) {
-  return Object.keys(GROUPS).find((group) => GROUPS[group].some((beginning) => file.startsWith(beginning))) ?? "units";
+async function runAll() {
+  const files = findSuites();
+  const ordered = (beginnings) => beginnings.flatMap((beginning) => files.filter((file) => file.startsWith(beginning)));
+  const waiting = ordered(WAITING);
+  const measuring = ordered(MEASURING);
+  const others = files.filter((file) => !waiting.includes(file) && !measuring.includes(file));
+  const list = [...waiting, ...others.reverse()];
+  const sides = [runLane(() => list.shift()), runLane(() => list.pop())];
+  const results = await shownInTurn(sides);
+  results.push(...(await shownInTurn([runLane(() => measuring.shift())])));
+  return { passed: results.reduce((sum, { passed }) => sum + passed, 0), failures: results.flatMap((r) => r.failures) };
 }
 
 /** Resolves to the number of tests that passed, and a line for each that did not. */
 async function runSuites(files) {
-  register();
   const mocha = new Mocha({ timeout: 30_000, slow: 2000, reporter: "spec", checkLeaks: false });
   const failures = [];
   for (const file of files) {
@@ -71,62 +74,72 @@ function firstLine(error) {
     .slice(0, 300);
 }
 
-async function runGroups() {
-  let passed = 0;
-  const failures = [];
-  for (const groups of PHASES) {
-    const [first, ...others] = groups.map(runGroup);
-    first?.shown();
-    for (const group of [first, ...others]) {
-      const result = await group.ended;
-      group.shown();
-      passed += result.passed;
-      failures.push(...result.failures);
-    }
-  }
-  return { passed, failures };
-}
-
-/** A process of its own, of which nothing is printed before it is to be shown. */
-function runGroup(group) {
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), GROUP + group], {
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
+/** One suite after the other, in a process of their own, until `next` has none. What they print is kept for `shown`. */
+function runLane(next) {
   let held = [];
-  let result;
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk) => {
-      if (held === undefined) process.stdout.write(chunk);
-      else held.push(chunk);
-    });
-  }
-  child.on("message", (message) => {
-    result = message;
-  });
+  const print = (chunk) => (held === undefined ? process.stdout.write(chunk) : held.push(chunk));
+  const run = async () => {
+    const results = [];
+    let child;
+    for (let file = next(); file !== undefined; file = next()) {
+      child ??= startLane(print);
+      child.send(file);
+      const [result, signal] = await Promise.race([once(child, "message"), once(child, "close")]);
+      if (typeof result === "object" && result !== null) results.push(result);
+      else {
+        results.push({ passed: 0, failures: [`${file}: its process ended with ${result ?? signal} before it had`] });
+        child = undefined;
+      }
+    }
+    if (child !== undefined) {
+      child.send(NO_MORE);
+      await once(child, "close");
+    }
+    return results;
+  };
   return {
     shown: () => {
       for (const chunk of held ?? []) process.stdout.write(chunk);
       held = undefined;
     },
-    ended: new Promise((resolve) => {
-      child.on("close", (code) => {
-        resolve(result ?? { passed: 0, failures: [`${group}: ended with ${code} before all its suites had`] });
-      });
-    }),
+    ended: run(),
   };
 }
 
-/** To the process that runs all groups, or to whoever reads. */
-function tell({ passed, failures }) {
-  const end = () => process.exit(failures.length > 0 || passed === 0 ? 1 : 0);
-  if (process.send !== undefined) process.send({ passed, failures }, end);
-  else {
-    const lines = failures.map((failure) => `failed: ${failure}\n`).join("");
-    process.stdout.write(`\n${lines}${passed} passed, ${failures.length} failed\n`, end);
-  }
+function startLane(print) {
+  const child = fork(fileURLToPath(import.meta.url), [LANE], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  child.stdout.on("data", print);
+  child.stderr.on("data", print);
+  return child;
 }
 
+/** Resolves to what all suites of the lanes came to; the first lane is shown as it goes, the others after it. */
+async function shownInTurn(lanes) {
+  const results = [];
+  for (const lane of lanes) {
+    lane.shown();
+    results.push(...(await lane.ended));
+  }
+  return results;
+}
+
+function serveLane() {
+  process.on("message", async (file) => {
+    if (file === NO_MORE) process.exit();
+    process.send(await runSuites([file]));
+  });
+  process.on("disconnect", () => process.exit());
+}
+
+function end({ passed, failures }) {
+  const lines = failures.map((failure) => `failed: ${failure}\n`).join("");
+  process.stdout.write(`\n${lines}${passed} passed, ${failures.length} failed\n`, () =>
+    process.exit(failures.length > 0 || passed === 0 ? 1 : 0),
+  );
+}
+
+register();
 const wanted = process.argv.slice(2);
-const group = wanted[0]?.startsWith(GROUP) ? wanted[0].slice(GROUP.length) : undefined;
-const isWanted = (file) => (group ? groupOf(file) === group : wanted.some((part) => file.includes(part)));
-tell(wanted.length === 0 ? await runGroups() : await runSuites(findSuites().filter(isWanted)));
+if (wanted[0] === LANE) serveLane();
+else if (wanted.length === 0) end(await runAll());
+else end(await runSuites(findSuites().filter((file) => wanted.some((part) => file.includes(part)))));
