@@ -30,10 +30,10 @@ import type {
   Window,
   Windowed,
 } from "./questions.ts";
-import { mergeDetails, Rollup, type TenantRead, WINDOW_MS } from "./rollup.ts";
+import { mergeDetails, Rollup, WINDOW_MS } from "./rollup.ts";
 import type { KeptRules } from "./rule-memory.ts";
 import { RuleTable } from "./rule-table.ts";
-import { CountTally, type DetailTally, type ServerTally } from "./tally.ts";
+import { CountTally, DetailTally, type ServerTally } from "./tally.ts";
 import { hashText } from "./unique-count.ts";
 import { UpstreamTimes } from "./upstream-times.ts";
 
@@ -110,22 +110,25 @@ export class Aggregate {
   }
 
   overview({ window, tenant }: Windowed, now: number): Omit<Overview, "events" | "store"> {
-    const reads = this.#rollup.read(now, window, tenant);
+    const reads = this.#rollup.counts(now, window, tenant);
+    const details = this.#rollup.details(now, window, tenant);
     const seconds = this.#secondsOf(window, now);
     const sum = new CountTally();
     for (const read of reads) sum.merge(read.sum);
-    const detail = mergeDetails(reads.map((read) => read.detail));
     return {
       ...spanOf(window, now),
-      all: summarise(sum, detail, seconds),
+      all: summarise(sum, mergeDetails(details.values()), seconds),
       ...this.#trend(window, tenant, now),
-      tenants: reads.map((read) => ({ tenant: read.tenant, ...summarise(read.sum, read.detail, seconds) })),
+      tenants: reads.map((read) => ({
+        tenant: read.tenant,
+        ...summarise(read.sum, details.get(read.tenant) ?? NO_DETAIL, seconds),
+      })),
       lost: this.lost,
     };
   }
 
   series({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): Series {
-    const reads = this.#rollup.read(now, window, tenant);
+    const reads = this.#rollup.counts(now, window, tenant);
     const step = this.#rollup.stepOf(window);
     const last = now - (now % step);
     const length = Math.ceil(WINDOW_MS[window] / step) + 1;
@@ -151,7 +154,7 @@ export class Aggregate {
   }
 
   top({ window, tenant, of, limit }: Windowed & { readonly of: TopKind; readonly limit: number }, now: number): Top {
-    const detail = mergeDetails(this.#rollup.read(now, window, tenant).map((read) => read.detail));
+    const detail = mergeDetails(this.#rollup.details(now, window, tenant).values());
     const present = of === "clients" ? presentClient : presentLabels;
     return {
       ...spanOf(window, now),
@@ -162,24 +165,25 @@ export class Aggregate {
   }
 
   map({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): TenantMap {
-    const reads = this.#rollup.read(now, window, tenant);
-    const edges = reads.flatMap((read) =>
-      read.detail.zones.top(limit).map(([zone, { count, denied }]) => {
-        return { tenant: read.tenant, zone: presentLabels(zone), queries: count, denied };
+    const details = this.#rollup.details(now, window, tenant);
+    const edges = [...details].flatMap(([name, { zones }]) =>
+      zones.top(limit).map(([zone, { count, denied }]) => {
+        return { tenant: name, zone: presentLabels(zone), queries: count, denied };
       }),
     );
     return {
       ...spanOf(window, now),
-      tenants: reads.map(({ tenant: name, sum, detail }) => {
+      tenants: this.#rollup.counts(now, window, tenant).map(({ tenant: name, sum }) => {
         const { queries, denied, wouldDeny } = sum.counts;
-        return { tenant: name, queries, denied, wouldDeny, uniqueNames: detail.uniqueNames.estimate };
+        const uniqueNames = details.get(name)?.uniqueNames.estimate ?? 0;
+        return { tenant: name, queries, denied, wouldDeny, uniqueNames };
       }),
       edges: edges.sort((a, b) => b.queries - a.queries).slice(0, limit),
     };
   }
 
   upstreams({ window, tenant }: Windowed, now: number): Upstreams {
-    const { upstreams } = mergeDetails(this.#rollup.read(now, window, tenant).map((read: TenantRead) => read.detail));
+    const { upstreams } = mergeDetails(this.#rollup.details(now, window, tenant).values());
     const all = [...upstreams.values()].reduce((sum, { queries }) => sum + queries, 0);
     const list = [...upstreams].map(([upstream, { queries, failed, stale, latency, servers }]) => {
       return {
@@ -196,9 +200,8 @@ export class Aggregate {
   }
 
   connections({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): Connections {
-    const all = this.#rollup
-      .read(now, window, tenant)
-      .map((read) => ({ tenant: read.tenant, tally: read.detail.connections }))
+    const all = [...this.#rollup.details(now, window, tenant)]
+      .map(([name, { connections }]) => ({ tenant: name, tally: connections }))
       .filter(({ tally }) => tally.total > 0)
       .sort((a, b) => b.tally.total - a.tally.total);
     return {
@@ -216,17 +219,15 @@ export class Aggregate {
   }
 
   mirrors({ window, tenant, limit }: Windowed & { readonly limit: number }, now: number): Mirrors {
-    const all = this.#rollup
-      .read(now, window, tenant)
-      .map((read) => ({ name: read.tenant, tally: read.detail.mirrors }));
+    const all = [...this.#rollup.details(now, window, tenant)];
     const total = ({ same, different, failed }: MirrorCounts) => same + different + failed;
     return {
       ...spanOf(window, now),
       upstreams: all
-        .flatMap(({ name, tally }) => tally.upstreams.map((counts) => ({ tenant: name, ...counts })))
+        .flatMap(([name, { mirrors }]) => mirrors.upstreams.map((counts) => ({ tenant: name, ...counts })))
         .sort((a, b) => total(b) - total(a)),
       differing: mostFrequent(
-        all.flatMap(({ name, tally }) => tally.differing(limit).map((item) => ({ tenant: name, ...item }))),
+        all.flatMap(([name, { mirrors }]) => mirrors.differing(limit).map((item) => ({ tenant: name, ...item }))),
         limit,
       ),
     };
@@ -274,6 +275,8 @@ function spanOf(window: Window, now: number): Span {
   const iso = (time: number) => new Date(time).toISOString();
   return { window, from: iso(now - WINDOW_MS[window]), to: iso(now) };
 }
+
+const NO_DETAIL = new DetailTally(0);
 
 function summarise(sum: CountTally, detail: DetailTally, seconds: number): Summary {
   const counts: Counts = sum.counts;

@@ -4,6 +4,7 @@
 import { formatEndpoint } from "../endpoint.ts";
 import type { ConnectionEvent, ConnectionOutcome } from "./connection-event.ts";
 import { LatencySketch } from "./latency-sketch.ts";
+import type { Packer, Unpacker } from "./packing.ts";
 import type { ConnectionCounts, Connections, Latency, TopItem } from "./questions.ts";
 import { TopList } from "./top-list.ts";
 
@@ -45,6 +46,16 @@ export class ConnectionTally {
     this.#refused.merge(other.#refused);
   }
 
+  pack(to: Packer): void {
+    for (const count of Object.values(this.#counts)) to.number(count);
+    for (const part of this.#parts) part.pack(to);
+  }
+
+  mergePacked(from: Unpacker): void {
+    for (const outcome of Object.keys(this.#counts) as ConnectionOutcome[]) this.#counts[outcome] += from.number();
+    for (const part of this.#parts) part.mergePacked(from);
+  }
+
   get counts(): ConnectionCounts {
     const { allowed, refused, would_refuse: wouldRefuse, connected, failed } = this.#counts;
     return { allowed, refused, wouldRefuse, connected, failed };
@@ -57,6 +68,10 @@ export class ConnectionTally {
   get connectMs(): { readonly connectMs?: Latency } {
     const { latencyMs } = this.#connecting.latency;
     return latencyMs === undefined ? {} : { connectMs: latencyMs };
+  }
+
+  get #parts() {
+    return [this.#connecting, this.#unreachable, this.#refused];
   }
 
   unreachable(limit: number): Omit<Connections["unreachable"][number], "tenant">[] {

@@ -2,6 +2,7 @@
  * Times of many, as quantiles, in a few numbers.
  */
 import { LogCollapsingLowestDenseDDSketch } from "@datadog/sketches-js";
+import type { Packer, Unpacker } from "./packing.ts";
 import type { Latency } from "./questions.ts";
 
 /** A DDSketch's promise: a quantile is off by so much of itself at most. Of 1 us to 5 s that are some 160 numbers. */
@@ -13,7 +14,7 @@ type Sketch = InstanceType<typeof LogCollapsingLowestDenseDDSketch>;
 export class LatencySketch {
   #sketch: Sketch | undefined;
 
-  /** Microseconds. */
+  /** Microseconds, whole. */
   add(microseconds: number): void {
     this.#sketch ??= newSketch();
     this.#sketch.accept(microseconds);
@@ -23,6 +24,34 @@ export class LatencySketch {
     if (other.#sketch === undefined) return;
     this.#sketch ??= newSketch();
     this.#sketch.merge(other.#sketch);
+  }
+
+  /** All that is read of it: neither the sum nor the least. */
+  pack(to: Packer): void {
+    const sketch = this.#sketch;
+    to.number(sketch?.count ?? 0);
+    if (!sketch?.count) return;
+    to.number(sketch.zeroCount);
+    to.number(sketch.max);
+    const { count, minKey, maxKey, offset, bins } = sketch.store;
+    to.number(count === 0 ? 0 : minKey);
+    to.number(count === 0 ? 0 : maxKey - minKey + 1);
+    for (let key = minKey; key <= maxKey; key++) to.number(bins[key - offset] ?? 0);
+  }
+
+  mergePacked(from: Unpacker): void {
+    const count = from.number();
+    if (count === 0) return;
+    this.#sketch ??= newSketch();
+    const sketch = this.#sketch;
+    sketch.count += count;
+    sketch.zeroCount += from.number();
+    sketch.max = Math.max(sketch.max, from.number());
+    let key = from.number();
+    for (let left = from.number(); left > 0; left--, key++) {
+      const values = from.number();
+      if (values > 0) sketch.store.add(key, values);
+    }
   }
 
   /** Milliseconds; null without a value. */

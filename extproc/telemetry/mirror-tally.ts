@@ -5,6 +5,7 @@ import { foldedName, presentLabels } from "../dns/names.ts";
 import { rcodeName, typeName } from "../dns/numbers.ts";
 import type { Comparison__Output } from "../gen/types/dns/mesh/v1/Comparison.ts";
 import { LatencySketch } from "./latency-sketch.ts";
+import type { Packer, Unpacker } from "./packing.ts";
 import type { DifferingName, MirrorCounts } from "./questions.ts";
 import { TopList } from "./top-list.ts";
 
@@ -14,12 +15,22 @@ const DIFFERENT = 1;
 const FAILED = 2;
 
 class UpstreamMirror {
-  readonly results = [0, 0, 0];
+  readonly results = new Float64Array(3);
   readonly latency = new LatencySketch();
 
   merge(other: UpstreamMirror): void {
     for (const [result, count] of other.results.entries()) this.results[result] = (this.results[result] ?? 0) + count;
     this.latency.merge(other.latency);
+  }
+
+  pack(to: Packer): void {
+    for (const count of this.results) to.number(count);
+    this.latency.pack(to);
+  }
+
+  mergePacked(from: Unpacker): void {
+    for (const [result, count] of this.results.entries()) this.results[result] = count + from.number();
+    this.latency.mergePacked(from);
   }
 }
 
@@ -46,6 +57,20 @@ export class MirrorTally {
   merge(other: MirrorTally): void {
     for (const [upstream, tally] of other.#upstreams) this.#of(upstream).merge(tally);
     this.#differing.merge(other.#differing);
+  }
+
+  pack(to: Packer): void {
+    to.number(this.#upstreams.size);
+    for (const [upstream, tally] of this.#upstreams) {
+      to.text(upstream);
+      tally.pack(to);
+    }
+    this.#differing.pack(to);
+  }
+
+  mergePacked(from: Unpacker): void {
+    for (let left = from.number(); left > 0; left--) this.#of(from.text()).mergePacked(from);
+    this.#differing.mergePacked(from);
   }
 
   get upstreams(): MirrorCounts[] {

@@ -52,10 +52,9 @@ interface TenantTimes {
   readonly details: Timeline<DetailTally>;
 }
 
-export interface TenantRead {
+export interface TenantCounts {
   readonly tenant: string;
   readonly counts: readonly Cell<CountTally>[];
-  readonly detail: DetailTally;
   readonly sum: CountTally;
 }
 
@@ -75,19 +74,26 @@ export class Rollup {
   }
 
   /** Of one tenant or of all, with cells that have something in them; most queries first. */
-  read(now: number, window: Window, tenant?: string): readonly TenantRead[] {
-    const milliseconds = WINDOW_MS[window];
-    const reads: TenantRead[] = [];
-    for (const [name, times] of this.#tenants) {
-      if (tenant !== undefined && tenant !== name) continue;
-      const counts = times.counts.read(now, milliseconds);
+  counts(now: number, window: Window, tenant?: string): TenantCounts[] {
+    const reads: TenantCounts[] = [];
+    for (const [name, times] of this.#of(tenant)) {
+      const counts = times.counts.read(now, WINDOW_MS[window]);
       if (counts.length === 0) continue;
       const sum = new CountTally();
       for (const { content } of counts) sum.merge(content);
-      const detail = mergeDetails(times.details.read(now, milliseconds).map(({ content }) => content));
-      reads.push({ tenant: name, counts, sum, detail });
+      reads.push({ tenant: name, counts, sum });
     }
     return reads.sort((a, b) => b.sum.counts.queries - a.sum.counts.queries);
+  }
+
+  /** Of one tenant or of all, where there is something. */
+  details(now: number, window: Window, tenant?: string): ReadonlyMap<string, DetailTally> {
+    const sums = new Map<string, DetailTally>();
+    for (const [name, { details }] of this.#of(tenant)) {
+      const sum = new DetailTally(MERGED_LIST);
+      if (details.sum(now, WINDOW_MS[window], sum)) sums.set(name, sum);
+    }
+    return sums;
   }
 
   /**
@@ -104,8 +110,7 @@ export class Rollup {
     if (step === undefined) return undefined;
     const end = now - (now % step);
     const [last, before] = [new CountTally(), new CountTally()];
-    for (const [name, { counts }] of this.#tenants) {
-      if (tenant !== undefined && tenant !== name) continue;
+    for (const [, { counts }] of this.#of(tenant)) {
       for (const { start, content } of counts.read(now, 2 * milliseconds)) {
         if (start >= end - milliseconds && start < end) last.merge(content);
         else if (start < end) before.merge(content);
@@ -122,24 +127,21 @@ export class Rollup {
   /** Forgets tenants of whom nothing is left to be told. */
   expire(now: number): void {
     for (const [name, { counts, details }] of this.#tenants) {
-      const left = counts.read(now, WINDOW_MS["7d"]).length + details.read(now, WINDOW_MS["7d"]).length;
-      if (left === 0) this.#tenants.delete(name);
+      if (counts.isEmpty(now) && details.isEmpty(now)) this.#tenants.delete(name);
     }
+  }
+
+  #of(tenant: string | undefined): Iterable<[string, TenantTimes]> {
+    if (tenant === undefined) return this.#tenants;
+    const times = this.#tenants.get(tenant);
+    return times === undefined ? [] : [[tenant, times]];
   }
 
   #newTimes(): TenantTimes {
     const capacity = () => Math.min(MAX_LIST, Math.max(MIN_LIST, Math.floor(LIST_BUDGET / this.#tenants.size)));
     return {
-      counts: new Timeline(
-        COUNT_RESOLUTIONS,
-        () => new CountTally(),
-        (into, from) => into.merge(from),
-      ),
-      details: new Timeline(
-        DETAIL_RESOLUTIONS,
-        () => new DetailTally(capacity()),
-        (into, from) => into.merge(from),
-      ),
+      counts: new Timeline(COUNT_RESOLUTIONS, () => new CountTally()),
+      details: new Timeline(DETAIL_RESOLUTIONS, () => new DetailTally(capacity())),
     };
   }
 }
@@ -149,7 +151,7 @@ function stepFor(milliseconds: number): number | undefined {
   return COUNT_RESOLUTIONS.find((each) => each.milliseconds * each.cells >= milliseconds)?.milliseconds;
 }
 
-export function mergeDetails(details: readonly DetailTally[]): DetailTally {
+export function mergeDetails(details: Iterable<DetailTally>): DetailTally {
   const merged = new DetailTally(MERGED_LIST);
   for (const detail of details) merged.merge(detail);
   return merged;

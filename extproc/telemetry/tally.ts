@@ -4,6 +4,7 @@
 import { ConnectionTally } from "./connection-tally.ts";
 import { LatencySketch } from "./latency-sketch.ts";
 import { MirrorTally } from "./mirror-tally.ts";
+import type { Packer, Unpacker } from "./packing.ts";
 import type { Counts, Share } from "./questions.ts";
 import { TopList } from "./top-list.ts";
 import { UniqueCount } from "./unique-count.ts";
@@ -36,6 +37,16 @@ export class CountTally {
     this.latency.merge(other.latency);
   }
 
+  pack(to: Packer): void {
+    for (const count of this.#counts) to.number(count);
+    this.latency.pack(to);
+  }
+
+  mergePacked(from: Unpacker): void {
+    for (let i = 0; i < COUNTERS; i++) this.#counts[i] = (this.#counts[i] ?? 0) + from.number();
+    this.latency.mergePacked(from);
+  }
+
   get counts(): Counts {
     const [queries = 0, forwarded = 0, denied = 0, rejected = 0, failed = 0] = this.#counts;
     const [faulted = 0, answered = 0, limited = 0] = this.#counts.slice(OUTCOMES + 4);
@@ -57,6 +68,18 @@ export class Shares {
 
   merge(other: Shares): void {
     for (const [key, count] of other.#counts) this.add(key, count);
+  }
+
+  pack(to: Packer): void {
+    to.number(this.#counts.size);
+    for (const [key, count] of this.#counts) {
+      to.text(key);
+      to.number(count);
+    }
+  }
+
+  mergePacked(from: Unpacker): void {
+    for (let left = from.number(); left > 0; left--) this.add(from.text(), from.number());
   }
 
   get list(): Share[] {
@@ -92,6 +115,27 @@ export class UpstreamTally {
     this.latency.merge(other.latency);
     for (const [cluster, tally] of other.servers) this.server(cluster)?.merge(tally);
   }
+
+  pack(to: Packer): void {
+    for (const count of [this.queries, this.failed, this.stale]) to.number(count);
+    this.latency.pack(to);
+    to.number(this.servers.size);
+    for (const [cluster, tally] of this.servers) {
+      to.text(cluster);
+      tally.pack(to);
+    }
+  }
+
+  mergePacked(from: Unpacker): void {
+    this.queries += from.number();
+    this.failed += from.number();
+    this.stale += from.number();
+    this.latency.mergePacked(from);
+    for (let left = from.number(); left > 0; left--) {
+      const server = this.server(from.text()) ?? new ServerTally();
+      server.mergePacked(from);
+    }
+  }
 }
 
 /** Of one server: the answers that it gave. */
@@ -107,6 +151,16 @@ export class ServerTally {
   merge(other: ServerTally): void {
     this.answers += other.answers;
     this.latency.merge(other.latency);
+  }
+
+  pack(to: Packer): void {
+    to.number(this.answers);
+    this.latency.pack(to);
+  }
+
+  mergePacked(from: Unpacker): void {
+    this.answers += from.number();
+    this.latency.mergePacked(from);
   }
 }
 
@@ -154,5 +208,28 @@ export class DetailTally {
     for (const [name, tally] of other.upstreams) this.upstream(name).merge(tally);
     this.connections.merge(other.connections);
     this.mirrors.merge(other.mirrors);
+  }
+
+  pack(to: Packer): void {
+    for (const part of this.#parts) part.pack(to);
+    to.number(this.upstreams.size);
+    for (const [name, tally] of this.upstreams) {
+      to.text(name);
+      tally.pack(to);
+    }
+  }
+
+  mergePacked(from: Unpacker): void {
+    for (const part of this.#parts) part.mergePacked(from);
+    for (let left = from.number(); left > 0; left--) this.upstream(from.text()).mergePacked(from);
+  }
+
+  get #parts() {
+    return [
+      ...[this.names, this.denied, this.audited, this.clients, this.zones],
+      ...[this.uniqueNames, this.uniqueClients],
+      ...[this.rcodes, this.types, this.transports],
+      ...[this.connections, this.mirrors],
+    ];
   }
 }

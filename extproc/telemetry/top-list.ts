@@ -3,6 +3,8 @@
  * thrown out at once when there are twice as many as are kept. A key that comes back counts for as much as one that was
  * thrown out may have had: so no count is too low, and each says how much too high it may be.
  */
+import type { Packer, Unpacker } from "./packing.ts";
+
 export interface Frequency {
   count: number;
   /** How much too high `count` may be. */
@@ -33,12 +35,36 @@ export class TopList {
   }
 
   merge(other: TopList): void {
-    for (const [key, entry] of this.#entries) {
-      if (other.#entries.has(key)) continue;
-      entry.count += other.#floor;
-      entry.over += other.#floor;
+    this.#merge(other.#entries, other.#floor);
+  }
+
+  pack(to: Packer): void {
+    to.number(this.#floor);
+    to.number(this.#entries.size);
+    for (const [key, { count, over, denied }] of this.#entries) {
+      to.text(key);
+      to.number(count);
+      to.number(over);
+      to.number(denied);
     }
-    for (const [key, { count, over, denied }] of other.#entries) {
+  }
+
+  mergePacked(from: Unpacker): void {
+    const floor = from.number();
+    const entries = new Map<string, Frequency>();
+    for (let left = from.number(); left > 0; left--) {
+      entries.set(from.text(), { count: from.number(), over: from.number(), denied: from.number() });
+    }
+    this.#merge(entries, floor);
+  }
+
+  #merge(others: ReadonlyMap<string, Frequency>, floor: number): void {
+    for (const [key, entry] of this.#entries) {
+      if (others.has(key)) continue;
+      entry.count += floor;
+      entry.over += floor;
+    }
+    for (const [key, { count, over, denied }] of others) {
       const entry = this.#entries.get(key);
       if (entry === undefined) {
         this.#entries.set(key, { count: this.#floor + count, over: this.#floor + over, denied });
@@ -48,7 +74,7 @@ export class TopList {
       entry.over += over;
       entry.denied += denied;
     }
-    this.#floor += other.#floor;
+    this.#floor += floor;
     if (this.#entries.size > 2 * this.#capacity) this.#trim();
   }
 

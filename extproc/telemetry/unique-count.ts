@@ -3,8 +3,12 @@
  * counting, as their section 4 has it). The standard error is 3 %. The libraries that there are hash by a native module, or
  * slower than all else that is done with an event.
  */
+import type { Packer, Unpacker } from "./packing.ts";
+
 const BITS = 10;
 const REGISTERS = 1 << BITS;
+/** Above all that a register may have. */
+const RANKS = 32;
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS);
 
 export class UniqueCount {
@@ -25,6 +29,30 @@ export class UniqueCount {
     for (let i = 0; i < REGISTERS; i++) {
       const rank = theirs[i] ?? 0;
       if (rank > (this.#registers[i] ?? 0)) this.#registers[i] = rank;
+    }
+  }
+
+  /** The registers that are not empty, each with how many were between it and the one before. */
+  pack(to: Packer): void {
+    const registers = this.#registers ?? new Uint8Array();
+    to.number(registers.reduce((filled, rank) => (rank > 0 ? filled + 1 : filled), 0));
+    let next = 0;
+    for (const [register, rank] of registers.entries()) {
+      if (rank === 0) continue;
+      to.number((register - next) * RANKS + rank);
+      next = register + 1;
+    }
+  }
+
+  mergePacked(from: Unpacker): void {
+    const filled = from.number();
+    if (filled === 0) return;
+    this.#registers ??= new Uint8Array(REGISTERS);
+    let register = 0;
+    for (let left = filled; left > 0; left--, register++) {
+      const gapAndRank = from.number();
+      register += Math.floor(gapAndRank / RANKS);
+      this.#registers[register] = Math.max(this.#registers[register] ?? 0, gapAndRank % RANKS);
     }
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { zoneOf } from "../../../extproc/dns/zone.ts";
 import { LocalTelemetry } from "../../../extproc/telemetry/local-telemetry.ts";
+import type { Packer, Unpacker } from "../../../extproc/telemetry/packing.ts";
 import type { QueryRecord, Window } from "../../../extproc/telemetry/questions.ts";
 import { USUAL_SETTINGS } from "../../../extproc/telemetry/settings.ts";
 import { Timeline } from "../../../extproc/telemetry/timeline.ts";
@@ -58,6 +59,22 @@ describe("an estimate of different keys", () => {
   });
 });
 
+class Sum {
+  sum = 0;
+
+  merge({ sum }: Sum): void {
+    this.sum += sum;
+  }
+
+  pack(to: Packer): void {
+    to.number(this.sum);
+  }
+
+  mergePacked(from: Unpacker): void {
+    this.sum += from.number();
+  }
+}
+
 describe("a timeline", () => {
   it("loses nothing while cells grow coarser, until they are too old", () => {
     const resolutions = [
@@ -65,14 +82,7 @@ describe("a timeline", () => {
       { milliseconds: 30, cells: 4 },
       { milliseconds: 120, cells: 5 },
     ];
-    const make = () =>
-      new Timeline(
-        resolutions,
-        () => ({ sum: 0 }),
-        (into, from) => {
-          into.sum += from.sum;
-        },
-      );
+    const make = () => new Timeline(resolutions, () => new Sum());
     for (const step of [1, 7, 10, 45, 300]) {
       const timeline = make();
       const times: number[] = [];
@@ -86,11 +96,15 @@ describe("a timeline", () => {
           const expected = times.filter((time) => time - (time % unit) >= from).length;
           const got = timeline.read(now, window).reduce((sum, { content }) => sum + content.sum, 0);
           assert.equal(got, expected, `step ${step}, at ${now}, window ${window}`);
+          const all = new Sum();
+          assert.equal(timeline.sum(now, window, all), expected > 0);
+          assert.equal(all.sum, expected);
         }
       }
       assert.ok(timeline.cells <= 12);
       assert.deepEqual(timeline.read(10_000, 600), []);
       assert.equal(timeline.cells, 0);
+      assert.ok(timeline.isEmpty(10_000));
     }
   });
 });
