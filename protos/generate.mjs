@@ -3,7 +3,8 @@
  * what is there is fresh.
  *
  *  - descriptors.ts: every message and service that the policy service speaks, as protobufjs loads them. So the
- *    service parses no proto file when it starts, and needs none where it runs.
+ *    service parses no proto file when it starts, and needs none where it runs. Our own, and the few that are as small,
+ *    are apart from Envoy's, and each is text, which costs little where it is not needed.
  *  - types/: TypeScript for the messages that our code reads or writes field by field.
  *
  * Envoy's protos come from the folders of @grpc/grpc-js-xds.
@@ -57,6 +58,9 @@ const describedFiles = [
   "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
 ];
 
+/** Packages, by the first of their names, that need nothing of Envoy's. */
+const smallPackages = ["dns", "dnstap", "grpc"];
+
 /** Types that our code names; what they are made of follows. */
 const typedMessages = [
   /^dns\/mesh\/v1\//,
@@ -80,8 +84,18 @@ function describe() {
   root.resolvePath = (_origin, file) => folders.map((folder) => join(folder, file)).find(existsSync) ?? file;
   root.loadSync(describedFiles, { keepCase: true });
   root.resolveAll();
-  const json = JSON.stringify(root.toJSON(), null, 1);
-  return `${header}/** For protobufjs Root.fromJSON(). */\nexport const descriptors: object = ${json};\n`;
+  const packages = Object.entries(root.toJSON().nested);
+  const isSmall = ([name]) => smallPackages.includes(name);
+  const small = packages.filter(isSmall);
+  const envoys = packages.filter((each) => !isSmall(each));
+  const text = (some) => JSON.stringify(JSON.stringify({ nested: Object.fromEntries(some) }));
+  return [
+    `${header}/** JSON for protobufjs Root.fromJSON(). */`,
+    `export const smallPackages = ${JSON.stringify(smallPackages)} as const;`,
+    `export const small = ${text(small)};`,
+    `export const envoys = ${text(envoys)};`,
+    "",
+  ].join("\n");
 }
 
 function describeTypes() {

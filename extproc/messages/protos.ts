@@ -7,10 +7,30 @@
  */
 import type { deserialize as Deserialize, MethodDefinition, serialize as Serialize } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
-import { descriptors } from "../gen/descriptors.ts";
+import { envoys, small, smallPackages } from "../gen/descriptors.ts";
 
-export const root = protobuf.Root.fromJSON(descriptors as protobuf.INamespace);
-root.resolveAll();
+/** Each is made where one of it is asked for: Envoy's are many, and most threads never speak to an Envoy. */
+const rootOfSmall = rootFrom(small);
+const rootOfEnvoys = rootFrom(envoys);
+
+function rootFrom(json: string): () => protobuf.Root {
+  let root: protobuf.Root | undefined;
+  return () => {
+    if (root !== undefined) return root;
+    root = protobuf.Root.fromJSON(JSON.parse(json) as protobuf.INamespace);
+    root.resolveAll();
+    return root;
+  };
+}
+
+/** Where what has this full name is. */
+function rootOf(name: string): protobuf.Root {
+  return smallPackages.some((each) => name.startsWith(`${each}.`)) ? rootOfSmall() : rootOfEnvoys();
+}
+
+export function typeOf(name: string): protobuf.Type {
+  return rootOf(name).lookupType(name);
+}
 
 export interface MessageType<In, Out> {
   readonly name: string;
@@ -19,7 +39,7 @@ export interface MessageType<In, Out> {
 }
 
 export function messageType<In, Out>(name: string): MessageType<In, Out> {
-  return wrap(root.lookupType(name));
+  return wrap(typeOf(name));
 }
 
 function wrap<In, Out>(type: protobuf.Type): MessageType<In, Out> {
@@ -50,7 +70,7 @@ export function method<RequestIn, RequestOut, ResponseIn, ResponseOut>(
 }
 
 function resolveMethod(service: string, name: string) {
-  const found = root.lookupService(service).methods[name];
+  const found = rootOf(service).lookupService(service).methods[name];
   found?.resolve();
   if (!found?.resolvedRequestType || !found.resolvedResponseType) {
     throw new Error(`expected a method of the protos, got ${service}/${name}`);
@@ -65,7 +85,7 @@ function resolveMethod(service: string, name: string) {
 
 /** A google.protobuf.Any of a message. Fields that the type does not have are refused: protobufjs drops them. */
 export function pack(typeName: string, message: Record<string, unknown>): { type_url: string; value: Buffer } {
-  const type = root.lookupType(typeName);
+  const type = typeOf(typeName);
   checkFields(type, message, typeName);
   return {
     type_url: `type.googleapis.com/${typeName}`,

@@ -30,12 +30,6 @@ const BUFFER_BYTES = { value: 131_072 };
 /** The listener's own limit is reached first. */
 const MAX_CONNECTIONS = { value: 65_536 };
 
-/**
- * Behind a cluster: it is not waited for until its names are known. So an Envoy has it that starts: it asks itself, and
- * answers only when its clusters are ready. One that takes another's place is waited for, or nobody would reach it meanwhile.
- */
-export const AT_ONCE = pack(CLUSTER, { wait_for_warm_on_init: { value: false } }).value;
-
 export function encodeDestination(destination: Destination): EncodedDestination {
   const { id, addresses, port } = destination;
   return {

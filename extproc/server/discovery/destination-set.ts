@@ -1,12 +1,19 @@
 /**
  * The destinations of virtual addresses, as Envoys that ask for them shall have them.
  */
-import { AT_ONCE, type EncodedDestination } from "../../mesh/egress/destination-resources.ts";
+import type { EncodedDestination } from "../../mesh/egress/destination-resources.ts";
 import type { DestinationChange } from "../../mesh/egress/told-destinations.ts";
+import { pack } from "../../messages/protos.ts";
 import { CLUSTER_TYPE } from "./cluster-resource.ts";
 import type { Resource } from "./resource.ts";
 
 const CLUSTER_URL = `type.googleapis.com/${CLUSTER_TYPE}`;
+
+/**
+ * Behind a cluster: it is not waited for until its names are known. So an Envoy has it that starts: it asks itself, and
+ * answers only when its clusters are ready. One that takes another's place is waited for, or nobody would reach it meanwhile.
+ */
+const AT_ONCE = pack(CLUSTER_TYPE, { wait_for_warm_on_init: { value: false } }).value;
 
 export class DestinationSet {
   readonly #all = new Map<string, EncodedDestination>();

@@ -1,8 +1,7 @@
 /**
  * What is packed for Envoy, as plain objects.
  */
-import type { Type } from "protobufjs";
-import { root } from "../../../extproc/messages/protos.ts";
+import { typeOf } from "../../../extproc/messages/protos.ts";
 
 interface Packed {
   readonly type_url: string;
@@ -11,7 +10,7 @@ interface Packed {
 
 /** Plain objects, with what is packed unpacked. */
 export function unpack({ type_url, value }: Packed): Record<string, unknown> {
-  const type: Type = root.lookupType(type_url.slice(type_url.indexOf("/") + 1));
+  const type = typeOf(type_url.slice(type_url.indexOf("/") + 1));
   return expand(type.toObject(type.decode(value), { longs: Number, enums: String })) as Record<string, unknown>;
 }
 
