@@ -3,16 +3,24 @@
  * meanwhile: one JSON document, written anew about once a minute. A service that is killed loses what came since.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { z } from "zod";
 
-const content = z.object({
+export interface KeptRules {
   /** Milliseconds since 1970. */
-  since: z.number(),
-  /** Tenant, policy and rule; how often it had a word; how often it was met in mode Audit, by action; when last. */
-  rules: z.array(z.tuple([z.string(), z.string(), z.string(), z.number(), z.array(z.number().nullable()), z.number()])),
-});
+  readonly since: number;
+  readonly rules: readonly KeptRule[];
+}
 
-export type KeptRules = z.output<typeof content>;
+export type KeptRule = readonly [
+  tenant: string,
+  policy: string,
+  rule: string,
+  /** How often it had a word. */
+  hits: number,
+  /** How often it was met in mode Audit, by action. */
+  audits: readonly (number | null)[],
+  /** Milliseconds since 1970. */
+  last: number,
+];
 
 export class RuleMemory {
   readonly #path: string;
@@ -30,7 +38,9 @@ export class RuleMemory {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     }
-    return content.parse(JSON.parse(text));
+    const content: unknown = JSON.parse(text);
+    if (!isKept(content)) throw new Error(`expected what a policy service has kept of its rules, got ${this.#path}`);
+    return content;
   }
 
   write(rules: KeptRules): void {
@@ -38,4 +48,20 @@ export class RuleMemory {
     writeFileSync(temporary, JSON.stringify(rules), { mode: 0o600 });
     renameSync(temporary, this.#path);
   }
+}
+
+function isKept(content: unknown): content is KeptRules {
+  const { since, rules } = (content ?? {}) as Partial<Record<keyof KeptRules, unknown>>;
+  return typeof since === "number" && Array.isArray(rules) && rules.every(isKeptRule);
+}
+
+function isKeptRule(row: unknown): row is KeptRule {
+  if (!Array.isArray(row) || row.length !== 6) return false;
+  const [tenant, policy, rule, hits, audits, last] = row as unknown[];
+  return (
+    [tenant, policy, rule].every((name) => typeof name === "string") &&
+    [hits, last].every((number) => typeof number === "number") &&
+    Array.isArray(audits) &&
+    audits.every((count) => count === null || typeof count === "number")
+  );
 }

@@ -48,7 +48,9 @@ describe("what rules have matched", () => {
     const path = join(directory, "else.json");
     const memory = new RuleMemory(path);
     assert.equal(memory.read(), undefined);
-    for (const text of ["", "[]", '{"since": 1, "rules": [[1]]}']) {
+    const rows = [[1], ["t", "p", "r", 1, [1], "1"], ["t", "p", "r", 1, ["1"], 1], ["t", "p", 1, 1, [1], 1]];
+    const documents = rows.map((row) => JSON.stringify({ since: 1, rules: [row] }));
+    for (const text of ["", "[]", "null", '{"rules": []}', ...documents]) {
       await writeFile(path, text);
       assert.throws(() => memory.read(), Error, text);
     }
