@@ -6,5 +6,6 @@ ENV NODE_ENV=production
 COPY build/image/ ./
 COPY examples/ ./examples/
 USER node
-ENTRYPOINT ["node"]
+# The decision thread makes little that lasts: a larger nursery (48 MiB) would only be more memory that is touched.
+ENTRYPOINT ["node", "--max-semi-space-size=4"]
 CMD ["dnspolicy.js", "serve", "--help"]

@@ -142,6 +142,8 @@ export class Demo {
   #serviceProgram(): ConstructorParameters<typeof Child>[0] {
     const { root, ports } = this.#options;
     const serve = [
+      // As in the image.
+      "--max-semi-space-size=4",
       join(root, "build/extproc/main.js"),
       "serve",
       "--listen",

@@ -3,6 +3,7 @@
  * The program: the only place that knows the process, its environment and the clock.
  */
 import { userInfo } from "node:os";
+import { setFlagsFromString } from "node:v8";
 import type { Context } from "./cli/context.ts";
 import { run } from "./cli/program.ts";
 import type { Clock } from "./server/clock.ts";
@@ -47,6 +48,8 @@ const context: Context = {
   onReopen: (task) => process.on("SIGHUP", task),
 };
 
+// What Node was told of this thread's nursery is not for the threads that it starts: they have limits of their own.
+setFlagsFromString("--max-semi-space-size=0");
 // Sockets, the store and logs are for this user only, from the moment they are made.
 process.umask(0o077);
 // Nothing of ours throws where nobody catches; what does all the same must not leave half a service behind.

@@ -86,6 +86,8 @@ async function keepsItsMemory(report: Report, seconds: number): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "dnspolicy-cost-"));
   const socket = `unix:${join(folder, "policy.sock")}`;
   const service = new Program("dnspolicy serve", "node", [
+    // As in the image.
+    "--max-semi-space-size=4",
     built,
     "serve",
     ...["--listen", socket, "--admin", `unix:${join(folder, "admin.sock")}`, "--store", join(folder, "store")],
