@@ -1,12 +1,29 @@
 /**
  * Makes build/image: the programs of the container image, each one file with all that it needs. `npm run bundle`
  */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { setup } from "./setup.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Packages in CommonJS ask for Node's own modules by require. */
+const BANNER = `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);
+globalThis.bundleFolder = require("node:path").dirname(require("node:url").fileURLToPath(import.meta.url));`;
+
+/** The client of etcd reads its protos from its own folder, which a bundle does not have. */
+const etcdProtos = {
+  name: "etcd protos",
+  setup({ onLoad }) {
+    onLoad({ filter: /etcd3\/lib\/connection-pool\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      const contents = text.replace("__dirname}/../proto/", "globalThis.bundleFolder}/etcd3-proto/");
+      if (contents === text) throw new Error(`${path}: expected the place of its protos, got none`);
+      return { contents };
+    });
+  },
+};
 
 export async function bundle() {
   setup();
@@ -33,10 +50,11 @@ export async function bundle() {
     sourcemap: "linked",
     // Native, optional, and loaded only for a query store.
     external: ["@duckdb/node-api"],
-    // Packages in CommonJS ask for Node's own modules by require.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    banner: { js: BANNER },
+    plugins: [etcdProtos],
     logLevel: "warning",
   });
+  cpSync(`${root}node_modules/etcd3/proto`, `${root}build/image/etcd3-proto`, { recursive: true });
   cpSync(`${root}build/page`, `${root}build/image/page`, { recursive: true });
   // For pods, whose Envoy has an image of its own.
   cpSync(`${root}build/filter.wasm`, `${root}build/image/filter.wasm`);

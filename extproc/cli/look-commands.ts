@@ -127,8 +127,10 @@ function describeNode({ node, process, workers, connected, acknowledged }: NodeD
   return `${node} (process ${process}): ${connected} of ${count(workers, "worker")} connected, ${at}`;
 }
 
-export function describeBehind({ node, process, worker, acknowledged, until }: WorkerDescription): string {
+export function describeBehind(description: WorkerDescription): string {
+  const { node, process, worker, acknowledged, connected, until } = description;
   const at = acknowledged === 0 ? "none yet" : `revision ${acknowledged}`;
-  const state = until === undefined ? "connected" : `away, behind until ${until}`;
-  return `worker ${worker} of ${node} (process ${process}): ${at}, ${state}`;
+  const away = until === undefined ? "away" : `away, behind until ${until}`;
+  const where = process === "" ? "at another service" : `process ${process}`;
+  return `worker ${worker} of ${node} (${where}): ${at}, ${connected ? "connected" : away}`;
 }

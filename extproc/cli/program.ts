@@ -11,6 +11,7 @@ import { runApply, runDelete, runRollback } from "./change-commands.ts";
 import { completionScript, SHELLS } from "./completion.ts";
 import type { Context } from "./context.ts";
 import { CONVERTED_FORMATS, runConvert } from "./convert-command.ts";
+import { DEFAULT_ETCD_PREFIX } from "./etcd-flags.ts";
 import { CommandError, EXIT_CODES_HELP, ExitCode } from "./exit-code.ts";
 import { runExplain } from "./explain-command.ts";
 import { runDiff, runHistory } from "./history-commands.ts";
@@ -77,6 +78,16 @@ function addServe(program: Command, context: Context, finish: (code: ExitCode) =
       "--store-kubernetes <kubeconfig>",
       "the policy is objects of this cluster, which kubectl changes (see: dnspolicy crds); in-cluster for the service account",
     )
+    .option(
+      "--store-etcd <urls>",
+      "keep the policy in this etcd (http://host:port or https://host:port, several by commas), for any number of services",
+    )
+    .option("--etcd-prefix <prefix>", `of all keys there (default: ${DEFAULT_ETCD_PREFIX})`)
+    .option("--etcd-cacert <file>", "trust these authorities (PEM) for https:, instead of the public ones")
+    .option("--etcd-cert <file>", "certificate (PEM) for etcd")
+    .option("--etcd-key <file>", "its key")
+    .option("--etcd-user <name>", "of etcd, with --etcd-password-file or the environment's DNSPOLICY_ETCD_PASSWORD")
+    .option("--etcd-password-file <file>", "the password of --etcd-user")
     .option(
       "--list-notify <endpoint>",
       "host:port, UDP and TCP, where primaries of NameLists and MeshSources say that zones have changed",

@@ -1,8 +1,8 @@
 /**
  * The flags of `dnspolicy serve`: read, and refused where they would leave a door open.
  */
-import { readFile } from "node:fs/promises";
 import { type Endpoint, isLoopback, parseEndpoint } from "../endpoint.ts";
+import type { EtcdOptions } from "../etcd/etcd.ts";
 import { parseInterval, parseKeep } from "../resources/duration.ts";
 import { formatProblem } from "../resources/problem.ts";
 import type { AdminListener } from "../server/admin/admin-server.ts";
@@ -18,14 +18,15 @@ import { readSecrets } from "../telemetry/export/webhook-signature.ts";
 import { parseWebhooks } from "../telemetry/export/webhooks-file.ts";
 import type { StoreOptions } from "../telemetry/query-store.ts";
 import type { NotifyEndpoint } from "../transfer/notify-server.ts";
-import { CommandError, ExitCode } from "./exit-code.ts";
+import { type EtcdFlags, readEtcd } from "./etcd-flags.ts";
+import { readFlagFile, readSecret, usage } from "./flag-file.ts";
 import { readExportInterval, readOtlpSignals } from "./otlp-signals.ts";
 
 export const DEFAULT_LISTEN = "unix:/run/dns-policy/service.sock";
 export const DEFAULT_ADMIN = "unix:/run/dns-policy/admin.sock";
 
 /** As commander gives them. */
-export interface ServeFlags {
+export interface ServeFlags extends EtcdFlags {
   readonly listen?: readonly string[];
   readonly store?: string;
   readonly watch?: string;
@@ -65,9 +66,10 @@ export interface ServeFlags {
   readonly logLevel: string;
 }
 
-/** A directory; or a cluster, by a kubeconfig's path or `in-cluster`. */
+/** A directory; or a cluster, by a kubeconfig's path or `in-cluster`; or etcd. */
 export type PolicyPlace =
   | { readonly mode: "store" | "watch"; readonly directory: string }
+  | { readonly mode: "etcd"; readonly etcd: EtcdOptions }
   | { readonly mode: "kubernetes"; readonly config: string };
 
 export interface ServeOptions {
@@ -127,7 +129,7 @@ export async function readServeOptions(
     admin: readAdmin(flags, credentials, adminTls),
     reloadCredentials: async () => credentials?.replace((await readCredentials(flags)) ?? []),
     auditLog: flags.auditLog,
-    source: readSource(flags),
+    source: await readSource(flags, environment.DNSPOLICY_ETCD_PASSWORD),
     listDirectory: flags.listDirectory ?? store ?? watch ?? "",
     listNotify: readNotify(flags.listNotify),
     kubernetes: flags.kubernetes,
@@ -153,11 +155,16 @@ export async function readServeOptions(
   };
 }
 
-function readSource({ store, watch, storeKubernetes }: ServeFlags): PolicyPlace {
-  const given = [store, watch, storeKubernetes].filter((place) => place !== undefined).length;
+async function readSource(flags: ServeFlags, etcdPassword: string | undefined): Promise<PolicyPlace> {
+  const { store, watch, storeKubernetes, storeEtcd, ...others } = flags;
+  const given = [store, watch, storeKubernetes, storeEtcd].filter((place) => place !== undefined).length;
   if (given !== 1) {
     const got = given === 0 ? "none of them" : "several";
-    throw usage(`expected --store DIR, --watch DIR or --store-kubernetes KUBECONFIG, got ${got}`);
+    throw usage(`expected --store DIR, --watch DIR, --store-kubernetes KUBECONFIG or --store-etcd URLS, got ${got}`);
+  }
+  if (storeEtcd !== undefined) return { mode: "etcd", etcd: await readEtcd(flags, etcdPassword) };
+  if (Object.keys(others).some((flag) => flag.startsWith("etcd"))) {
+    throw usage("expected --store-etcd with other flags of etcd, got none");
   }
   if (store !== undefined) return { mode: "store", directory: store };
   if (watch !== undefined) return { mode: "watch", directory: watch };
@@ -248,20 +255,6 @@ async function readToken({ token, tokenFile }: ServeFlags): Promise<string | und
   return tokenFile === undefined ? token : readSecret("--token-file", tokenFile);
 }
 
-async function readSecret(flag: string, path: string): Promise<string> {
-  const secret = (await readFlagFile(flag, path)).toString().trim();
-  if (secret === "") throw usage(`expected a token in the file of ${flag}, got nothing`);
-  return secret;
-}
-
-async function readFlagFile(flag: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw usage(`cannot read the file of ${flag}: ${(error as Error).message}`);
-  }
-}
-
 function readQueryStore({ queryStore, queryStoreKeep, queryStoreSize }: ServeFlags): StoreOptions | undefined {
   if (queryStore === undefined) return undefined;
   const keepMs = parseKeep(queryStoreKeep);
@@ -338,8 +331,4 @@ function readSeconds(text: string): number {
     throw usage(`expected --last-good of 1 to 86400 seconds, got ${text}`);
   }
   return seconds;
-}
-
-function usage(message: string): CommandError {
-  return new CommandError(ExitCode.USAGE, message);
 }

@@ -9,6 +9,7 @@ import type { Compiler } from "../compile-thread/compiler.ts";
 import { startCompiler } from "../compile-thread/compiler.ts";
 import { decide } from "../decide/decide.ts";
 import { formatEndpoint } from "../endpoint.ts";
+import { Etcd, type EtcdOptions } from "../etcd/etcd.ts";
 import { KubernetesApi } from "../kubernetes/api.ts";
 import { startListReader } from "../lists/list-reader.ts";
 import { NameLists } from "../lists/name-lists.ts";
@@ -18,11 +19,14 @@ import { startMesh } from "../mesh/thread.ts";
 import { formatProblem, type Problem } from "../resources/problem.ts";
 import { readPage } from "../server/admin/page.ts";
 import type { Control } from "../server/control.ts";
+import { takeDuties as takeEtcdDuties } from "../server/etcd/duties.ts";
 import { takeDuties } from "../server/kubernetes/duties.ts";
 import type { Logger } from "../server/logger.ts";
 import { type Service, startService } from "../server/service.ts";
+import { EtcdVersions } from "../store/etcd/etcd-versions.ts";
 import { followState } from "../store/kubernetes/published-state.ts";
-import { openStore, type PolicyStore } from "../store/store.ts";
+import type { PolicyStore } from "../store/policy-store.ts";
+import { openSharedStore, openStore } from "../store/store.ts";
 import { type WatchedPolicy, watchDirectory, watchPolicy } from "../store/watch.ts";
 import { AuditFile } from "../telemetry/audit-log.ts";
 import type { TelemetryRoom } from "../telemetry/local-telemetry.ts";
@@ -176,6 +180,7 @@ async function openMesh(
       ...kept,
       kubernetes,
       sharesAddresses: source.mode === "kubernetes",
+      etcd: source.mode === "etcd" ? source.etcd : undefined,
       otherClusters,
       onTrouble: (level, fields, message) => logger[level](fields, message),
       onFailed,
@@ -191,15 +196,55 @@ async function openSource({ source }: ServeOptions, parts: SourceParts): Promise
     logger.error({ problems: problems.map(formatProblem) }, "newer content of the policy is refused");
   };
   if (source.mode === "kubernetes") return openKubernetes(source.config, parts, onRefused);
+  if (source.mode === "etcd") return openEtcd(source.etcd, parts, onRefused);
   const { directory } = source;
   if (source.mode === "watch") {
     const policy = await watchDirectory({ directory, compiler, lists, mesh, onRefused });
     return { policy, isNew: false, close: () => policy.close() };
   }
-  // Workers take no number below one that they have seen: a store that was lost must not start at 1 again.
-  const firstSequence = Math.floor(context.clock.now());
+  const firstSequence = firstSequenceBy(context);
   const policy = await openStore({ directory, compiler, lists, now: () => context.clock.now(), firstSequence });
   return { policy, isNew: policy.current().sequence === firstSequence, close: () => policy.close() };
+}
+
+/** Workers take no number below one that they have seen: a store that was lost must not start at 1 again. */
+function firstSequenceBy({ clock }: Context): number {
+  return Math.floor(clock.now());
+}
+
+async function openEtcd(
+  options: EtcdOptions,
+  { compiler, lists, context, logger, mesh }: SourceParts,
+  onRefused: (problems: readonly Problem[]) => void,
+): Promise<OpenedSource> {
+  const { clock } = context;
+  const etcd = await Etcd.open(options);
+  try {
+    const policy = await openSharedStore({
+      ...{ compiler, lists, onRefused, firstSequence: firstSequenceBy(context) },
+      now: () => clock.now(),
+      openVersions: (first) =>
+        EtcdVersions.open({
+          ...{ etcd, clock, first },
+          onTrouble: (error) => logger.warn({ err: error }, "etcd cannot be read: what is in force stays"),
+          onRestored: () => logger.info({}, "etcd is read again"),
+        }),
+    });
+    const close = async (): Promise<void> => {
+      await policy.close();
+      etcd.close();
+    };
+    const identity = identityOf(context);
+    return {
+      policy,
+      isNew: false,
+      takeDuties: (control) => takeEtcdDuties({ etcd, identity, control, mesh, clock, logger }),
+      close,
+    };
+  } catch (error) {
+    etcd.close();
+    throw new CommandError(ExitCode.FAILED, `cannot open the store in ${etcd.name}: ${(error as Error).message}`);
+  }
 }
 
 async function openKubernetes(
@@ -207,7 +252,7 @@ async function openKubernetes(
   { compiler, lists, context, logger, mesh }: SourceParts,
   onRefused: (problems: readonly Problem[]) => void,
 ): Promise<OpenedSource> {
-  const { clock, environment } = context;
+  const { clock } = context;
   const api = await KubernetesApi.open(config).catch((error: Error) => {
     throw new CommandError(ExitCode.FAILED, `cannot use the configuration of --store-kubernetes: ${error.message}`);
   });
@@ -220,8 +265,7 @@ async function openKubernetes(
   });
   await Promise.race([state.listed, new Promise<void>((resolve) => clock.after(STATE_MS, resolve))]);
   const policy = await watchPolicy({ place: state, compiler, lists, onRefused });
-  const host = (environment.HOSTNAME ?? "dnspolicy").toLowerCase().replace(/[^a-z0-9-]/g, "-");
-  const identity = `${host}-${randomUUID().slice(0, 8)}`;
+  const identity = identityOf(context);
   return {
     policy,
     isNew: false,
@@ -232,6 +276,12 @@ async function openKubernetes(
       await policy.close();
     },
   };
+}
+
+/** Of this service, among those of a store. */
+function identityOf({ environment }: Context): string {
+  const host = (environment.HOSTNAME ?? "dnspolicy").toLowerCase().replace(/[^a-z0-9-]/g, "-");
+  return `${host}-${randomUUID().slice(0, 8)}`;
 }
 
 async function openNotify(

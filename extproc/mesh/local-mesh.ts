@@ -1,11 +1,15 @@
 /**
  * The mesh on the thread of whoever asks: for tests, and inside the thread that the service gives it.
  */
+
+import type { EtcdOptions } from "../etcd/etcd.ts";
 import type { ServiceMessage } from "../gen/types/dns/mesh/v1/ServiceMessage.ts";
 import { KubernetesApi } from "../kubernetes/api.ts";
 import { messageType } from "../messages/protos.ts";
+import type { AddressBook } from "./address-book.ts";
 import { Catalogs } from "./catalogs/catalogs.ts";
 import type { DestinationListener } from "./egress/told-destinations.ts";
+import { EtcdMesh } from "./etcd-mesh.ts";
 import type { MeshChannel, MeshUpdateMessage } from "./feed.ts";
 import { HealthChecks } from "./health/health-checks.ts";
 import { probe } from "./health/probe.ts";
@@ -23,8 +27,10 @@ import { SharedAddresses } from "./shared-addresses.ts";
 import { type KubernetesOptions, type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
 import { MergedObjects } from "./sources/merged-objects.ts";
 import { MeshSource, toListed } from "./sources/mesh-source.ts";
-import { type MeshObjects, type ObjectChange, ObjectStore } from "./sources/object-store.ts";
+import { type AllObjects, type MeshObjects, type ObjectChange, ObjectStore } from "./sources/object-store.ts";
+import { LocalObjects } from "./sources/pushed-objects.ts";
 import { Registrations } from "./sources/registrations.ts";
+import { StatusAddresses } from "./status-addresses.ts";
 import { VirtualAddresses } from "./virtual-addresses.ts";
 
 /** Where objects come from, and what is kept. */
@@ -41,6 +47,8 @@ export interface MeshPlaces {
   readonly kubernetes?: string | undefined;
   /** Virtual addresses are in statuses of that API, and one of several services gives them. */
   readonly sharesAddresses?: boolean | undefined;
+  /** Objects and virtual addresses are there, for several services, one of which gives the addresses. */
+  readonly etcd?: EtcdOptions | undefined;
   /** Kubeconfigs of other clusters of the mesh, by their names. */
   readonly otherClusters?: Readonly<Record<string, string>> | undefined;
 }
@@ -68,45 +76,46 @@ export class LocalMesh implements MeshRoom {
   #closed = false;
   readonly #catalogs: Catalogs;
   readonly #virtualAddresses: VirtualAddresses | SharedAddresses;
-  readonly #clusters: KubernetesSource | undefined;
+  readonly #listed: Promise<void>;
+  readonly #closeSources: () => Promise<void>;
 
   /** An Error for files that this has not written, and for a kubeconfig that is none. */
   static async open(places: MeshPlaces, surroundings: MeshSurroundings): Promise<LocalMesh> {
     const { now, after, onTrouble } = surroundings;
     const onProblem = (fields: object, message: string) => onTrouble("warn", fields, message);
     const clusters = await watchClusters(places, { after, onProblem });
-    const source = await MeshSource.open({ path: places.objects, live: clusters });
-    const { kubernetes } = places;
-    const api = places.sharesAddresses && kubernetes !== undefined ? await KubernetesApi.open(kubernetes) : undefined;
+    const shared = places.etcd && (await EtcdMesh.open(places.etcd, clusters, { after, onProblem }));
+    const source = shared?.source ?? new MeshSource(await LocalObjects.open(places.objects), clusters);
+    const objects = shared?.objects ?? source.objects;
+    const book = shared?.book ?? (await openStatuses(places));
+    const listed = shared?.listed ?? source.listed;
     const virtualAddresses =
-      api === undefined
+      book === undefined
         ? await VirtualAddresses.open(now, places.virtualAddresses)
-        : await SharedAddresses.open({
-            ...{ now, after, objects: source.objects, listed: source.listed, onTrouble: onProblem },
-            ...{ api, namespace: api.namespace },
-          });
+        : await SharedAddresses.open({ now, after, objects, listed, onTrouble: onProblem, book });
     const registrations = await Registrations.open(places.registrations, now);
     const catalogs = new Catalogs({ now, after, directory: places.zones, onProblem });
-    return new LocalMesh(source, registrations, virtualAddresses, catalogs, clusters, surroundings);
+    const closeSources = async (): Promise<void> => {
+      await clusters?.close();
+      await source.close();
+      shared?.close();
+    };
+    const parts = { source, objects, listed, registrations, virtualAddresses, catalogs, closeSources };
+    return new LocalMesh(parts, surroundings);
   }
 
-  private constructor(
-    source: MeshSource,
-    registrations: Registrations,
-    virtualAddresses: VirtualAddresses | SharedAddresses,
-    catalogs: Catalogs,
-    clusters: KubernetesSource | undefined,
-    { after, onTrouble }: MeshSurroundings,
-  ) {
+  private constructor(parts: MeshParts, { after, onTrouble }: MeshSurroundings) {
+    const { source, objects, listed, registrations, virtualAddresses, catalogs, closeSources } = parts;
     this.#source = source;
+    this.#listed = listed;
     this.#registrations = registrations;
-    this.#objects = new MergedObjects(source.objects, registrations.objects);
+    this.#objects = new MergedObjects(objects, registrations.objects);
     this.#virtualAddresses = virtualAddresses;
     this.#catalogs = catalogs;
-    this.#clusters = clusters;
+    this.#closeSources = closeSources;
     this.#mesh = new Mesh({
       objects: this.#objects,
-      listed: source.listed,
+      listed,
       virtualAddresses,
       catalogs,
       health: new HealthChecks({ after, probe, onProblem: (fields, message) => onTrouble("warn", fields, message) }),
@@ -162,7 +171,7 @@ export class LocalMesh implements MeshRoom {
       if (this.#virtualAddresses instanceof SharedAddresses) this.#virtualAddresses.lead(until);
       return undefined;
     },
-    listed: async () => void (await this.#source.listed),
+    listed: async () => void (await this.#listed),
     configure: async (tables) => void this.#mesh.configure(tables),
   };
 
@@ -181,11 +190,28 @@ export class LocalMesh implements MeshRoom {
   async close(): Promise<void> {
     this.#closed = true;
     this.#mesh.close();
-    await this.#clusters?.close();
-    await this.#source.close();
+    await this.#closeSources();
     await this.#registrations.close();
     await this.#virtualAddresses.close();
   }
+}
+
+interface MeshParts {
+  readonly source: MeshSource;
+  /** Of the source, with all that is known of them. */
+  readonly objects: AllObjects;
+  /** Resolved when all that has been told once. */
+  readonly listed: Promise<void>;
+  readonly registrations: Registrations;
+  readonly virtualAddresses: VirtualAddresses | SharedAddresses;
+  readonly catalogs: Catalogs;
+  readonly closeSources: () => Promise<void>;
+}
+
+async function openStatuses({ kubernetes, sharesAddresses }: MeshPlaces): Promise<AddressBook | undefined> {
+  if (!sharesAddresses || kubernetes === undefined) return undefined;
+  const api = await KubernetesApi.open(kubernetes);
+  return new StatusAddresses(api, api.namespace);
 }
 
 /** Our own cluster and the others as one. */

@@ -2,34 +2,21 @@
  * Virtual addresses that were given back of late, written down by the one service that gives them: so they are nobody
  * else's for a while, also after all services have been started anew.
  */
-import { isConflict, type KubernetesApi } from "../kubernetes/api.ts";
-import { StoredOctets } from "../kubernetes/stored-octets.ts";
+import type { OctetStore } from "./address-book.ts";
 import type { ReleasedAddress, VirtualAddresses } from "./virtual-addresses.ts";
 
-export interface ReleasedAddressesOptions {
-  readonly api: Pick<KubernetesApi, "request">;
-  /** Of the services themselves. */
-  readonly namespace: string;
-  readonly given: VirtualAddresses;
-}
-
-/** The newest: what a ConfigMap has room for. */
+/** The newest: what a ConfigMap, or a key of etcd, has room for. */
 const MAX_KEPT = 20_000;
 
 export class ReleasedAddresses {
   readonly #given: VirtualAddresses;
-  readonly #stored: StoredOctets;
+  readonly #stored: OctetStore;
   /** What is written, and as which version; undefined until it is read. */
   #written: { readonly text: string; readonly version: string | undefined } | undefined;
 
-  constructor({ api, namespace, given }: ReleasedAddressesOptions) {
+  constructor(stored: OctetStore, given: VirtualAddresses) {
+    this.#stored = stored;
     this.#given = given;
-    this.#stored = new StoredOctets({
-      api,
-      namespace,
-      name: "dns-policy-released-addresses",
-      key: "released.jsonl.gz",
-    });
   }
 
   /** Another may have written since. */
@@ -48,7 +35,7 @@ export class ReleasedAddresses {
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as ReleasedAddress),
     );
-    this.#written = { text, version: stored?.resourceVersion };
+    this.#written = { text, version: stored?.version };
   }
 
   /** Writes down what was given back. */
@@ -60,7 +47,7 @@ export class ReleasedAddresses {
     try {
       this.#written = { text, version: await this.#stored.write(Buffer.from(text), this.#written?.version) };
     } catch (error) {
-      if (isConflict(error)) this.forget();
+      this.forget();
       throw error;
     }
   }

@@ -1,10 +1,9 @@
 /**
- * Virtual addresses where several services give them: one does, which leads, and writes them into the status of the
- * ServiceEntry, as Istio 1.24 and later do. All of them, that one too, tell names of what is written there: so none has
+ * Virtual addresses where several services give them: one does, which leads, and writes them where all of them read them as
+ * the status of the ServiceEntry (address-book.ts). All, that one too, tell names of what is written there: so none has
  * an address that another does not have, and what was given is there after all were started anew.
  */
-import { isNotFound, type KubernetesApi } from "../kubernetes/api.ts";
-import { FOREIGN_KINDS } from "../resources/foreign-kinds.ts";
+import type { AddressBook } from "./address-book.ts";
 import { ReleasedAddresses } from "./released-addresses.ts";
 import type { ObjectOf } from "./sources/object.ts";
 import type { MeshObjects } from "./sources/object-store.ts";
@@ -16,9 +15,7 @@ import {
 } from "./virtual-addresses.ts";
 
 export interface SharedAddressesOptions {
-  readonly api: Pick<KubernetesApi, "request">;
-  /** Of the services themselves. */
-  readonly namespace: string;
+  readonly book: AddressBook;
   readonly objects: MeshObjects;
   /** When all objects are known: nobody's address is given before. */
   readonly listed: Promise<void>;
@@ -58,7 +55,7 @@ export class SharedAddresses implements HostAddresses {
   private constructor(options: SharedAddressesOptions, given: VirtualAddresses) {
     this.#options = options;
     this.#given = given;
-    this.#released = new ReleasedAddresses({ ...options, given });
+    this.#released = new ReleasedAddresses(options.book.released, given);
     this.#stop = options.objects.onChange((changes) => {
       for (const { after } of changes) if (after?.kind === "ServiceEntry") this.#adopt(after);
     });
@@ -114,7 +111,7 @@ export class SharedAddresses implements HostAddresses {
     return this.#given.status();
   }
 
-  /** What is told is in the API. */
+  /** What is told is in the book. */
   readonly isSaved = true;
 
   async saved(): Promise<void> {}
@@ -161,11 +158,18 @@ export class SharedAddresses implements HostAddresses {
     this.#options.after(RELEASED_MS, () => {
       this.#releasedDue = false;
       if (!this.#leads) return;
-      this.#released.write().catch((error: unknown) => {
+      this.#writeReleased().catch((error: unknown) => {
         this.#options.onTrouble({ err: error }, "virtual addresses that were given back cannot be written down");
         this.#writeReleasedLater();
       });
     });
+  }
+
+  async #writeReleased(): Promise<void> {
+    const { book, objects, listed } = this.#options;
+    await this.#released.write();
+    await listed;
+    if (this.#leads) await book.retain((namespace, name) => objects.get("ServiceEntry", namespace, name) !== undefined);
   }
 
   #writeLater(milliseconds: number): void {
@@ -181,10 +185,10 @@ export class SharedAddresses implements HostAddresses {
     let failed = false;
     const failedWith = (error: unknown) => {
       failed = true;
-      if (!this.#failing)
-        onTrouble({ err: error }, "virtual addresses cannot be written into the status of ServiceEntries");
+      if (!this.#failing) onTrouble({ err: error }, "virtual addresses of ServiceEntries cannot be written down");
     };
-    await this.#released.read().catch(failedWith);
+    const { book } = this.#options;
+    await Promise.all([book.caughtUp(), this.#released.read()]).catch(failedWith);
     const entries = [...this.#wanted.keys()];
     for (let at = 0; at < entries.length && this.#leads && !failed; at += AT_ONCE) {
       await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => this.#writeEntry(entry))).catch(failedWith);
@@ -209,12 +213,9 @@ export class SharedAddresses implements HostAddresses {
     const before = (entry.value.status?.addresses ?? []).filter(
       ({ host }) => host !== undefined && hosts.includes(host),
     );
-    const [version] = FOREIGN_KINDS.ServiceEntry.apiVersions;
-    const url = `/apis/${version}/namespaces/${namespace}/serviceentries/${name}/status`;
     try {
-      await this.#options.api.request("PATCH", url, { status: { addresses: [...before, ...given] } });
+      await this.#options.book.write(namespace, name, [...before, ...given]);
     } catch (error) {
-      if (isNotFound(error)) return;
       for (const key of wanting) this.#want(key);
       throw error;
     }

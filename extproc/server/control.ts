@@ -17,8 +17,16 @@ import { parsePath } from "../mesh/sources/object.ts";
 import type { Registration } from "../mesh/sources/registration.ts";
 import type { RegisterOutcome } from "../mesh/sources/registrations.ts";
 import type { ForeignKindName } from "../resources/foreign-kinds.ts";
+import type { Problem } from "../resources/problem.ts";
 import type { PolicySource, SourceStatus } from "../store/policy-source.ts";
-import type { Accepted, ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "../store/store.ts";
+import type {
+  Accepted,
+  ApplyOptions,
+  ApplyResult,
+  PolicyStore,
+  Rejected,
+  VersionContent,
+} from "../store/policy-store.ts";
 import type { Version } from "../store/version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { openMetricsOf } from "../telemetry/open-metrics.ts";
@@ -31,8 +39,9 @@ import type { EnvoyStatus } from "./discovery/envoy-stream.ts";
 import type { Health } from "./health.ts";
 import type { Logger } from "./logger.ts";
 import { describeChanges, type MeshChange, type ReadObjects, readMeshChange } from "./mesh-change.ts";
+import type { Replicas } from "./replicas.ts";
 import { type ObservedResource, observe } from "./resource-status.ts";
-import type { Rollout } from "./rollout.ts";
+import type { Rollout, Settlement } from "./rollout.ts";
 import type { WorkerRegistry, WorkerStatus } from "./sync/registry.ts";
 import type { SyncService } from "./sync/sync-service.ts";
 
@@ -98,6 +107,8 @@ const NOTHING_SAID = {
 
 export class Control {
   readonly #dependencies: ControlDependencies;
+  /** The other services that changes are for, too. */
+  replicas: Pick<Replicas, "workers" | "settled"> | undefined;
 
   constructor(dependencies: ControlDependencies) {
     this.#dependencies = dependencies;
@@ -148,7 +159,7 @@ export class Control {
     const times = new Map((this.versions() ?? []).map(({ sequence, time }) => [sequence, time]));
     return observe(source.resources(), {
       sequence: this.sequence,
-      workers: registry.list(),
+      workers: this.#allWorkers(registry.list()),
       envoys: clusters.envoys,
       lists: this.#dependencies.lists(),
       sources: this.#dependencies.mesh.status().sources,
@@ -260,7 +271,7 @@ export class Control {
     ask: (store: PolicyStore) => Promise<ApplyResult>,
     { dryRun = false }: ApplyOptions,
   ): Promise<ApplyOutcome> {
-    const { source, rollout, clusters, metrics } = this.#dependencies;
+    const { source, clusters, metrics } = this.#dependencies;
     if (!isStore(source)) {
       metrics.applies.inc({ result: "read_only" });
       return { kind: "read_only", message: `the policy is read from ${source.status().directory}: change it there` };
@@ -277,9 +288,23 @@ export class Control {
       metrics.applies.inc({ result: "dry_run" });
       return { ...applied, acknowledged: 0, behind: [], envoys: [] };
     }
-    const { acknowledged, behind } = await rollout.settled(version.sequence);
+    const { acknowledged, behind } = await this.#settled(version.sequence);
     metrics.applies.inc({ result: behind.length === 0 ? "applied" : "behind" });
     return { ...applied, acknowledged, behind, envoys: clusters.envoys };
+  }
+
+  /** Who obeys this revision, of all services. */
+  async #settled(sequence: number): Promise<Settlement> {
+    const { rollout, registry } = this.#dependencies;
+    const [own] = await Promise.all([rollout.settled(sequence), this.replicas?.settled(sequence)]);
+    if (this.replicas === undefined) return own;
+    const all = this.#allWorkers(registry.list());
+    const behind = all.filter(({ acknowledged }) => acknowledged < sequence);
+    return { acknowledged: all.length - behind.length, behind };
+  }
+
+  #allWorkers(own: readonly WorkerStatus[]): readonly WorkerStatus[] {
+    return this.replicas?.workers(own) ?? own;
   }
 
   /** Objects of the mesh, and what is said of the policy beside them: all of it, or nothing. */
@@ -290,8 +315,9 @@ export class Control {
     if (before === undefined) return this.#change((store) => store.apply(policy, options), options);
     if (problems.length > 0) return { kind: "invalid", before, problems, warnings: source.status().warnings };
     if (onlyTenant !== undefined) {
-      const message = `expected DnsPolicies of tenant ${onlyTenant} alone, got objects of the mesh`;
-      const problem = { source: "request", document: 0, line: 0, path: "", message };
+      const problem = problemOf(
+        new Error(`expected DnsPolicies of tenant ${onlyTenant} alone, got objects of the mesh`),
+      );
       return { kind: "forbidden", before, problems: [problem], warnings: [] };
     }
     const { dryRun = false, ifVersions } = options;
@@ -301,7 +327,8 @@ export class Control {
         ? await this.#change((store) => store.apply(policy, options), options)
         : { ...NOTHING_SAID, before, version: before, dryRun, envoys: clusters.envoys };
     if (done.kind !== "applied") return done;
-    const made = await mesh.ask(dryRun ? "diff" : "apply", delta);
+    const made = await mesh.ask(dryRun ? "diff" : "apply", delta).catch((error: Error) => error);
+    if (made instanceof Error) return { kind: "unavailable", before, problems: [problemOf(made)], warnings: [] };
     const changes = [...done.changes, ...describeChanges(delta, made)];
     return { ...done, changed: done.changed || made.length > 0, changes };
   }
@@ -327,6 +354,7 @@ export class Control {
     metrics.envoys.set(clusters.envoys.length);
     metrics.envoysRejecting.set(clusters.envoys.filter(({ rejected }) => rejected !== "").length);
     metrics.revision.set(this.sequence);
+    metrics.policyProblems.set(this.#dependencies.source.status().problems.length);
     const { objects, names, sources, virtualAddresses, health } = this.#dependencies.mesh.status();
     metrics.meshObjects.set(objects);
     metrics.meshNames.set(names);
@@ -371,6 +399,10 @@ async function explainBy(
   const rules =
     tenant === "" || !every ? [] : await source.consider({ ...request, tenant, said }, namedLists(snapshot), text);
   return describeVerdict(snapshot, request, verdict, rules, said);
+}
+
+function problemOf({ message }: Error): Problem {
+  return { source: "request", document: 0, line: 0, path: "", message };
 }
 
 function isStore(source: PolicySource | PolicyStore): source is PolicyStore {

@@ -9,11 +9,10 @@ import { join } from "node:path";
 import { removeTemporary, syncDirectory } from "../durable-file.ts";
 import { parseState, readState, type State, writeState } from "./state-file.ts";
 import type { Version } from "./version.ts";
+import { KEPT_VERSIONS } from "./version-storage.ts";
 
 /** Readers of the store's directory look at its files only. */
 const DIRECTORY = "history";
-
-export const KEPT_VERSIONS = 100;
 
 /** Enough for the two lines above a set. */
 const MAX_HEAD = 16_384;

@@ -72,3 +72,8 @@ export function formatState({ version, text }: State): readonly [head: string, t
   const { sequence, hash, ...record } = version;
   return [`# dnspolicy state: sequence ${sequence}, hash ${hash}\n${RECORD}${JSON.stringify(record)}\n`, text];
 }
+
+export function sameState(a: State, b: State): boolean {
+  if (a.version.sequence !== b.version.sequence || a.version.hash !== b.version.hash) return false;
+  return Buffer.compare(a.text, b.text) === 0;
+}

@@ -1,98 +1,53 @@
 /**
- * The store of the one writer: a directory with the version in force (state-file.ts) and those before it (history.ts).
+ * A store: the version in force and those before it, in a directory of this process (directory-versions.ts) or in etcd, where
+ * others of their kind change it, too (etcd/etcd-versions.ts).
  *
- * A change is validated as a whole in the compiling thread, then on disk, then in force, in this order: what was in
+ * A change is validated as a whole in the compiling thread, then stored, then in force, in this order: what was in
  * force once is there after any crash, under the same sequence number. The number grows by one with every change of
  * what the set says, and each number is a version; a change of comments alone keeps it, and the version as it was.
  * Other names in a list take none: workers are told of them beside the number (Revision.lists of sync.proto).
  */
-import { mkdir } from "node:fs/promises";
 import type { Change, Compiled, CompileResult, Refused, ResourceChange } from "../compile/change.ts";
 import type { Compiler } from "../compile-thread/compiler.ts";
 import type { NamedTables } from "../compiled/name-table.ts";
 import { loadSnapshot, renewSnapshot, type Snapshot } from "../compiled/snapshot.ts";
-import { removeTemporary } from "../durable-file.ts";
 import type { ConsideredRule, TenantRequest } from "../explain/rules.ts";
 import type { Finding } from "../lint/finding.ts";
 import { type ListSource, NO_LISTS, type ReadTables } from "../lists/list-source.ts";
-import type { Difference } from "../resources/difference.ts";
-import { type ListedResource, splitListing } from "../resources/document-start.ts";
+import { splitListing } from "../resources/document-start.ts";
 import { formatProblem, type Problem } from "../resources/problem.ts";
-import { History } from "./history.ts";
+import { DirectoryVersions } from "./directory-versions.ts";
 import { imagine } from "./imagine.ts";
 import { InForce } from "./in-force.ts";
-import type { Imagined, PolicySource, SourceStatus, StoredResource } from "./policy-source.ts";
-import { readState, STATE_FILE, type State, writeState } from "./state-file.ts";
+import type { Imagined, SourceStatus, StoredResource } from "./policy-source.ts";
+import type { ApplyOptions, ApplyResult, PolicyStore, Rejected, VersionContent } from "./policy-store.ts";
+import { STATE_FILE, type State, sameState } from "./state-file.ts";
 import type { Author, Version, VersionRecord } from "./version.ts";
+import type { VersionStorage } from "./version-storage.ts";
 
-export interface PolicyStore extends PolicySource {
-  current(): Snapshot;
-  /** Validated as a whole, stored, then in force; or nothing happens. Calls are done one after the other. */
-  apply(change: Change, options?: ApplyOptions): Promise<ApplyResult>;
-  /** A new version that says what an old one said; in everything else as apply(). */
-  rollback(sequence: number, options?: ApplyOptions): Promise<ApplyResult>;
-  /** The last hundred, newest first: the first is in force. */
-  versions(): readonly Version[];
-  /** Undefined for a version that is not kept. */
-  version(sequence: number): Promise<VersionContent | undefined>;
-}
-
-export interface ApplyOptions {
-  readonly dryRun?: boolean;
-  readonly author?: Author;
-  readonly reason?: string;
-  /** Nothing happens unless the version in force is one of these. */
-  readonly ifVersions?: readonly number[] | undefined;
-}
-
-export interface VersionContent {
-  readonly version: Version;
-  readonly resources: readonly ListedResource[];
-}
-
-export interface Accepted {
-  readonly ok: true;
-  /** False: the set already said this, and the version stays. */
-  readonly changed: boolean;
-  /** In force when it was asked. */
-  readonly before: Version;
-  /** In force now; in a dry run, what would be. */
-  readonly version: Version;
-  readonly snapshot: Snapshot;
-  readonly changes: readonly ResourceChange[];
-  /** In a dry run only. */
-  readonly differences: readonly Difference[];
-  readonly warnings: readonly Problem[];
-}
-
-export interface Rejected {
-  readonly ok: false;
-  /**
-   * `invalid`: the set would not be valid. `forbidden`: it is beyond `onlyTenant`. `conflict`: another process has written this store. `stale`: none of
-   * `ifVersions` is in force. `unknown`: there is no such version to go back to.
-   */
-  readonly reason: "invalid" | "forbidden" | "conflict" | "stale" | "unknown";
-  /** In force when it was asked, and now. */
-  readonly before: Version;
-  readonly problems: readonly Problem[];
-  readonly warnings: readonly Problem[];
-}
-
-export type ApplyResult = Accepted | Rejected;
-
-export interface StoreOptions {
-  /** Made if it is not there. */
-  readonly directory: string;
+export interface StoreParts {
   readonly compiler: Compiler;
   /** The names of NameLists; by default nobody reads them. */
   readonly lists?: ListSource;
   /** Milliseconds of the wall clock. */
   readonly now: () => number;
   /**
-   * Sequence number of the first set in an empty directory; 1 by default. Workers take no number below one that they
-   * have seen, so a service whose directory may be lost while Envoys run passes milliseconds of the wall clock.
+   * Sequence number of the first set in an empty store; 1 by default. Workers take no number below one that they
+   * have seen, so a service whose store may be lost while Envoys run passes milliseconds of the wall clock.
    */
   readonly firstSequence?: number;
+}
+
+export interface StoreOptions extends StoreParts {
+  /** Made if it is not there. */
+  readonly directory: string;
+}
+
+export interface SharedStoreOptions extends StoreParts {
+  /** `first` is in force where nothing is. */
+  readonly openVersions: (first: () => Promise<State>) => Promise<VersionStorage>;
+  /** Called when what another has written is refused; the reasons are in status(). */
+  readonly onRefused?: (problems: readonly Problem[]) => void;
 }
 
 /** Of what this process finds or does without being asked. */
@@ -100,27 +55,45 @@ const SERVICE: Author = { name: "dnspolicy", by: "service" };
 
 /** Rejects for a directory that cannot be written, and for a stored set that is not valid. */
 export async function openStore(options: StoreOptions): Promise<PolicyStore> {
-  const { directory, compiler, firstSequence = 1 } = options;
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await removeTemporary(directory);
-  const state = await readState(directory);
-  const result = await compiler.compile(state === undefined ? [] : [{ name: STATE_FILE, text: state.text }]);
-  if (!result.ok) {
-    throw new Error(`the stored policy is not valid:\n${result.problems.map(formatProblem).join("\n")}`);
-  }
-  const opened = { version: openedVersion(options, state, result, firstSequence), text: result.text };
-  if (state === undefined || !sameState(state, opened)) await writeState(directory, opened);
-  const store = new DirectoryStore(options, await History.open(directory, opened));
-  await store.open(result, opened.version.sequence);
+  let compiled: Compiled | undefined;
+  const versions = await DirectoryVersions.open(options.directory, async (state) => {
+    compiled = await compileStored(options, state);
+    return { version: openedVersion(options, state, compiled), text: compiled.text };
+  });
+  return openWith(options, versions, compiled ?? (await compileStored(options, undefined)));
+}
+
+/** A store that others write, too: what they write is in force here, and they have what is written here. */
+export async function openSharedStore({ openVersions, ...options }: SharedStoreOptions): Promise<PolicyStore> {
+  const versions = await openVersions(async () => {
+    const compiled = await compileStored(options, undefined);
+    return { version: openedVersion(options, undefined, compiled), text: compiled.text };
+  });
+  const state = await versions.shared?.news();
+  return openWith(options, versions, await compileStored(options, state));
+}
+
+async function openWith(
+  options: StoreParts & Pick<SharedStoreOptions, "onRefused">,
+  versions: VersionStorage,
+  compiled: Compiled,
+): Promise<PolicyStore> {
+  const store = new VersionedStore(options, versions);
+  await store.open(compiled);
   return store;
+}
+
+async function compileStored({ compiler }: StoreParts, state: State | undefined): Promise<Compiled> {
+  const result = await compiler.compile(state === undefined ? [] : [{ name: STATE_FILE, text: state.text }]);
+  if (result.ok) return result;
+  throw new Error(`the stored policy is not valid:\n${result.problems.map(formatProblem).join("\n")}`);
 }
 
 /** A set that reads otherwise than it was written, after an edit by hand or an update, is a new version. */
 function openedVersion(
-  { now }: StoreOptions,
+  { now, firstSequence = 1 }: StoreParts,
   state: State | undefined,
   { policy }: Compiled,
-  firstSequence: number,
 ): Version {
   const { hash } = policy.tables;
   if (state?.version.hash === hash) return state.version;
@@ -130,24 +103,70 @@ function openedVersion(
   return { sequence: state.version.sequence + 1, hash, time, author: SERVICE, reason };
 }
 
-class DirectoryStore implements PolicyStore {
-  readonly #options: StoreOptions;
-  readonly #history: History;
+class VersionedStore implements PolicyStore {
+  readonly #options: StoreParts & Pick<SharedStoreOptions, "onRefused">;
+  readonly #versions: VersionStorage;
   readonly #lists: ListSource;
   readonly #inForce = new InForce();
   #listDigest = "";
+  /** Why what another has written is not in force. */
+  #problems: readonly Problem[] = [];
   #last: Promise<unknown> = Promise.resolve();
+  #following = false;
   #closed = false;
 
-  constructor(options: StoreOptions, history: History) {
+  constructor(options: StoreParts & Pick<SharedStoreOptions, "onRefused">, versions: VersionStorage) {
     this.#options = options;
-    this.#history = history;
+    this.#versions = versions;
     this.#lists = options.lists ?? NO_LISTS;
   }
 
-  async open(compiled: Compiled, sequence: number): Promise<void> {
+  async open(compiled: Compiled): Promise<void> {
+    const { sequence } = this.#inForceVersion();
     this.#enforce(compiled, sequence, await this.#lists.prepare(compiled.policy.tables.lists));
     this.#lists.onChange(() => void this.#inTurn(() => this.#renew()).catch(() => undefined));
+    this.#versions.shared?.onChange(() => this.#followLater());
+  }
+
+  #followLater(): void {
+    if (this.#following) return;
+    this.#following = true;
+    this.#inTurn(() => {
+      this.#following = false;
+      return this.#follow();
+    }).catch(() => undefined);
+  }
+
+  /** What others have written is in force here when this is resolved; or is not, for the reasons in #problems. */
+  async #follow(): Promise<void> {
+    const state = await this.#versions.shared?.news();
+    if (state === undefined || this.#closed) return;
+    const { version, text } = state;
+    const { sequence, hash } = this.current();
+    if (sequence === version.sequence && Buffer.compare(text, this.#inForce.text) === 0) {
+      this.#problems = [];
+      return;
+    }
+    const result = await this.#options.compiler.compile([{ name: STATE_FILE, text }]);
+    if (!result.ok) {
+      this.#refuse(result.problems);
+      return;
+    }
+    const found = result.policy.tables.hash;
+    if (version.sequence < sequence || (version.sequence === sequence && found !== hash)) {
+      const message = `expected a number above ${sequence}, which is in force, got ${version.sequence}: what is stored was made anew`;
+      this.#refuse([problemOf(message)]);
+      return;
+    }
+    this.#problems = [];
+    if (version.sequence === sequence) this.#inForce.reword(result.text, result.warnings);
+    else this.#enforce(result, version.sequence, await this.#lists.prepare(result.policy.tables.lists));
+  }
+
+  #refuse(problems: readonly Problem[]): void {
+    const isKnown = problems.every(({ message }, index) => this.#problems[index]?.message === message);
+    if (!isKnown) this.#options.onRefused?.(problems);
+    this.#problems = problems;
   }
 
   #enforce(compiled: Compiled, sequence: number, { tables, digest }: ReadTables): Snapshot {
@@ -175,12 +194,15 @@ class DirectoryStore implements PolicyStore {
   }
 
   status(): SourceStatus {
+    const { sequence, hash } = this.current();
+    const { trouble, name } = this.#versions;
     return {
       ...this.#inForceVersion(),
+      ...{ sequence, hash },
       mode: "store",
-      directory: this.#options.directory,
+      directory: name,
       warnings: this.#inForce.warnings,
-      problems: [],
+      problems: [...(trouble === "" ? [] : [problemOf(trouble)]), ...this.#problems],
     };
   }
 
@@ -207,11 +229,11 @@ class DirectoryStore implements PolicyStore {
   }
 
   versions(): readonly Version[] {
-    return this.#history.versions;
+    return this.#versions.versions;
   }
 
   async version(sequence: number): Promise<VersionContent | undefined> {
-    const state = await this.#history.read(sequence);
+    const state = await this.#versions.read(sequence);
     if (state === undefined) return undefined;
     return { version: state.version, resources: splitListing(Buffer.from(state.text).toString("utf8")) };
   }
@@ -222,7 +244,7 @@ class DirectoryStore implements PolicyStore {
 
   rollback(sequence: number, options: ApplyOptions = {}): Promise<ApplyResult> {
     return this.#inTurn(async () => {
-      const old = await this.#history.read(sequence);
+      const old = await this.#versions.read(sequence);
       if (old === undefined) {
         const kept = this.versions().map((version) => version.sequence);
         const expected = `one of the ${kept.length} versions from ${kept.at(-1)} to ${kept[0]}`;
@@ -237,6 +259,7 @@ class DirectoryStore implements PolicyStore {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;
+    await this.#versions.close();
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -253,7 +276,13 @@ class DirectoryStore implements PolicyStore {
     { dryRun = false, author = SERVICE, reason = "", ifVersions }: ApplyOptions,
     more: Pick<VersionRecord, "restores">,
   ): Promise<ApplyResult> {
+    // A change is of what is in force everywhere.
+    const failure = await this.#follow().catch((error: Error) => error);
+    if (failure instanceof Error) return this.#reject("unavailable", `${this.#versions.name}: ${failure.message}`);
     const before = this.#inForceVersion();
+    if (this.#problems.length > 0) {
+      return { ok: false, reason: "conflict", before, problems: this.#problems, warnings: [] };
+    }
     if (ifVersions !== undefined && !ifVersions.includes(before.sequence)) {
       const wanted = ifVersions.length === 0 ? "another version" : `version ${ifVersions.join(" or ")}`;
       return this.#reject("stale", `expected ${wanted} in force, got version ${before.sequence}`);
@@ -281,36 +310,28 @@ class DirectoryStore implements PolicyStore {
     const next: State = { version, text: result.text };
     const present: State = { version: before, text: this.#inForce.text };
     if (sameState(present, next)) return { ...accepted, snapshot: this.current() };
-    // Two writers on one directory would give one number to two sets.
-    const stored = await readState(this.#options.directory);
-    if (stored === undefined || !sameState(stored, present)) {
-      const found = stored === undefined ? "none" : `sequence ${stored.version.sequence}, hash ${stored.version.hash}`;
-      const wrote = `sequence ${before.sequence}, hash ${before.hash}`;
-      const message = `expected the state that this process wrote (${wrote}), got ${found}: a store has one writer`;
-      return this.#reject("conflict", message);
-    }
     const lists = await this.#lists.prepare(result.policy.tables.lists);
-    if (changed) await this.#history.write(next);
-    await writeState(this.#options.directory, next);
-    if (!changed) {
-      this.#inForce.reword(result.text, warnings);
-      return { ...accepted, snapshot: this.current() };
+    const conflict = await this.#versions.replace(present, next).catch((error: Error) => error);
+    if (conflict !== undefined) {
+      this.#lists.follow(this.current().tables.lists);
+      if (conflict instanceof Error && this.#versions.shared === undefined) throw conflict;
+      return conflict instanceof Error
+        ? this.#reject("unavailable", `${this.#versions.name}: ${conflict.message}`)
+        : this.#reject("conflict", conflict);
     }
-    const committed = this.#history.commit(version);
-    const snapshot = this.#enforce(result, version.sequence, lists);
-    await committed;
-    return { ...accepted, snapshot };
+    if (changed) return { ...accepted, snapshot: this.#enforce(result, version.sequence, lists) };
+    this.#inForce.reword(result.text, warnings);
+    return { ...accepted, snapshot: this.current() };
   }
 
   #inForceVersion(): Version {
-    const [version] = this.#history.versions;
+    const [version] = this.#versions.versions;
     if (version === undefined) throw new Error("expected an opened store, got one without a version");
     return version;
   }
 
   #reject(reason: Rejected["reason"], message: string): Rejected {
-    const problem = { source: STATE_FILE, document: 0, line: 0, path: "", message };
-    return { ok: false, reason, before: this.#inForceVersion(), problems: [problem], warnings: [] };
+    return { ok: false, reason, before: this.#inForceVersion(), problems: [problemOf(message)], warnings: [] };
   }
 }
 
@@ -319,7 +340,7 @@ function countChanges(changes: readonly ResourceChange[]): NonNullable<VersionRe
   return { created: count("created"), updated: count("updated"), deleted: count("deleted") };
 }
 
-function sameState(a: State, b: State): boolean {
-  if (a.version.sequence !== b.version.sequence || a.version.hash !== b.version.hash) return false;
-  return Buffer.compare(a.text, b.text) === 0;
+/** Of the store, and not of a place in it. */
+function problemOf(message: string): Problem {
+  return { source: STATE_FILE, document: 0, line: 0, path: "", message };
 }

@@ -286,6 +286,11 @@ export function createMetrics({ process = false }: { readonly process?: boolean 
       help: "Sequence number of the policy in force; 0 is none.",
       registers,
     }),
+    policyProblems: new Gauge({
+      name: "dns_policy_problems",
+      help: "Why newer content of the policy is not in force: reasons; 0 where nothing is held back.",
+      registers,
+    }),
     applies: new Counter({
       name: "dns_policy_applies_total",
       help: "Changes of the policy that were asked for.",

@@ -1,16 +1,13 @@
 /**
  * Policy services of one store at a real API, with the rights that envoy/kubernetes/store gives them.
  */
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { type IncomingMessage, request } from "node:http";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { parse, parseAllDocuments, stringify } from "yaml";
 import { isConflict } from "../../extproc/kubernetes/api.ts";
 import { eventually } from "../e2e/clients/deadline.ts";
-import { type Outcome, Program, runCommand } from "../extproc/cli/run-command.ts";
+import { ServicePrograms } from "../extproc/cli/service-programs.ts";
 import { type Cluster, REAL_API, resourcesOf, type Written } from "./cluster.ts";
 
 const ACCESS = join(import.meta.dirname, "../../envoy/kubernetes/store/access.yaml");
@@ -30,14 +27,6 @@ export interface Stored {
   readonly status?: { readonly conditions?: readonly Condition[] };
 }
 
-interface Status {
-  readonly sequence: number;
-  readonly hash: string;
-  readonly workers: { readonly connected: number };
-  readonly envoys: readonly unknown[];
-  readonly mesh: { readonly virtualAddresses: { readonly used: number; readonly without: number } };
-}
-
 /** One of our resources, from its YAML. */
 export function one(text: string): Written {
   const [resource] = resourcesOf(`apiVersion: dns.mesh/v1alpha1\n${text}`);
@@ -45,11 +34,8 @@ export function one(text: string): Written {
   return resource;
 }
 
-export class StoreServices {
+export class StoreServices extends ServicePrograms {
   readonly cluster: Cluster;
-  readonly folder: string;
-  readonly programs = new Map<string, Program>();
-  readonly #flags: (name: string) => readonly string[];
 
   /** `flags`: more of `dnspolicy serve`, for each service. */
   static async open(cluster: Cluster, flags: (name: string) => readonly string[] = () => []): Promise<StoreServices> {
@@ -65,69 +51,9 @@ export class StoreServices {
   }
 
   private constructor(cluster: Cluster, folder: string, flags: (name: string) => readonly string[]) {
+    const config = join(folder, "kubeconfig");
+    super(folder, (name) => ["--store-kubernetes", config, "--kubernetes", config, ...flags(name)]);
     this.cluster = cluster;
-    this.folder = folder;
-    this.#flags = flags;
-  }
-
-  socket(name: string, socket: "grpc" | "admin"): string {
-    return join(this.folder, `${name}-${socket}.sock`);
-  }
-
-  async start(...names: string[]): Promise<void> {
-    const config = join(this.folder, "kubeconfig");
-    const from = ["--store-kubernetes", config, "--kubernetes", config];
-    await Promise.all(
-      names.map(async (name) => {
-        const sockets = ["--listen", `unix:${this.socket(name, "grpc")}`, "--admin", this.#admin(name)];
-        const program = new Program(["serve", ...from, ...sockets, ...this.#flags(name)]);
-        this.programs.set(name, program);
-        await program.said("the policy service is up");
-      }),
-    );
-  }
-
-  signal(name: string, signal: NodeJS.Signals): void {
-    this.programs.get(name)?.kill(signal);
-  }
-
-  /** Resolved when it is gone. */
-  async end(name: string, signal: NodeJS.Signals): Promise<number | null | undefined> {
-    this.signal(name, signal);
-    return (await this.programs.get(name)?.end())?.code;
-  }
-
-  ask(name: string, ...args: string[]): Promise<Outcome> {
-    return this.tell(name, "", ...args);
-  }
-
-  tell(name: string, stdin: string, ...args: string[]): Promise<Outcome> {
-    return runCommand([...args, "--server", this.#admin(name)], { stdin });
-  }
-
-  async statusOf(name: string): Promise<Status> {
-    return JSON.parse((await this.ask(name, "status", "-o", "json")).stdout) as Status;
-  }
-
-  /** How many decisions it has made. */
-  async decisionsOf(name: string): Promise<number> {
-    const from = { socketPath: this.socket(name, "admin"), path: "/metrics", headers: { host: "localhost" } };
-    const [response] = (await once(request(from).end(), "response")) as [IncomingMessage];
-    const lines = (await text(response)).matchAll(/^dns_decisions_total\{[^}]*\} (\d+)$/gm);
-    return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
-  }
-
-  /** Resolved when both services have the same policy under the same number. */
-  async agreed(above = 0): Promise<Status> {
-    let found: Status | undefined;
-    await eventually(20_000, `a number above ${above} of all services`, async () => {
-      const [first, ...others] = await Promise.all([...this.programs.keys()].map((name) => this.statusOf(name)));
-      found = first;
-      if (first === undefined || first.sequence <= above) return false;
-      return others.every(({ sequence, hash }) => sequence === first.sequence && hash === first.hash);
-    });
-    if (found === undefined) throw new Error("expected a status");
-    return found;
   }
 
   async leaderAndOther(): Promise<readonly [leader: string, other: string]> {
@@ -151,25 +77,6 @@ export class StoreServices {
       throw new Error(`${error.message}, got ${JSON.stringify(found)}`);
     });
     return found?.message ?? "";
-  }
-
-  /** For a test that has failed. */
-  printLogs(): void {
-    for (const [name, { log }] of this.programs) console.error(`service ${name}:\n${log}`);
-  }
-
-  async close(): Promise<void> {
-    for (const program of this.programs.values()) {
-      program.kill("SIGCONT");
-      // Whoever leads gives that back.
-      program.kill("SIGTERM");
-    }
-    await Promise.all([...this.programs.values()].map((program) => program.end()));
-    await rm(this.folder, { recursive: true });
-  }
-
-  #admin(name: string): string {
-    return `unix:${this.socket(name, "admin")}`;
   }
 
   /** For the service's own account, bound as the manifest says. */

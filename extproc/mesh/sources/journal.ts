@@ -119,8 +119,14 @@ function readLine(text: string): { readonly set: MeshObject } | { readonly delet
     return undefined;
   }
   if ("delete" in line) return line;
-  const { apiVersion, kind: word } = (line.set ?? {}) as { readonly apiVersion?: unknown; readonly kind?: unknown };
+  const object = readObject(line.set);
+  return object && { set: object };
+}
+
+/** As it was written down; undefined for something else. */
+export function readObject(value: unknown): MeshObject | undefined {
+  const { apiVersion, kind: word } = (value ?? {}) as { readonly apiVersion?: unknown; readonly kind?: unknown };
   const kind = foreignKindOf(apiVersion, word);
-  const result = kind === undefined ? undefined : readValue(kind, line.set);
-  return kind !== undefined && result?.success ? { set: toObject(kind, result.data) } : undefined;
+  const result = kind === undefined ? undefined : readValue(kind, value);
+  return kind !== undefined && result?.success ? toObject(kind, result.data) : undefined;
 }

@@ -1,19 +1,12 @@
 /**
- * The objects of the mesh that this service knows, changed by whoever may, and kept over restarts.
+ * The objects of the mesh that this service knows: those that were pushed, and those of a live API.
  */
 import { stringify } from "yaml";
-import { ObjectJournal } from "./journal.ts";
 import type { KubernetesSource } from "./kubernetes.ts";
 import { MergedObjects } from "./merged-objects.ts";
 import { type MeshObject, pathOf } from "./object.ts";
 import { type ObjectChange, type ObjectDelta, ObjectStore } from "./object-store.ts";
-
-export interface MeshSourceOptions {
-  /** The file in which they are kept; undefined for objects that come anew with every start. */
-  readonly path?: string | undefined;
-  /** Objects of a live API, beside those that are pushed. */
-  readonly live?: Pick<KubernetesSource, "objects" | "listed"> | undefined;
-}
+import type { PushedObjects } from "./pushed-objects.ts";
 
 /** An object as it is listed: in its owner's format, with the fields that are used. */
 export interface ListedObject {
@@ -24,46 +17,30 @@ export interface ListedObject {
 }
 
 export class MeshSource {
-  /** Those that were pushed, and those of a live API: of two of one name, the pushed one. */
+  /** Of two of one name, the pushed one. */
   readonly objects: MergedObjects;
-  /** Resolved when a live API has told all it has. */
+  /** Resolved when all there is has been told. */
   readonly listed: Promise<void>;
-  readonly #own = new ObjectStore();
-  readonly #journal: ObjectJournal | undefined;
+  readonly #pushed: PushedObjects;
 
-  private constructor(options: MeshSourceOptions, journal?: ObjectJournal) {
-    const { live } = options;
-    this.objects = new MergedObjects(this.#own, live?.objects ?? new ObjectStore());
-    this.listed = live?.listed ?? Promise.resolve();
-    this.#journal = journal;
+  constructor(pushed: PushedObjects, live?: Pick<KubernetesSource, "objects" | "listed">) {
+    this.#pushed = pushed;
+    this.objects = new MergedObjects(pushed.objects, live?.objects ?? new ObjectStore());
+    this.listed = Promise.all([pushed.listed, live?.listed]).then(() => {});
   }
 
-  static async open(options: MeshSourceOptions): Promise<MeshSource> {
-    if (options.path === undefined) return MeshSource.inMemory(options);
-    const { journal, objects } = await ObjectJournal.open(options.path);
-    const source = new MeshSource(options, journal);
-    source.#own.apply({ set: objects });
-    return source;
-  }
-
-  static inMemory(options: MeshSourceOptions = {}): MeshSource {
-    return new MeshSource(options);
-  }
-
-  /** At once in force; resolved when it is on disk. */
-  async apply(delta: ObjectDelta): Promise<readonly ObjectChange[]> {
-    const changes = this.#own.apply(delta);
-    if (changes.length > 0) await this.#journal?.write(changes, () => this.#own.all(), this.#own.size);
-    return changes;
+  /** In force and kept when this is resolved. */
+  apply(delta: ObjectDelta): Promise<readonly ObjectChange[]> {
+    return this.#pushed.apply(delta);
   }
 
   /** What apply() would change. */
   diff(delta: ObjectDelta): readonly ObjectChange[] {
-    return this.#own.diff(delta);
+    return this.#pushed.diff(delta);
   }
 
-  async close(): Promise<void> {
-    await this.#journal?.close();
+  close(): Promise<void> {
+    return this.#pushed.close();
   }
 }
 

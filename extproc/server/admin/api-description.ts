@@ -151,8 +151,9 @@ const CHANGE_REPLIES = {
   202: { description: "In force, and some worker may still answer by an older policy", json: "Applied", tagged: true },
   400: { description: "Not valid: nothing was changed", json: "Error" },
   404: { description: "There is no such resource or version", json: "Error" },
-  409: { description: "The policy is read from a directory, or the store has another writer", json: "Error" },
+  409: { description: "The policy is read from a directory, or another has written at the same time", json: "Error" },
   412: { description: "Another version is in force", json: "Error", tagged: true },
+  503: { description: "The store cannot be reached", json: "Error" },
 } as const satisfies OperationDescription["replies"];
 
 const BAD_QUESTION = {

@@ -2,7 +2,7 @@
  * What every change is asked with, and what came of it as a reply.
  */
 import type { Change } from "../../compile/change.ts";
-import type { ApplyOptions } from "../../store/store.ts";
+import type { ApplyOptions } from "../../store/policy-store.ts";
 import type { Author, Version } from "../../store/version.ts";
 import type { ApplyOutcome } from "../control.ts";
 import type { Caller } from "./caller.ts";
@@ -46,7 +46,9 @@ export async function reply({ note }: AdminRequest, change: Promise<ApplyOutcome
     case "read_only":
       throw new HttpError(409, outcome.message);
     case "conflict":
-      throw new HttpError(409, "the store has another writer", outcome);
+      throw new HttpError(409, "the store has another writer: nothing was changed", outcome);
+    case "unavailable":
+      throw new HttpError(503, "the store cannot be reached or written", outcome);
     case "stale":
       throw new HttpError(412, `${outcome.problems[0]?.message}, ${describeVersion(outcome.before)}`, {
         headers: entityTag(outcome.before.sequence),

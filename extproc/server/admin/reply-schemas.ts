@@ -6,7 +6,7 @@ import type { Explanation } from "../../explain/explanation.ts";
 import { FATES } from "../../explain/rules.ts";
 import { FINDING_KINDS, type Finding, type FindingKind } from "../../lint/finding.ts";
 import type { Problem } from "../../resources/problem.ts";
-import type { VersionContent } from "../../store/store.ts";
+import type { VersionContent } from "../../store/policy-store.ts";
 import type { Version } from "../../store/version.ts";
 import type { ObservedResource } from "../resource-status.ts";
 import { type Caller, ROLES } from "./caller.ts";

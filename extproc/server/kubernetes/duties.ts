@@ -4,7 +4,8 @@
  */
 import type { Compiler } from "../../compile-thread/compiler.ts";
 import type { KubernetesApi } from "../../kubernetes/api.ts";
-import { Leadership } from "../../kubernetes/leadership.ts";
+import { KubernetesLease } from "../../kubernetes/kubernetes-lease.ts";
+import { Leadership } from "../../leadership.ts";
 import type { ListStatus } from "../../lists/followed-list.ts";
 import type { MeshRoom } from "../../mesh/mesh-room.ts";
 import { keyOfObject, PolicyObjects } from "../../store/kubernetes/policy-objects.ts";
@@ -13,7 +14,8 @@ import { type JudgedObject, Publisher } from "../../store/kubernetes/publisher.t
 import type { Clock } from "../clock.ts";
 import type { Control } from "../control.ts";
 import type { Logger } from "../logger.ts";
-import { Replicas, reportOf } from "./replicas.ts";
+import { Replicas, reportOf } from "../replicas.ts";
+import { LeaseBoard } from "./lease-board.ts";
 import { StatusWriter } from "./status-writer.ts";
 
 export interface DutyOptions {
@@ -31,7 +33,7 @@ export interface DutyOptions {
 
 /** Of the Lease. */
 const LEASE_NAME = "dns-policy-leader";
-/** How often it is looked who has workers, too. */
+/** How often it is looked who has workers, too, and what is new of one's own. */
 const SHARE_MS = 1000;
 
 /** Returns how to lay them down. */
@@ -47,10 +49,10 @@ export function takeDuties(options: DutyOptions): () => Promise<void> {
       logger.error({ kind, err: error }, "objects cannot be watched (dnspolicy crds has their definitions)"),
   });
   const replicas = new Replicas({
-    api,
-    namespace,
+    board: new LeaseBoard({ api, namespace, clock, onFailed: failed("Leases of other services cannot be watched") }),
     identity,
     clock,
+    everyMs: SHARE_MS,
     report: () => reportOf(control.workers(), control.envoys),
     onFailed: failed("the Lease of this service cannot be written: the leader does not know its workers"),
   });
@@ -91,10 +93,7 @@ export function takeDuties(options: DutyOptions): () => Promise<void> {
   });
   const leadMesh = (until: number) => void mesh.ask("lead", until).catch(() => {});
   const leadership = new Leadership({
-    api,
-    namespace,
-    name: LEASE_NAME,
-    identity,
+    lease: new KubernetesLease({ api, namespace, name: LEASE_NAME, identity, clock }),
     clock,
     onChange: (leads) => {
       logger.info({ identity }, leads ? "this service leads" : "this service does not lead any more");

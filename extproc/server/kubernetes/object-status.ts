@@ -5,9 +5,9 @@
 import type { ListStatus } from "../../lists/followed-list.ts";
 import type { CatalogStatus } from "../../mesh/catalogs/catalog.ts";
 import type { JudgedObject } from "../../store/kubernetes/publisher.ts";
+import type { ReplicaState } from "../replicas.ts";
 import type { Condition } from "../resource-status.ts";
 import { judgeSource } from "../resource-status.ts";
-import type { ReplicaState } from "./replicas.ts";
 
 type Told = Pick<Condition, "status" | "reason" | "message">;
 

@@ -6,8 +6,8 @@
 import { createHash } from "node:crypto";
 import type { KubernetesObject, V1ConfigMap } from "@kubernetes/client-node";
 import type { KubernetesApi } from "../../kubernetes/api.ts";
+import { type ConfigMapContent, ConfigMapOctets } from "../../kubernetes/config-map-octets.ts";
 import { ListWatch } from "../../kubernetes/list-watch.ts";
-import { type Stored, StoredOctets } from "../../kubernetes/stored-octets.ts";
 import type { DirectoryContent } from "../read-directory.ts";
 import { formatState, parseState, STATE_FILE, type State } from "../state-file.ts";
 import type { WatchedPlace } from "../watch.ts";
@@ -22,7 +22,7 @@ export interface StoredState {
 
 /** For the leader. */
 export class StateWriter {
-  readonly #stored: StoredOctets;
+  readonly #stored: ConfigMapOctets;
 
   constructor(api: KubernetesApi, namespace: string) {
     this.#stored = storedIn(api, namespace);
@@ -90,14 +90,14 @@ export function followState({ api, namespace, after, onFailed }: FollowOptions):
   };
 }
 
-function storedIn(api: KubernetesApi, namespace: string): StoredOctets {
-  return new StoredOctets({ api, namespace, name: STATE_NAME, key: `${STATE_FILE}.gz` });
+function storedIn(api: KubernetesApi, namespace: string): ConfigMapOctets {
+  return new ConfigMapOctets({ api, namespace, name: STATE_NAME, key: `${STATE_FILE}.gz` });
 }
 
-function parse({ octets, resourceVersion }: Stored): StoredState {
+function parse({ octets, version }: ConfigMapContent): StoredState {
   const state = parseState(octets);
   if (state === undefined) throw new Error(`ConfigMap ${STATE_NAME}: expected a state, got something else`);
-  return { state, resourceVersion };
+  return { state, resourceVersion: version };
 }
 
 function toContent({ version, text }: State): DirectoryContent {

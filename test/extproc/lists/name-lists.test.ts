@@ -7,7 +7,8 @@ import type { ListReference } from "../../../extproc/compiled/list-reference.ts"
 import { presentName } from "../../../extproc/dns/names.ts";
 import { type ListReader, startListReader } from "../../../extproc/lists/list-reader.ts";
 import { NameLists } from "../../../extproc/lists/name-lists.ts";
-import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
+import type { PolicyStore } from "../../../extproc/store/policy-store.ts";
+import { openStore } from "../../../extproc/store/store.ts";
 import { ask, documents, nameList, policy, tenant, upstream } from "../compile/compile-text.ts";
 import { FakeClock } from "../server/fake-clock.ts";
 import { compileAtOnce } from "../server/test-store.ts";

@@ -9,6 +9,7 @@ import { wireOf } from "../../../extproc/mesh/names/wire.ts";
 import { type KubernetesSource, watchKubernetes } from "../../../extproc/mesh/sources/kubernetes.ts";
 import { MeshSource } from "../../../extproc/mesh/sources/mesh-source.ts";
 import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
+import { LocalObjects } from "../../../extproc/mesh/sources/pushed-objects.ts";
 import { eventually } from "../../e2e/clients/deadline.ts";
 import { objectsOf } from "./objects.ts";
 import { type ApiObject, StandInApi } from "./stand-in-api.ts";
@@ -145,7 +146,7 @@ describe("objects of a live Kubernetes API", function () {
   it("come after what was pushed by the same name", async () => {
     api.set("a", { clusterIP: "10.0.0.1" });
     await watch();
-    const mesh = MeshSource.inMemory({ live: source });
+    const mesh = new MeshSource(await LocalObjects.open(undefined), source);
     const heard: string[] = [];
     mesh.objects.onChange((changes) => {
       for (const { before, after } of changes) {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { StatusError } from "../../../extproc/kubernetes/api.ts";
 import { SharedAddresses } from "../../../extproc/mesh/shared-addresses.ts";
 import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
+import { StatusAddresses } from "../../../extproc/mesh/status-addresses.ts";
 import { FakeClock } from "../server/fake-clock.ts";
 import { objectsOf } from "./objects.ts";
 
@@ -29,8 +30,10 @@ class World {
   async open(): Promise<SharedAddresses> {
     const { clock, objects } = this;
     const service = await SharedAddresses.open({
-      api: { request: async <T>(method: string, path: string, body?: object) => this.#answer(method, path, body) as T },
-      namespace: "dns-policy",
+      book: new StatusAddresses(
+        { request: async <T>(method: string, path: string, body?: object) => this.#answer(method, path, body) as T },
+        "dns-policy",
+      ),
       objects,
       listed: Promise.resolve(),
       now: () => clock.now(),

@@ -12,7 +12,7 @@ import type { AdminListener } from "../../../extproc/server/admin/admin-server.t
 import type { Credentials } from "../../../extproc/server/admin/credentials.ts";
 import { type Service, type ServiceOptions, startService } from "../../../extproc/server/service.ts";
 import type { PolicySource } from "../../../extproc/store/policy-source.ts";
-import type { PolicyStore } from "../../../extproc/store/store.ts";
+import type { PolicyStore } from "../../../extproc/store/policy-store.ts";
 import { noQueryLog } from "../../../extproc/telemetry/query-log.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { POLICY } from "./policies.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ReplicaReport, reportOf, statesOf } from "../../../extproc/server/kubernetes/replicas.ts";
+import { type ReplicaReport, reportOf, statesOf } from "../../../extproc/server/replicas.ts";
 import type { WorkerStatus } from "../../../extproc/server/sync/registry.ts";
 
 function worker(name: string, acknowledged: number, connected = true): WorkerStatus {

@@ -7,7 +7,8 @@ import type { Compiler } from "../../../extproc/compile-thread/compiler.ts";
 import { considerRules } from "../../../extproc/explain/rules.ts";
 import { lint } from "../../../extproc/lint/lint.ts";
 import { parseObjects } from "../../../extproc/mesh/sources/parse-objects.ts";
-import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
+import type { PolicyStore } from "../../../extproc/store/policy-store.ts";
+import { openStore } from "../../../extproc/store/store.ts";
 import type { FakeClock } from "./fake-clock.ts";
 
 export async function openTestStore(directory: string, text: string, clock: FakeClock): Promise<PolicyStore> {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
+import type { PolicyStore } from "../../../extproc/store/policy-store.ts";
+import { openStore } from "../../../extproc/store/store.ts";
 import { compileAtOnce } from "../server/test-store.ts";
 import { countingSet, secondsOf } from "./counting-set.ts";
 

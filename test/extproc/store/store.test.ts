@@ -8,7 +8,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startCompiler } from "../../../extproc/compile-thread/compiler.ts";
 import type { Snapshot } from "../../../extproc/compiled/snapshot.ts";
-import { openStore, type PolicyStore } from "../../../extproc/store/store.ts";
+import type { PolicyStore } from "../../../extproc/store/policy-store.ts";
+import { openStore } from "../../../extproc/store/store.ts";
 import { watchDirectory } from "../../../extproc/store/watch.ts";
 import { countingSet, secondsOf } from "./counting-set.ts";
 

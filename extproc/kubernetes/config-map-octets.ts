@@ -9,12 +9,13 @@ import { isNotFound, type KubernetesApi } from "./api.ts";
 /** What Kubernetes takes for a ConfigMap, with room for its base64 and the rest. */
 const MAX_OCTETS = 750_000;
 
-export interface Stored {
+export interface ConfigMapContent {
   readonly octets: Buffer;
-  readonly resourceVersion: string;
+  /** The API's. */
+  readonly version: string;
 }
 
-export interface StoredOctetsOptions {
+export interface ConfigMapOctetsOptions {
   readonly api: Pick<KubernetesApi, "request">;
   readonly namespace: string;
   /** Of the ConfigMap, and of the field in it. */
@@ -22,14 +23,14 @@ export interface StoredOctetsOptions {
   readonly key: string;
 }
 
-export class StoredOctets {
-  readonly #options: StoredOctetsOptions;
+export class ConfigMapOctets {
+  readonly #options: ConfigMapOctetsOptions;
 
-  constructor(options: StoredOctetsOptions) {
+  constructor(options: ConfigMapOctetsOptions) {
     this.#options = options;
   }
 
-  async read(): Promise<Stored | undefined> {
+  async read(): Promise<ConfigMapContent | undefined> {
     const { api, name } = this.#options;
     try {
       return await this.decode(await api.request<V1ConfigMap>("GET", `${this.folder}/${name}`));
@@ -55,9 +56,9 @@ export class StoredOctets {
     return written.metadata?.resourceVersion ?? "";
   }
 
-  async decode({ metadata, binaryData }: V1ConfigMap): Promise<Stored> {
+  async decode({ metadata, binaryData }: V1ConfigMap): Promise<ConfigMapContent> {
     const octets = await promisify(gunzip)(Buffer.from(binaryData?.[this.#options.key] ?? "", "base64"));
-    return { octets, resourceVersion: metadata?.resourceVersion ?? "" };
+    return { octets, version: metadata?.resourceVersion ?? "" };
   }
 
   /** Of the API. */

@@ -1,13 +1,10 @@
 /**
- * The services of one store, each with what its own workers and Envoys obey: in a Lease of each, which is not there for
- * long when its service is gone. So the leader knows whether a policy is programmed everywhere.
+ * The services of one store, each with what its own workers and Envoys obey: on a board that all of them read, where nothing
+ * stays for long of a service that is gone. So it is known whether a policy is programmed everywhere.
  */
-import type { KubernetesObject, V1Lease } from "@kubernetes/client-node";
-import { isNotFound, type KubernetesApi } from "../../kubernetes/api.ts";
-import { ListWatch } from "../../kubernetes/list-watch.ts";
-import type { Clock } from "../clock.ts";
-import type { EnvoyStatus } from "../discovery/envoy-stream.ts";
-import type { WorkerStatus } from "../sync/registry.ts";
+import { type Clock, within } from "./clock.ts";
+import type { EnvoyStatus } from "./discovery/envoy-stream.ts";
+import type { WorkerStatus } from "./sync/registry.ts";
 
 /** What one says of its workers, with what all others have said. */
 export interface ReplicaState {
@@ -39,11 +36,27 @@ interface AwayWorker {
   readonly name: string;
 }
 
+/** Where services of one store tell each other something. */
+export interface ReplicaBoard {
+  /** Tells all there is now, this service's own too, and then what changes. */
+  read(reader: BoardReader): void;
+  /** In the place of what that service told before. */
+  tell(identity: string, text: string): Promise<void>;
+  remove(identity: string): Promise<void>;
+  close(): void;
+}
+
+export interface BoardReader {
+  readonly onTold: (identity: string, text: string) => void;
+  readonly onGone: (identity: string) => void;
+}
+
 export interface ReplicasOptions {
-  readonly api: KubernetesApi;
-  readonly namespace: string;
+  readonly board: ReplicaBoard;
   readonly identity: string;
   readonly clock: Clock;
+  /** How often it is looked whether there is something new to tell. */
+  readonly everyMs: number;
   readonly report: () => ReplicaReport;
   readonly onFailed: (error: unknown) => void;
 }
@@ -51,19 +64,17 @@ export interface ReplicasOptions {
 /** Annotations have 256 KiB in all. Of workers beyond these, nobody knows that they have come from another. */
 const MAX_CONNECTED = 3000;
 const MAX_AWAY = 500;
-const LABEL = "dns.mesh/replica";
-const ANNOTATION = "dns.mesh/report";
-/** What is new is told so often at most, */
-const REPORT_MS = 1000;
-/** and what is not, so often. */
+/** What is not new is told so often. */
 const RENEW_MS = 10_000;
 /** A replica that says nothing for so long is none. */
-const SILENCE_MS = 30_000;
+export const SILENCE_MS = 30_000;
+/** For acknowledgements of workers of others. */
+const SETTLE_MS = 5000;
 
 export class Replicas {
   readonly #options: ReplicasOptions;
   readonly #others = new Map<string, { readonly report: ReplicaReport; readonly heardAt: number }>();
-  readonly #watch: ListWatch<string>;
+  #waiting: readonly (() => void)[] = [];
   #told = { text: "", at: 0 };
   #telling: Promise<void> = Promise.resolve();
   #isIdle = true;
@@ -71,22 +82,16 @@ export class Replicas {
   readonly #stop: () => void;
 
   constructor(options: ReplicasOptions) {
-    const { api, clock, onFailed } = options;
+    const { board, clock, everyMs } = options;
     this.#options = options;
-    const nameOf = ({ metadata }: KubernetesObject) => metadata?.name ?? "";
-    this.#watch = new ListWatch(api, {
-      path: this.#folder,
-      selector: { labelSelector: LABEL },
-      after: (milliseconds, task) => void clock.after(milliseconds, task),
-      keyOf: nameOf,
-      onSet: (object) => this.#hear(nameOf(object), object as V1Lease),
-      onDelete: (object) => void this.#others.delete(nameOf(object)),
-      known: () => new Map([...this.#others.keys()].map((name) => [name, name])),
-      onGone: (name) => void this.#others.delete(name),
-      onFailed,
+    board.read({
+      onTold: (identity, text) => this.#hear(identity, text),
+      onGone: (identity) => {
+        this.#others.delete(identity);
+        this.#changed();
+      },
     });
-    this.#watch.start();
-    this.#stop = clock.every(REPORT_MS, () => this.#report());
+    this.#stop = clock.every(everyMs, () => this.#report());
   }
 
   /** Of all that are there, this one among them. */
@@ -101,55 +106,93 @@ export class Replicas {
     return own === undefined || own.connected.length === 0 ? 1 : own.connected.length / all.size;
   }
 
-  /** This service's first, and then the newest. */
-  #reports(): readonly ReplicaReport[] {
-    const { clock, report } = this.#options;
-    const now = clock.elapsed();
-    const others = [...this.#others].filter(([name, { heardAt }]) => name !== this.#name && now - heardAt < SILENCE_MS);
-    others.sort(([, a], [, b]) => b.heardAt - a.heardAt);
-    return [report(), ...others.map(([, one]) => one.report)];
+  /** `own` are this service's. All that may answer; of another service, each is said to be where its oldest is. */
+  workers(own: readonly WorkerStatus[]): readonly WorkerStatus[] {
+    const connected = new Set(own.filter((worker) => worker.connected).map(keyOf));
+    const others = this.#otherReports();
+    const present = others.flatMap((report) =>
+      report.connected.flatMap((key) => {
+        if (connected.has(key)) return [];
+        connected.add(key);
+        return [toStatus(key, report.acknowledged, true)];
+      }),
+    );
+    const away = others.flatMap((report) =>
+      report.away.flatMap(({ worker, acknowledged }) =>
+        connected.has(worker) ? [] : [toStatus(worker, acknowledged, false)],
+      ),
+    );
+    return [...own.filter((worker) => worker.connected || !connected.has(keyOf(worker))), ...present, ...away];
   }
 
-  /** The leader's work: Leases of services that are gone. */
+  /** Resolved when all workers that are connected to others have acknowledged the revision, or the time for that is up. */
+  async settled(sequence: number): Promise<void> {
+    const isDone = () =>
+      this.#otherReports().every((one) => one.connected.length === 0 || one.acknowledged >= sequence);
+    const { clock } = this.#options;
+    const end = clock.elapsed() + SETTLE_MS;
+    while (!isDone() && clock.elapsed() < end) {
+      const changed = new Promise<void>((resolve) => {
+        this.#waiting = [...this.#waiting, resolve];
+      });
+      await within(clock, end - clock.elapsed(), changed);
+    }
+  }
+
+  /** This service's first, and then the newest. */
+  #reports(): readonly ReplicaReport[] {
+    return [this.#options.report(), ...this.#otherReports()];
+  }
+
+  #otherReports(): readonly ReplicaReport[] {
+    const { clock, identity } = this.#options;
+    const now = clock.elapsed();
+    const others = [...this.#others].filter(([name, { heardAt }]) => name !== identity && now - heardAt < SILENCE_MS);
+    others.sort(([, a], [, b]) => b.heardAt - a.heardAt);
+    return others.map(([, { report }]) => report);
+  }
+
+  /** The leader's work: what services that are gone have left. */
   async removeSilent(): Promise<void> {
-    const { api, clock } = this.#options;
+    const { board, clock } = this.#options;
     const now = clock.elapsed();
     for (const [name, { heardAt }] of this.#others) {
       if (now - heardAt < 2 * SILENCE_MS) continue;
       this.#others.delete(name);
-      await api.request("DELETE", `${this.#folder}/${name}`).catch(() => {});
+      await board.remove(name).catch(() => {});
     }
   }
 
   async close(): Promise<void> {
+    const { board, identity } = this.#options;
     this.#stop();
-    this.#watch.close();
+    board.close();
     await this.#telling;
-    await this.#options.api.request("DELETE", `${this.#folder}/${this.#name}`).catch(() => {});
+    await board.remove(identity).catch(() => {});
   }
 
-  get #name(): string {
-    return `dns-policy-replica-${this.#options.identity}`;
-  }
-
-  get #folder(): string {
-    return `/apis/coordination.k8s.io/v1/namespaces/${this.#options.namespace}/leases`;
-  }
-
-  #hear(name: string, { metadata }: V1Lease): void {
-    const report = readReport(metadata?.annotations?.[ANNOTATION] ?? "");
+  #hear(identity: string, text: string): void {
+    const report = readReport(text);
     // Of another release: it is not waited for.
-    if (report === undefined) this.#others.delete(name);
-    else this.#others.set(name, { report, heardAt: this.#options.clock.elapsed() });
+    if (report === undefined) this.#others.delete(identity);
+    else this.#others.set(identity, { report, heardAt: this.#options.clock.elapsed() });
+    this.#changed();
+  }
+
+  #changed(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 
   #report(): void {
-    const { clock, report, onFailed } = this.#options;
+    const { board, identity, clock, report, onFailed } = this.#options;
     const text = JSON.stringify(report());
     const now = clock.elapsed();
     if (!this.#isIdle || (text === this.#told.text && now - this.#told.at < RENEW_MS)) return;
     this.#isIdle = false;
-    this.#telling = this.#tell(text)
+    this.#telling = board
+      .tell(identity, text)
       .then(
         () => {
           this.#told = { text, at: now };
@@ -163,19 +206,6 @@ export class Replicas {
       .finally(() => {
         this.#isIdle = true;
       });
-  }
-
-  async #tell(text: string): Promise<void> {
-    const { api, identity, clock } = this.#options;
-    const metadata = { name: this.#name, labels: { [LABEL]: "" }, annotations: { [ANNOTATION]: text } };
-    const renewTime = new Date(clock.now()).toISOString().replace("Z", "000Z");
-    const body = { metadata, spec: { holderIdentity: identity, leaseDurationSeconds: SILENCE_MS / 1000, renewTime } };
-    try {
-      await api.request("PATCH", `${this.#folder}/${this.#name}`, body);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      await api.request("POST", this.#folder, { apiVersion: "coordination.k8s.io/v1", kind: "Lease", ...body });
-    }
   }
 }
 
@@ -229,6 +259,11 @@ export function statesOf(reports: readonly ReplicaReport[]): readonly ReplicaSta
       rejected: report.rejected,
     };
   });
+}
+
+function toStatus(key: string, acknowledged: number, connected: boolean): WorkerStatus {
+  const [worker = "", ...node] = key.split("/");
+  return { node: node.join("/"), process: "", worker, connected, acknowledged };
 }
 
 function keyOf({ worker, node }: WorkerStatus): string {

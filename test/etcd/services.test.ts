@@ -1,0 +1,263 @@
+/**
+ * Two policy services with one real etcd as their store.
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
+import { makeCertificates } from "../e2e/certificates.ts";
+import { eventually } from "../e2e/clients/deadline.ts";
+import { Program } from "../extproc/cli/run-command.ts";
+import { ServicePrograms } from "../extproc/cli/service-programs.ts";
+import { WorkerPeer } from "../extproc/server/peers.ts";
+import { EtcdServer, HAS_ETCD } from "./etcd-server.ts";
+
+const POLICY = `apiVersion: dns.mesh/v1alpha1
+kind: Upstream
+metadata: { name: public }
+spec: { protocol: TCP, servers: [{ address: 127.0.0.1 }] }
+---
+apiVersion: dns.mesh/v1alpha1
+kind: Tenant
+metadata: { name: shop }
+spec: { match: [{ cidrs: [127.0.1.0/24] }], namespaces: [shop], upstream: public, isolation: { discover: All } }
+---
+apiVersion: dns.mesh/v1alpha1
+kind: Settings
+metadata: { name: default }
+spec: { mesh: { virtualAddresses: { ipv4: 240.240.0.0/24, ipv6: '2001:2::/48' } } }
+`;
+
+const denying = (name: string) => `apiVersion: dns.mesh/v1alpha1
+kind: DnsPolicy
+metadata: { name: own }
+spec: { priority: 1, subject: { tenants: [shop] }, rules: [{ name: a, match: { names: [${name}] }, action: Deny }] }
+`;
+
+function entries(from: number, to: number, labels = "{}"): string {
+  return Array.from({ length: to - from }, (_, index) => {
+    const name = `e${from + index}`;
+    return `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: shop, labels: ${labels} }
+spec: { hosts: [${name}.example], resolution: DNS, ports: [{ number: 80, name: http }] }
+`;
+  }).join("---\n");
+}
+
+if (HAS_ETCD) {
+  describe("two policy services with etcd as their store", function () {
+    this.timeout(120_000);
+    let etcd: EtcdServer;
+    let services: ServicePrograms;
+    const clients: GrpcClient[] = [];
+
+    before(async () => {
+      etcd = await EtcdServer.start();
+      const folder = await mkdtemp(join(tmpdir(), "dnspolicy-etcd-services-"));
+      services = new ServicePrograms(folder, () => ["--store-etcd", etcd.url]);
+      await services.start("a", "b");
+    });
+    afterEach(function () {
+      if (this.currentTest?.state === "failed") services.printLogs();
+    });
+    after(async () => {
+      for (const client of clients) client.close();
+      await services.close();
+      await etcd.stop();
+    });
+
+    const apply = (name: string, text: string) => services.tell(name, text, "apply", "-f", "-");
+
+    function connect(name: string, obedient: boolean): WorkerPeer {
+      const client = new GrpcClient(`unix:${services.socket(name, "grpc")}`, credentials.createInsecure());
+      clients.push(client);
+      return WorkerPeer.hello(client, { node: name, obedient });
+    }
+
+    /** By the name of an entry, as the service has them. */
+    async function addressesOf(name: string): Promise<Map<string, string>> {
+      const { stdout } = await services.ask(name, "get", "ServiceEntry", "-o", "json");
+      const items = JSON.parse(stdout) as readonly {
+        metadata: { name: string };
+        status?: { addresses?: readonly { value: string }[] };
+      }[];
+      return new Map(
+        items.flatMap(({ metadata, status }) => {
+          const [first] = status?.addresses ?? [];
+          return first === undefined ? [] : [[metadata.name, first.value] as const];
+        }),
+      );
+    }
+
+    const haveAddresses = async (count: number) =>
+      Promise.all(
+        ["a", "b"].map((name) =>
+          eventually(40_000, `${count} addresses in ${name}`, async () => (await addressesOf(name)).size === count),
+        ),
+      );
+
+    function leaderAndOther(): readonly [leader: string, other: string] {
+      const lastOf = (name: string, text: string) => services.programs.get(name)?.log.lastIndexOf(text) ?? -1;
+      const leads = (name: string) => lastOf(name, "this service leads") > lastOf(name, "does not lead any more");
+      return leads("a") ? ["a", "b"] : ["b", "a"];
+    }
+
+    it("have in force what was applied to one of them", async () => {
+      const empty = await services.agreed();
+      assert.equal((await apply("a", POLICY)).code, 0);
+      assert.equal((await apply("b", denying("*.com"))).code, 0);
+      assert.equal((await services.agreed(empty.sequence)).sequence, empty.sequence + 2);
+      const { stdout } = await services.ask("a", "explain", "--client", "127.0.1.1", "--name", "www.example.com");
+      assert.match(stdout, /by rule own\/a/);
+      const history = await services.ask("a", "history");
+      assert.deepEqual((await services.ask("b", "history")).stdout, history.stdout);
+    });
+
+    it("answer when workers of both obey, and say who does not", async () => {
+      connect("a", true);
+      const slow = connect("b", false);
+      await eventually(10_000, "the worker of b", async () => (await services.statusOf("b")).workers.connected === 1);
+      const late = await apply("a", denying("*.net"));
+      assert.equal(late.code, 2, late.stderr);
+      assert.match(late.stderr, /behind: worker 1 of b/);
+      const { sequence } = await services.agreed();
+      slow.ack(sequence);
+      const applying = apply("a", denying("*.org"));
+      await slow.waitRevision(sequence + 1);
+      slow.ack(sequence + 1);
+      const { code, stdout, stderr } = await applying;
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /2 workers/);
+    });
+
+    it("have the objects of the mesh that one was given", async () => {
+      const service =
+        "apiVersion: v1\nkind: Service\nmetadata: { name: web, namespace: shop }\nspec: { clusterIP: 10.0.0.1, ports: [{ port: 80 }] }\n";
+      assert.equal((await apply("a", service)).code, 0);
+      await eventually(5000, "b has it", async () =>
+        (await services.ask("b", "get", "Service", "shop/web")).stdout.includes("10.0.0.1"),
+      );
+      assert.equal((await services.ask("b", "delete", "Service", "shop/web")).code, 0);
+      await eventually(
+        5000,
+        "a has it no more",
+        async () => (await services.ask("a", "get", "Service", "shop/web")).code !== 0,
+      );
+    });
+
+    it("give virtual addresses once, whoever leads, and move none", async () => {
+      assert.equal((await apply("a", entries(0, 60))).code, 0);
+      await haveAddresses(60);
+      const before = await addressesOf("a");
+      const [leader, other] = leaderAndOther();
+      // Of these, some are given by the one and some by the other.
+      const adding = apply(other, entries(60, 160));
+      await services.end(leader, "SIGKILL");
+      assert.equal((await adding).code, 0);
+      await services.start(leader);
+      // Written anew, with something else in it.
+      assert.equal((await apply(other, entries(0, 30, "{ a: b }"))).code, 0);
+      await haveAddresses(160);
+      for (const name of ["a", "b"]) {
+        const after = await addressesOf(name);
+        for (const [entry, address] of before) assert.equal(after.get(entry), address, entry);
+        // 160 of 254: many of them hash to an address that is given.
+        assert.equal(new Set(after.values()).size, 160);
+      }
+    });
+
+    it("give an address that was given back to nobody else, whoever is started anew", async () => {
+      const address = (await addressesOf("a")).get("e7");
+      assert.equal((await services.ask("a", "delete", "ServiceEntry", "shop/e7")).code, 0);
+      const client = await etcd.client("/dnspolicy/");
+      await eventually(10_000, "it is written down", async () => {
+        return (
+          (await client.get("addresses/shop/e7")) === undefined &&
+          (await client.get("released-addresses")) !== undefined
+        );
+      });
+      client.close();
+      for (const name of ["a", "b"]) await services.end(name, "SIGTERM");
+      await services.start("a", "b");
+      // 254 are there; 159 are in use, and one is nobody's for a day.
+      assert.equal((await apply("a", entries(200, 296))).code, 0);
+      await haveAddresses(253);
+      assert.ok(![...(await addressesOf("b")).values()].includes(address ?? ""));
+    });
+
+    it("go on while etcd is away, refuse changes, and say so", async () => {
+      const before = await services.agreed();
+      assert.match(await services.metricsOf("a"), /^dns_policy_problems 0$/m);
+      await etcd.kill();
+      await eventually(15_000, "it is told", async () => (await services.statusOf("a")).problems.length > 0);
+      assert.match(await services.metricsOf("a"), /^dns_policy_problems 1$/m);
+      assert.match((await services.ask("a", "status")).stdout, /held back: .*etcd cannot be read since/);
+      const refused = await apply("a", denying("*.info"));
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /the store cannot be reached/);
+      assert.match((await apply("b", entries(0, 1))).stderr, /the store cannot be reached/);
+      assert.equal((await services.statusOf("a")).sequence, before.sequence);
+      await etcd.restart();
+      await eventually(20_000, "it is well again", async () => (await apply("b", denying("*.info"))).code !== 1);
+      await services.agreed(before.sequence);
+      assert.equal((await services.statusOf("a")).problems.length, 0);
+    });
+
+    it("hand over at once when the leader ends", async () => {
+      await eventually(20_000, "one leads", () =>
+        services.programs.get(leaderAndOther()[0])?.log.includes("this service leads"),
+      );
+      const [leader, other] = leaderAndOther();
+      assert.equal(await services.end(leader, "SIGTERM"), 0);
+      services.programs.delete(leader);
+      // A key whose lease is not given back is another's after 10 s.
+      await eventually(5000, "another leads", () => leaderAndOther()[0] === other);
+    });
+  });
+
+  describe("an etcd that asks who is there", function () {
+    this.timeout(60_000);
+
+    it("is a store by certificates, or by a name and its password", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "dnspolicy-etcd-secured-"));
+      const { ca, caFile, server, client } = await makeCertificates(folder);
+      const mine = await client(["spiffe://cluster.local/ns/dns/sa/policy"]);
+      const flags = ["--cert-file", server.certFile, "--key-file", server.keyFile];
+      const etcd = await EtcdServer.start([...flags, "--client-cert-auth", "--trusted-ca-file", caFile]);
+      const secured = ["--etcd-cacert", caFile, "--etcd-cert", mine.certFile, "--etcd-key", mine.keyFile];
+      const passwordFile = join(folder, "password");
+      await writeFile(passwordFile, "secret\n");
+      const user = ["--etcd-user", "policy", "--etcd-password-file", passwordFile];
+      const serve = [
+        "serve",
+        "--store-etcd",
+        etcd.url,
+        "--etcd-prefix",
+        "/own",
+        "--admin",
+        `unix:${folder}/admin.sock`,
+      ];
+      const program = (...more: string[]) => new Program([...serve, "--listen", `unix:${folder}/grpc.sock`, ...more]);
+      const ends = async (...more: string[]) => (await program(...more).end()).stderr;
+      const isUp = async (...more: string[]) => {
+        const service = program(...more);
+        await service.said("the policy service is up");
+        service.kill("SIGTERM");
+        assert.equal((await service.end()).code, 0);
+      };
+      try {
+        assert.match(await ends("--etcd-cacert", caFile), /cannot open the store in etcd at https/);
+        await isUp(...secured);
+        await etcd.addUser({ ca, identity: mine }, { name: "policy", password: "secret", prefix: "/own/" });
+        assert.match(await ends(...secured), /cannot open the store in etcd at https.*user/);
+        await isUp(...secured, ...user);
+        await writeFile(passwordFile, "wrong\n");
+        assert.match(await ends(...secured, ...user), /cannot open the store in etcd at https.*authentication failed/);
+      } finally {
+        await etcd.stop();
+      }
+    });
+  });
+}
