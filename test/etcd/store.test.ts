@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { startCompiler } from "../../extproc/compile-thread/compiler.ts";
 import type { Etcd } from "../../extproc/etcd/etcd.ts";
+import { KeyWatch } from "../../extproc/etcd/key-watch.ts";
 import type { Problem } from "../../extproc/resources/problem.ts";
 import { EtcdVersions } from "../../extproc/store/etcd/etcd-versions.ts";
 import type { PolicyStore } from "../../extproc/store/policy-store.ts";
@@ -146,32 +147,58 @@ if (HAS_ETCD) {
       await says(b, 9);
     });
 
-    it("hears of changes that etcd has forgotten by then", async () => {
-      const [a, b] = await openTwo();
-      await put(a, 7);
-      await says(b, 7);
+    it("is told of what etcd has forgotten by then, and of what is gone", async () => {
+      const [etcd, writer] = [await server.client(prefix), await server.client(prefix)];
+      const put = (key: string) => writer.change([], [{ put: `k/${key}`, value: key }]);
+      for (const key of ["a", "b"]) await put(key);
+      const known = new Set<string>();
+      let again: (() => void) | undefined;
+      const failures: unknown[] = [];
+      const watch = new KeyWatch(etcd, {
+        folder: "k/",
+        after: (_, task) => {
+          again = task;
+          return () => {};
+        },
+        onChange: (set, gone) => {
+          for (const { key } of set) known.add(key);
+          for (const key of gone) known.delete(key);
+        },
+        onFailed: (error) => failures.push(error),
+      });
+      await watch.listed;
       await server.kill();
+      await eventually(10_000, "it is away", () => again !== undefined);
       await server.restart();
-      // While the watch of b is away or has come back, whichever is first.
-      for (const seconds of [8, 9, 10]) {
-        await eventually(10_000, `${seconds}`, async () => (await put(a, seconds)).ok);
-        await server.compact();
-      }
-      await says(b, 10);
+      await put("c");
+      await writer.change([], [{ delete: "k/a" }]);
+      await put("d");
+      await server.compact();
+      again?.();
+      await eventually(10_000, "it is told", () => known.has("k/d"));
+      assert.deepEqual([...known].sort(), ["k/b", "k/c", "k/d"]);
+      const revision = await put("e");
+      await watch.reached(revision ?? "");
+      assert.ok(known.has("k/e"));
+      assert.equal(failures.length, 1);
+      watch.close();
+      for (const client of [etcd, writer]) client.close();
     });
 
     it("holds sets that are larger than what etcd takes at once", async () => {
       const [a, b] = await openTwo();
       // Three million octets that do not compress much.
-      const names = Array.from({ length: 60_000 }, () => `${randomBytes(24).toString("hex")}.example`);
-      const list = { apiVersion: "dns.mesh/v1alpha1", kind: "NameList", metadata: { name: "l" }, spec: { names } };
-      const result = await a.apply({ upsert: [{ name: "x", text: JSON.stringify(list) }] });
+      const list = (number: number) => {
+        const inline = Array.from({ length: 10_000 }, () => `${randomBytes(24).toString("hex")}.example`);
+        return { kind: "NameList", metadata: { name: `l${number}` }, spec: { inline } };
+      };
+      const result = await a.apply({ upsert: [{ name: "x", text: documents(...[0, 1, 2, 3, 4, 5].map(list)) }] });
       assert.ok(result.ok, JSON.stringify(result));
       await eventually(20_000, "the other has it", () => b.current().hash === a.current().hash);
-      assert.ok((b.resources()[0]?.text.length ?? 0) > 3_000_000);
+      assert.ok(b.resources().reduce((sum, { text }) => sum + text.length, 0) > 3_000_000);
       assert.ok((await a.rollback(1)).ok);
       await eventually(20_000, "the other went back", () => b.resources().length === 0);
-      assert.ok((await a.version(2))?.resources.length === 1, "and the version is kept");
+      assert.equal((await b.version(2))?.resources.length, 6, "the version is kept");
     });
 
     it("does not obey a store that was made anew under an older number", async () => {
