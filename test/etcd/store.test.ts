@@ -189,16 +189,17 @@ if (HAS_ETCD) {
       const [a, b] = await openTwo();
       // Three million octets that do not compress much.
       const list = (number: number) => {
-        const inline = Array.from({ length: 10_000 }, () => `${randomBytes(24).toString("hex")}.example`);
+        const label = () => randomBytes(30).toString("hex");
+        const inline = Array.from({ length: 8000 }, () => `${label()}.${label()}.${label()}.example`);
         return { kind: "NameList", metadata: { name: `l${number}` }, spec: { inline } };
       };
-      const result = await a.apply({ upsert: [{ name: "x", text: documents(...[0, 1, 2, 3, 4, 5].map(list)) }] });
+      const result = await a.apply({ upsert: [{ name: "x", text: documents(list(1), list(2)) }] });
       assert.ok(result.ok, JSON.stringify(result));
       await eventually(20_000, "the other has it", () => b.current().hash === a.current().hash);
       assert.ok(b.resources().reduce((sum, { text }) => sum + text.length, 0) > 3_000_000);
       assert.ok((await a.rollback(1)).ok);
       await eventually(20_000, "the other went back", () => b.resources().length === 0);
-      assert.equal((await b.version(2))?.resources.length, 6, "the version is kept");
+      assert.equal((await b.version(2))?.resources.length, 2, "the version is kept");
     });
 
     it("does not obey a store that was made anew under an older number", async () => {
