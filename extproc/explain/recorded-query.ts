@@ -12,6 +12,7 @@ const record = z.object({
   time: z.string(),
   tenant: z.string(),
   client: z.string(),
+  principal: z.string().optional(),
   transport: z.enum(Object.keys(TRANSPORTS) as (keyof typeof TRANSPORTS)[]),
   qname: z.string(),
   qtype: z.string().optional(),
@@ -30,6 +31,8 @@ export interface RecordedQuery {
   readonly tenant: string;
   readonly address: Uint8Array;
   readonly client: string;
+  /** Undefined without a certificate, and in the log of an earlier version. */
+  readonly principal?: string | undefined;
   readonly transport: keyof typeof TRANSPORTS;
   readonly qname: Uint8Array;
   readonly name: string;

@@ -1,7 +1,7 @@
 /**
  * Recorded queries against a candidate set: which of them would end otherwise.
  *
- * A log does not have all that a client showed: of principal, server name and path, it has the tenant that came of them.
+ * A log does not have all that a client showed: of server name and path, it has the tenant that came of them.
  * So a query is that tenant's as long as the candidate could still take it for that.
  */
 import { type Action, DenyForm, type Outcome, type Verdict } from "../compiled/messages.ts";
@@ -121,8 +121,10 @@ class Evaluated {
   readonly #tenants: ReadonlyMap<string, Tenant>;
   /** Names that each rule denies, by policy/rule. */
   readonly #denials: ReadonlyMap<string, readonly NamePattern[] | undefined>;
-  readonly blindFor: readonly string[];
+  readonly #evidence: readonly (readonly [policy: string, fields: readonly string[]])[];
   readonly passedBy: readonly string[];
+  /** A log has none that is of an earlier version, or of tenants that hide who their clients are. */
+  #hasPrincipals = false;
   /** Whether a decision point would have been asked of the last query. */
   asksOthers = false;
 
@@ -135,7 +137,12 @@ class Evaluated {
     this.passedBy = policies.flatMap(({ metadata, spec }) =>
       spec.responseRules.filter((rule) => !canBeReplayed(rule)).map(({ name }) => nameRule(metadata.name, name)),
     );
-    this.blindFor = policies.filter(asksForEvidence).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+    this.#evidence = policies.map((policy) => [`${policy.kind}/${policy.metadata.name}`, evidenceOf(policy)]);
+  }
+
+  get blindFor(): readonly string[] {
+    const isUnknown = (field: string) => field !== "principals" || !this.#hasPrincipals;
+    return this.#evidence.filter(([, fields]) => fields.some(isUnknown)).map(([policy]) => policy);
   }
 
   /** What comes of it usually, and then what chance may make of it. */
@@ -178,16 +185,18 @@ class Evaluated {
   }
 
   #decide(query: RecordedQuery): readonly [DecisionRequest, Verdict] {
-    const { address, qname, qtype, time, transport } = query;
+    const { address, principal, qname, qtype, time, transport } = query;
     this.asksOthers = false;
+    if (principal !== undefined) this.#hasPrincipals = true;
     const consult = (): undefined => {
       this.asksOthers = true;
     };
-    const request = { address, listener: "replay", transport: TRANSPORTS[transport], qname, qtype, time, consult };
-    const byAddress = decide(this.#snapshot, request);
-    if (byAddress.client.tenant === query.tenant || query.tenant === "") return [request, byAddress];
+    const over = TRANSPORTS[transport];
+    const request = { address, principal, listener: "replay", transport: over, qname, qtype, time, consult };
+    const byWhatIsKnown = decide(this.#snapshot, request);
+    if (byWhatIsKnown.client.tenant === query.tenant || query.tenant === "") return [request, byWhatIsKnown];
     const tenant = this.#tenants.get(query.tenant);
-    if (tenant === undefined || !mayHaveShown(tenant, query.client)) return [request, byAddress];
+    if (tenant === undefined || !mayHaveShown(tenant, query)) return [request, byWhatIsKnown];
     const shown = { ...request, tenant: query.tenant };
     return [shown, decide(this.#snapshot, shown)];
   }
@@ -210,12 +219,13 @@ class Evaluated {
   }
 }
 
-/** A tenant that is known by more than addresses, or by a fixed identity, may be the one that a client was. */
-function mayHaveShown({ spec }: Tenant, client: string): boolean {
+/** A tenant that is known by what the log does not have, or by a fixed identity, may be the one that a client was. */
+function mayHaveShown({ spec }: Tenant, { client, principal }: RecordedQuery): boolean {
   if (spec.match.length === 0) return true;
   const network = parseNetwork(`${client}/${client.includes(":") ? 128 : 32}`);
   return spec.match.some((entry) => {
-    const { cidrs, unauthenticated: _, ...evidence } = entry;
+    const { cidrs, unauthenticated: _, principals, ...others } = entry;
+    const evidence = principal === undefined ? { principals, ...others } : others;
     const here = typeof network === "string" || (cidrs?.some((block) => block.overlaps(network)) ?? true);
     return here && Object.values(evidence).some((value) => value !== undefined);
   });
@@ -234,11 +244,12 @@ function denialsOf({ metadata, spec }: Policy): Denial[] {
   return [...ofQuestions, ...ofAnswers];
 }
 
-/** By anything but tenants and addresses. */
-function asksForEvidence({ spec }: Policy): boolean {
-  return [spec.subject, spec.except ?? {}].some((who) =>
-    Object.entries(who).some(([field, value]) => value !== undefined && field !== "tenants" && field !== "cidrs"),
-  );
+/** What it asks of clients beside tenants and addresses. */
+function evidenceOf({ spec }: Policy): string[] {
+  return [spec.subject, spec.except ?? {}]
+    .flatMap((who) => Object.entries(who).filter(([, value]) => value !== undefined))
+    .map(([field]) => field)
+    .filter((field) => field !== "tenants" && field !== "cidrs");
 }
 
 function covers({ extent, text }: NamePattern, name: string): boolean {

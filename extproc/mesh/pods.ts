@@ -2,19 +2,20 @@
  * Which pod has an address: the evidence by which tenants and policies know clients by namespaces and labels.
  */
 import { readAddress } from "../compiled/networks.ts";
-import type { Pod } from "../compiled/pods.ts";
 import { presentAddress } from "../dns/address.ts";
 import type { MeshObjects } from "./sources/object-store.ts";
 import { canonical, type Workload, workloadsOf } from "./sources/workloads.ts";
 
 export interface Pods {
   /** Undefined for an address that no pod has, or several have: then nobody knows who asks. */
-  at(address: Uint8Array): Pod | undefined;
+  at(address: Uint8Array): Workload | undefined;
+  /** Of one pod or of several. */
+  addresses(): Iterable<string>;
   close(): void;
 }
 
-/** Calls `changed` after a change of who is at an address. */
-export function podsOf(objects: MeshObjects, changed: () => void): Pods {
+/** Calls `changed` after a change of who is at these addresses. */
+export function podsOf(objects: MeshObjects, changed: (addresses: readonly string[]) => void): Pods {
   const workloads = workloadsOf(objects);
   const byAddress = new Map<string, Workload[]>();
   const add = (pod: Workload) => {
@@ -33,7 +34,10 @@ export function podsOf(objects: MeshObjects, changed: () => void): Pods {
       if (before !== undefined) remove(before);
       if (after !== undefined) add(after);
     }
-    if (pods.some(({ before, after }) => [before, after].some((pod) => pod && evidenceOf(pod).length > 0))) changed();
+    const addresses = pods.flatMap(({ before, after }) =>
+      [before, after].flatMap((pod) => (pod ? evidenceOf(pod) : [])),
+    );
+    if (addresses.length > 0) changed([...new Set(addresses)]);
   });
   return {
     at(octets) {
@@ -41,6 +45,7 @@ export function podsOf(objects: MeshObjects, changed: () => void): Pods {
       const found = byAddress.get(canonical(presentAddress(mapped ? octets.subarray(12) : octets))) ?? [];
       return found.length === 1 ? found[0] : undefined;
     },
+    addresses: () => byAddress.keys(),
     close: stop,
   };
 }

@@ -3,14 +3,16 @@
  */
 
 import { asksForPods } from "../compiled/pods.ts";
+import { parseAddress } from "../decide/address.ts";
 import { presentAddress } from "../dns/address.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { ListStatus } from "../lists/followed-list.ts";
 import { LocalMesh } from "../mesh/local-mesh.ts";
 import type { MeshRoom } from "../mesh/mesh-room.ts";
-import { podsOf } from "../mesh/pods.ts";
+import { type Pods, podsOf } from "../mesh/pods.ts";
 import { parseObjects } from "../mesh/sources/parse-objects.ts";
 import type { PolicySource } from "../store/policy-source.ts";
+import type { ClientPod } from "../telemetry/client-pods.ts";
 import { LocalTelemetry, type TelemetryRoom } from "../telemetry/local-telemetry.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { noQueryLog, type QueryLog } from "../telemetry/query-log.ts";
@@ -111,7 +113,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const mesh = options.mesh ?? (await openMesh(clock, logger));
   let clientsDue = false;
   const knowsPods = () => rollout.inForce !== undefined && asksForPods(rollout.inForce.tables.pods);
-  const pods = podsOf(mesh.clients, () => {
+  const pods = podsOf(mesh.clients, (addresses) => {
+    tellClients(clientPods(pods, addresses));
     if (clientsDue || !knowsPods()) return;
     clientsDue = true;
     clock.after(CLIENTS_MS, () => {
@@ -157,6 +160,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   const certificates = new UpstreamCertificates({ clock, everyMs: options.certificatesMs, ask: askCertificate });
   const telemetry = options.telemetry ?? new LocalTelemetry({ now: () => clock.now() });
+  const tellClients = telemetry.followClients(() => clientPods(pods, pods.addresses()));
   const reports = new ReportQueue({ metrics, queryLog, telemetry, later: options.later });
   const sync = new SyncService({
     identity,
@@ -296,6 +300,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await connectionLog.close();
   };
   return { listen: grpc.endpoints, admin: admin.endpoints, control, close };
+}
+
+/** Addresses that are several pods' are nobody's. */
+function clientPods(pods: Pods, addresses: Iterable<string>): ClientPod[] {
+  return [...addresses].flatMap((text) => {
+    const address = parseAddress(text);
+    if (address === undefined) return [];
+    const { namespace = "", name = "" } = pods.at(address) ?? {};
+    return [{ address, namespace, workload: name }];
+  });
 }
 
 function openMesh(clock: Clock, logger: Logger): Promise<MeshRoom> {

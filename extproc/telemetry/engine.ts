@@ -6,6 +6,7 @@ import type { EventBatch__Output } from "../gen/types/dns/mesh/v1/EventBatch.ts"
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
 import { messageType } from "../messages/protos.ts";
 import { Aggregate } from "./aggregate.ts";
+import { type ClientPod, ClientPods } from "./client-pods.ts";
 import { Comparisons, comparisonRecord } from "./comparisons.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { EventExporter } from "./export/event-exporter.ts";
@@ -50,6 +51,7 @@ export class TelemetryEngine {
   readonly #aggregate: Aggregate;
   readonly #grants: Grants;
   readonly #comparisons = new Comparisons();
+  readonly #clients = new ClientPods();
   readonly #watchers = new Set<Watcher>();
   readonly #key: Buffer;
   #settings = USUAL_SETTINGS;
@@ -83,6 +85,7 @@ export class TelemetryEngine {
     for (const event of events) {
       const wanted = telemetryOf(this.#settings, event.tenant);
       if (graceMs !== undefined) this.#grants.add(event, graceMs, now, wanted?.names !== "Hashed");
+      this.#clients.name(event);
       if (wanted !== undefined) conceal(event, wanted, this.#key);
       this.#aggregate.add(event, now);
       if (!event.logged) continue;
@@ -105,6 +108,10 @@ export class TelemetryEngine {
     const privacy = telemetryOf(this.#settings, event.tenant);
     // An address would say as much as the name.
     this.#aggregate.addConnection(event, privacy?.names === "Hashed", this.#options.now());
+  }
+
+  clients(changed: readonly ClientPod[]): void {
+    this.#clients.change(changed);
   }
 
   /** Events that never came. */

@@ -14,7 +14,7 @@ export const OUTCOMES: readonly string[] = [
   "answered",
   "limited",
 ];
-export const CACHE_RESULTS: readonly string[] = ["none", "hit", "miss", "stale"];
+export const CACHE_RESULTS: readonly string[] = ["none", "hit", "miss", "stale", "prefetch", "mesh"];
 
 /** Comparison.Result of sync.proto. */
 export const COMPARISONS: readonly string[] = ["same", "different", "failed"];

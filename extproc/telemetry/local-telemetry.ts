@@ -1,6 +1,7 @@
 /**
  * Telemetry on the thread of whoever asks: for tests, and inside the thread that the service gives it.
  */
+import type { ClientPod } from "./client-pods.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import { type EngineOptions, TelemetryEngine } from "./engine.ts";
 import type { QueryFilter, QuestionKind, Questions, Telemetry } from "./questions.ts";
@@ -15,6 +16,8 @@ export interface TelemetryRoom extends Telemetry {
   /** Events that never came. */
   lost(count: number): void;
   configure(settings: TelemetrySettings): void;
+  /** `all`: which pods have clients' addresses, whenever that is asked. Returns how to tell of addresses that changed. */
+  followClients(all: () => readonly ClientPod[]): (changed: readonly ClientPod[]) => void;
   close(): Promise<void>;
 }
 
@@ -39,6 +42,11 @@ export class LocalTelemetry implements TelemetryRoom {
 
   configure(settings: TelemetrySettings): void {
     this.#engine.configure(settings);
+  }
+
+  followClients(all: () => readonly ClientPod[]): (changed: readonly ClientPod[]) => void {
+    this.#engine.clients(all());
+    return (changed) => this.#engine.clients(changed);
   }
 
   ask<K extends QuestionKind>(kind: K, asks: Questions[K]["asks"]): Promise<Questions[K]["answer"]> {

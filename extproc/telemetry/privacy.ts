@@ -16,7 +16,12 @@ export function conceal(
   { clients, names }: Pick<TenantTelemetry, "clients" | "names">,
   key: Buffer,
 ): void {
-  if (clients !== "Full") event.client = maskClient(event.client, clients === "None") as Buffer;
+  if (clients !== "Full") {
+    event.client = maskClient(event.client, clients === "None") as Buffer;
+    event.principal = "";
+    event.namespace = "";
+    event.workload = "";
+  }
   if (names === "Hashed" && event.qname.length > 0) {
     event.qname = hashName(event.qname, key);
     if (event.rewritten.length > 0) event.rewritten = hashName(event.rewritten, key);

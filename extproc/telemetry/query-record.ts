@@ -25,6 +25,9 @@ export function toQueryRecord(event: QueryEvent__Output): Loose<QueryRecord> {
     time: isoTime(toNumber(event.time_us)),
     tenant: event.tenant,
     client: presentAddress(event.client),
+    principal: event.principal === "" ? undefined : event.principal,
+    namespace: event.namespace === "" ? undefined : event.namespace,
+    workload: event.workload === "" ? undefined : event.workload,
     transport: nameOf(TRANSPORTS, event.transport),
     qname: presentName(event.qname),
     qtype: event.qtype === 0 ? undefined : typeName(event.qtype),
@@ -34,6 +37,7 @@ export function toQueryRecord(event: QueryEvent__Output): Loose<QueryRecord> {
     rcode: rcodeName(event.rcode),
     ede: event.ede === 0 ? undefined : event.ede - 1,
     latency_us: event.latency_us,
+    flags: presentFlags(event.flags),
     cache: event.cache === 0 ? undefined : nameOf(CACHE_RESULTS, event.cache),
     revision: toNumber(event.revision),
     upstream: event.upstream === "" ? undefined : event.upstream,
@@ -43,6 +47,22 @@ export function toQueryRecord(event: QueryEvent__Output): Loose<QueryRecord> {
     answers: event.answers.length === 0 ? undefined : presentAddresses(event.answers),
     audit: event.audits.length === 0 ? undefined : event.audits.map(presentAudit),
   };
+}
+
+/** As dig names them (RFC 1035, section 4.1.1; RFC 4035, section 3; RFC 3225); highest first. */
+const FLAGS: readonly (readonly [bit: number, name: string])[] = [
+  [0x8000, "do"],
+  [0x0400, "aa"],
+  [0x0200, "tc"],
+  [0x0100, "rd"],
+  [0x0080, "ra"],
+  [0x0020, "ad"],
+  [0x0010, "cd"],
+];
+
+export function presentFlags(flags: number): string | undefined {
+  const set = FLAGS.filter(([bit]) => flags & bit).map(([, name]) => name);
+  return set.length === 0 ? undefined : set.join(" ");
 }
 
 /** What a rule in mode Audit would have done. */

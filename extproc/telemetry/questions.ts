@@ -266,6 +266,11 @@ export interface QueryRecord {
   readonly time: string;
   readonly tenant: string;
   readonly client: string;
+  /** URI SAN of its certificate; past queries are kept without. */
+  readonly principal?: string;
+  /** The pod that had its address, where pods are known; past queries are kept without. */
+  readonly namespace?: string;
+  readonly workload?: string;
   readonly transport: string;
   readonly qname: string;
   readonly qtype?: string;
@@ -275,6 +280,8 @@ export interface QueryRecord {
   readonly rcode: string;
   readonly ede?: number;
   readonly latency_us: number;
+  /** Of the answer, and the query's DO, as dig names them: `do rd ra`; past queries are kept without. */
+  readonly flags?: string;
   readonly cache?: string;
   readonly revision: number;
   readonly upstream?: string;

@@ -13,7 +13,9 @@ import { UniqueCount } from "./unique-count.ts";
 const QUERIES = 0;
 const OUTCOMES = 1;
 const LAST_OUTCOME = 6;
-/** HIT is 1. */
+/** HIT is 1; PREFETCH is a hit, too. */
+const HIT = 1;
+const PREFETCH = 4;
 const CACHE = 7;
 const LAST_CACHE = 3;
 const WOULD_DENY = 11;
@@ -28,6 +30,7 @@ export class CountTally {
     this.#increment(QUERIES);
     if (outcome <= LAST_OUTCOME) this.#increment(OUTCOMES + outcome);
     if (cache > 0 && cache <= LAST_CACHE) this.#increment(CACHE + cache);
+    if (cache === PREFETCH) this.#increment(CACHE + HIT);
     if (wouldDeny) this.#increment(WOULD_DENY);
     this.latency.add(microseconds);
   }

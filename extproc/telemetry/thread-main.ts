@@ -88,6 +88,9 @@ function run(engine: TelemetryEngine): void {
       case "lost":
         engine.lost(message.count);
         return;
+      case "clients":
+        engine.clients(message.clients);
+        return;
       case "configure":
         engine.configure(message.settings);
         return;

@@ -2,6 +2,7 @@
  * What the service and its telemetry thread say to each other.
  */
 
+import type { ClientPod } from "./client-pods.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { ExportOptions } from "./export/open-exporters.ts";
 import type { StoreOptions } from "./query-store.ts";
@@ -22,6 +23,7 @@ export type ToThread =
   | { readonly kind: "take"; readonly id: number; readonly batch: Uint8Array; readonly node: string }
   | { readonly kind: "connection"; readonly event: ConnectionEvent }
   | { readonly kind: "lost"; readonly count: number }
+  | { readonly kind: "clients"; readonly clients: readonly ClientPod[] }
   | { readonly kind: "configure"; readonly settings: TelemetrySettings }
   | { readonly kind: "ask"; readonly id: number; readonly question: QuestionKind; readonly asks: object }
   | { readonly kind: "watch"; readonly id: number; readonly filter: QueryFilter }

@@ -2,6 +2,7 @@
  * The telemetry thread, seen from the decision thread: which hands batches over, and never waits.
  */
 import { Worker } from "node:worker_threads";
+import type { ClientPod } from "./client-pods.ts";
 import type { ConnectionEvent } from "./connection-event.ts";
 import type { TelemetryRoom } from "./local-telemetry.ts";
 import { NoStoreError, type QueryFilter, type QuestionKind, type Questions } from "./questions.ts";
@@ -45,6 +46,7 @@ class TelemetryThread implements TelemetryRoom {
   readonly #questions = new Map<number, Question>();
   readonly #watches = new Map<number, Watch>();
   #settings = USUAL_SETTINGS;
+  #clients: () => readonly ClientPod[] = () => [];
   #worker: Worker | undefined;
   #becameReady: (error: string | undefined) => void = () => {};
   #lastId = 0;
@@ -86,6 +88,15 @@ class TelemetryThread implements TelemetryRoom {
   configure(settings: TelemetrySettings): void {
     this.#settings = settings;
     this.#tell({ kind: "configure", settings });
+  }
+
+  followClients(all: () => readonly ClientPod[]): (changed: readonly ClientPod[]) => void {
+    this.#clients = all;
+    const tell = (clients: readonly ClientPod[]) => {
+      if (clients.length > 0) this.#tell({ kind: "clients", clients });
+    };
+    tell(all());
+    return tell;
   }
 
   ask<K extends QuestionKind>(kind: K, asks: Questions[K]["asks"]): Promise<Questions[K]["answer"]> {
@@ -152,6 +163,7 @@ class TelemetryThread implements TelemetryRoom {
     if (this.#closed) return;
     this.#start();
     this.#tell({ kind: "configure", settings: this.#settings });
+    this.#tell({ kind: "clients", clients: this.#clients() });
     for (const [id, { filter }] of this.#watches) this.#tell({ kind: "watch", id, filter });
   }
 

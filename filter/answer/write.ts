@@ -25,7 +25,8 @@ import { writeSoaData } from "./soa";
 /** RFC 8467, section 4.1. */
 const RESPONSE_BLOCK: u32 = 468;
 const OPTION_HEAD: u32 = 4;
-const DO_BIT: u32 = 0x8000;
+/** DNSSEC OK, among the flags of EDNS (RFC 3225, section 3). */
+export const DO_BIT: u32 = 0x8000;
 /** Seconds that a stale answer is good for (RFC 8767, section 4). */
 const STALE_TTL: u32 = 30;
 /** Most seconds that clients keep an answer that was stripped, so that a policy that is lifted is felt to be. */

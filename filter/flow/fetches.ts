@@ -75,17 +75,18 @@ export class Fetches {
     if (mirror !== null) this.exchanges.start(mirror, now);
   }
 
-  /** Fetches a hot answer anew before it ends, by the verdict of the query that hit it. */
-  prefetch(query: Query, verdict: Verdict, answer: Answer, now: u64): void {
-    if (answer.ttl < PREFETCH_TTL || ++answer.hits < PREFETCH_HITS) return;
-    if ((answer.expiresAt - now) * PREFETCH_SHARE > <u64>answer.ttl * 1_000_000) return;
+  /** Fetches a hot answer anew before it ends, by the verdict of the query that hit it; returns whether it does. */
+  prefetch(query: Query, verdict: Verdict, answer: Answer, now: u64): bool {
+    if (answer.ttl < PREFETCH_TTL || ++answer.hits < PREFETCH_HITS) return false;
+    if ((answer.expiresAt - now) * PREFETCH_SHARE > <u64>answer.ttl * 1_000_000) return false;
     const upstream = this.upstreams.find(verdict.upstream);
-    if (upstream === null || this.underWay(query, verdict.view) !== null) return;
-    if (this.exchanges.count >= this.most) return;
+    if (upstream === null || this.underWay(query, verdict.view) !== null) return false;
+    if (this.exchanges.count >= this.most) return false;
     const exchange = this.prepare(query, upstream, verdict.responses);
     const alias = verdict.aliasLength;
     if (alias != 0) exchange.asked.behindAlias(aliasAt(verdict), alias, verdict.ttl);
     this.exchanges.start(exchange, now);
+    return true;
   }
 
   /** Judges and keeps what an exchange came to; what those get who wait for it, or null where it is nothing. */

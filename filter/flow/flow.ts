@@ -461,7 +461,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     if (answer !== null && this.now < answer.expiresAt) {
       query.cache = CacheResult.Hit;
       query.setAnswer(retain(answer));
-      this.fetches.prefetch(query, verdict, answer, this.now);
+      query.prefetching = this.fetches.prefetch(query, verdict, answer, this.now);
       this.judgeTargets(query);
       return;
     }

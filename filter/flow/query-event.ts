@@ -2,7 +2,7 @@
 
 import { addresses, addressesOf, MAX_ADDRESSES, putAddress } from "../answer/addresses";
 import { Event } from "../telemetry/events";
-import { Outcome } from "../telemetry/telemetry";
+import { CacheResult, Outcome } from "../telemetry/telemetry";
 import { tenant } from "../telemetry/tenants";
 import {
   AUDIT_HEAD,
@@ -37,6 +37,8 @@ export class QueryEvent extends Event {
   rcode: u32 = 0;
   /** INFO-CODE of the answer's EDE, or -1. */
   ede: i32 = -1;
+  /** As the event has them. */
+  flags: u32 = 0;
   /** Seconds for which the client may keep what it got. */
   ttl: u32 = 0;
   /** Microseconds since 1970 when it was read, and from then to its answer. */
@@ -72,7 +74,7 @@ export class QueryEvent extends Event {
     out.number(10, this.rcode);
     out.number(11, <u64>(this.ede + 1));
     out.number(12, this.microseconds);
-    out.number(13, query.cache);
+    out.number(13, query.own ? CacheResult.Mesh : query.prefetching ? CacheResult.Prefetch : query.cache);
     out.number(14, this.revision);
     const upstream = query.upstream;
     if (upstream !== null) out.bytes(15, upstream.name.at, upstream.name.length);
@@ -105,6 +107,9 @@ export class QueryEvent extends Event {
         out.bytes(38, address, 8);
       }
     }
+    const evidence = peer.evidence;
+    if (evidence !== null) out.bytes(50, changetype<usize>(evidence.principal), evidence.principal.byteLength);
+    out.number(51, this.flags);
   }
 }
 

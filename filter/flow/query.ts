@@ -57,6 +57,8 @@ export class Query extends Waiter {
   /** Whether `answer` is made of names of the mesh, and whether by way of the client's search list. */
   own: bool = false;
   searched: bool = false;
+  /** Whether what it hit is fetched anew. */
+  prefetching: bool = false;
   target: u32 = 0;
   /** The verdict on a target that rules in mode Audit have met, with a reference: of several the first. */
   auditedTarget: Verdict | null = null;
@@ -115,6 +117,7 @@ export class Query extends Waiter {
     this.stale = false;
     this.own = false;
     this.searched = false;
+    this.prefetching = false;
     this.target = 0;
     this.cache = CacheResult.None;
   }

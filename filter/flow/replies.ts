@@ -1,11 +1,12 @@
 // The ways in which a query ends: what is written for its client, counted, and told to the policy service.
 
-import { AnswerWriter, Reason } from "../answer/write";
+import { AnswerWriter, DO_BIT, Reason } from "../answer/write";
 import { Sync } from "../sync/sync";
 import { Events } from "../telemetry/events";
 import { Audited, countQuery, Outcome } from "../telemetry/telemetry";
 import { Form, Verdict } from "../verdict/verdict";
-import { Rcode } from "../wire/types";
+import { Question } from "../wire/question";
+import { Flag, Rcode, read16 } from "../wire/types";
 import { comesUp, Draws } from "./chance";
 import { Parking } from "./parking";
 import { Query } from "./query";
@@ -96,6 +97,7 @@ export class Replies {
     event.audits = this.draws.own;
     event.targetAudits = this.draws.target;
     event.rcode = this.writer.rcode;
+    event.flags = flagsOf(query.question, this.writer);
     event.ede = this.writer.ede;
     event.ttl = this.writer.ttl;
     event.time = query.receivedAt + this.events.wallOffset;
@@ -105,6 +107,11 @@ export class Replies {
     this.events.add(event);
     if (this.events.hasFull || this.events.prompt) this.sync.sendEvents(now);
   }
+}
+
+function flagsOf(question: Question, writer: AnswerWriter): u32 {
+  const flags = writer.length == 0 ? question.flags : read16(writer.at + 2);
+  return (flags & (Flag.AA | Flag.TC | Flag.RD | Flag.RA | Flag.AD | Flag.CD)) | (question.dnssec ? DO_BIT : 0);
 }
 
 /** Whether a rule has kept the upstream's answer from the client. */

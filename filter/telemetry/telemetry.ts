@@ -25,6 +25,8 @@ export const enum CacheResult {
   Hit = 1,
   Miss = 2,
   Stale = 3,
+  Prefetch = 4,
+  Mesh = 5,
 }
 
 /** Audited of protos/sync.proto. */

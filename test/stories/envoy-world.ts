@@ -34,6 +34,8 @@ interface LoggedQuery {
   rule?: string;
   ede?: number;
   cache?: string;
+  principal?: string;
+  flags?: string;
   rewritten?: string;
   audit?: { policy: string; rule: string; would: string }[];
 }
@@ -141,6 +143,8 @@ function readEvent(event: LoggedQuery): StoryEvent {
     rule: event.rule ?? "",
     ede: event.ede,
     cache: (event.cache ?? "none").toUpperCase(),
+    principal: event.principal ?? "",
+    flags: event.flags ?? "",
     rewritten: event.rewritten?.toLowerCase().replace(/\.$/, "") ?? "",
     audit: (event.audit ?? []).map(({ policy, rule, would }) => `${policy}/${rule} ${would}`).join(", "),
   };

@@ -15,6 +15,7 @@ import { type ObjectDelta, ObjectStore } from "../../extproc/mesh/sources/object
 import { parseObjects } from "../../extproc/mesh/sources/parse-objects.ts";
 import { VirtualAddresses } from "../../extproc/mesh/virtual-addresses.ts";
 import { readQuestion } from "../../extproc/server/decisions/question.ts";
+import { presentFlags } from "../../extproc/telemetry/query-record.ts";
 import { inlineTables } from "../extproc/lists/inline-tables.ts";
 import type { GrpcStream, HttpCall } from "../host/callouts.ts";
 import type { StoryEvent } from "./world.ts";
@@ -53,6 +54,8 @@ interface WireEvent {
   rcode: number;
   ede: number;
   cache: string;
+  principal: string;
+  flags: number;
   logged: boolean;
   rewritten: Uint8Array;
   audits: { policy: string; rule: string; action: string }[];
@@ -262,6 +265,8 @@ function readEvent(event: WireEvent): StoryEvent {
     rule: event.rule,
     ede: event.ede === 0 ? undefined : event.ede - 1,
     cache: event.cache,
+    principal: event.principal,
+    flags: presentFlags(event.flags) ?? "",
     rewritten: readName(event.rewritten),
     mirror: "",
     audit: event.audits.map(({ policy, rule, action }) => `${policy}/${rule} ${action.toLowerCase()}`).join(", "),
@@ -278,6 +283,8 @@ function readComparison({ tenant, qname, qtype, upstream, result, rcode }: WireC
     rule: "",
     ede: undefined,
     cache: "NONE",
+    principal: "",
+    flags: "",
     rewritten: "",
     mirror: `${upstream} ${result.toLowerCase()}`,
     audit: "",

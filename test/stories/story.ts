@@ -79,7 +79,11 @@ const event = z.strictObject({
   rcode: z.string().optional(),
   rule: z.string().optional(),
   ede: ede.optional(),
-  cache: z.enum(["NONE", "HIT", "MISS", "STALE"]).optional(),
+  cache: z.enum(["NONE", "HIT", "MISS", "STALE", "PREFETCH", "MESH"]).optional(),
+  /** Of the client's certificate; empty without one. */
+  principal: z.string().optional(),
+  /** As dig names them; empty for none. */
+  flags: z.string().optional(),
   /** Rules in mode Audit that were met, `policy/rule action`, one after the other; empty for none. */
   audit: z.string().optional(),
   /** The name that was answered instead; empty for none. */

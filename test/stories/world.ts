@@ -29,6 +29,8 @@ export interface StoryEvent {
   /** INFO-CODE; undefined without one. */
   ede: number | undefined;
   cache: string;
+  principal: string;
+  flags: string;
   /** Rules in mode Audit that were met, each `policy/rule action`. */
   audit: string;
   /** The name that was answered instead; empty for none. */

@@ -23,8 +23,8 @@ export function createStatement(table: string, modern: boolean): string {
   const word = modern ? "LowCardinality(String)" : "String";
   return `CREATE TABLE IF NOT EXISTS ${table} (
   time DateTime('UTC'), time_us UInt64, expires DateTime('UTC'), node ${word}, tenant ${word}, client String,
-  transport ${word}, qname String, qtype ${word}, outcome ${word}, policy ${word}, rule ${word}, rcode ${word},
-  ede Nullable(UInt32), latency_us UInt32, cache ${word}, revision UInt64, upstream ${word}, upstream_us UInt32,
+  principal String, namespace ${word}, workload String, transport ${word}, qname String, qtype ${word}, outcome ${word}, policy ${word}, rule ${word}, rcode ${word},
+  ede Nullable(UInt32), latency_us UInt32, flags ${word}, cache ${word}, revision UInt64, upstream ${word}, upstream_us UInt32,
   decision_us UInt32, rewritten String, answers Array(String),
   audit Nested(policy ${word}, rule ${word}, would ${word})
 ) ENGINE = MergeTree PARTITION BY toYYYYMMDD(time) ORDER BY (tenant, time)${modern ? MODERN_CLAUSES : ""}`;

@@ -15,7 +15,7 @@ import { escapeName, formatClock, nameEde, toneOf, VERDICTS } from "./query-word
 import { Timing } from "./timing.tsx";
 
 export function Story({ query, onClose }: { readonly query: QueryRecord; readonly onClose: () => void }) {
-  const { qname, qtype, tenant, client, transport, time, revision } = query;
+  const { qname, qtype, tenant, client, principal, transport, time, revision } = query;
   const now = status.value.value?.revision;
   return (
     <section class="stack story" aria-label="One query">
@@ -32,8 +32,15 @@ export function Story({ query, onClose }: { readonly query: QueryRecord; readonl
         <bdi>
           <strong>{nameTenant(tenant)}</strong>
         </bdi>{" "}
-        asked from <span class="mono">{client}</span> over {transport} at <span class="mono">{formatClock(time)}</span>,
-        under revision <span class="mono">{shortVersion(revision)}</span>
+        asked from <span class="mono">{client}</span>
+        {principal !== undefined && (
+          <>
+            {" as "}
+            <bdi class="mono">{principal}</bdi>
+          </>
+        )}{" "}
+        over {transport} at <span class="mono">{formatClock(time)}</span>, under revision{" "}
+        <span class="mono">{shortVersion(revision)}</span>
         {now === undefined || now === revision ? "" : `; ${shortVersion(now)} is in force by now`}.
       </p>
       <Facts query={query} />
@@ -50,7 +57,7 @@ function describe({ outcome, rcode, ede }: QueryRecord): string {
 }
 
 function Facts({ query }: { readonly query: QueryRecord }) {
-  const { policy, rule = "", audit = [], answers = [], cache, upstream, rewritten } = query;
+  const { policy, rule = "", audit = [], answers = [], flags, cache, upstream, rewritten } = query;
   return (
     <dl class="facts">
       <dt>Decided by</dt>
@@ -77,6 +84,12 @@ function Facts({ query }: { readonly query: QueryRecord }) {
           <dd class="mono">{answers.join(", ")}</dd>
         </>
       )}
+      {flags !== undefined && (
+        <>
+          <dt>Flags</dt>
+          <dd class="mono">{flags}</dd>
+        </>
+      )}
       {cache !== undefined && (
         <>
           <dt>Cache</dt>
@@ -95,10 +108,11 @@ function Facts({ query }: { readonly query: QueryRecord }) {
   );
 }
 
-/** As the tenant that it was taken for: what its certificate said is in no log. */
-function questionOf({ client, tenant, qname, qtype, transport, time }: QueryRecord): Question {
+/** As the tenant that it was taken for: what else than its certificate it showed is in no log. */
+function questionOf({ client, principal, tenant, qname, qtype, transport, time }: QueryRecord): Question {
   return {
     client,
+    ...(principal === undefined ? {} : { principal }),
     name: escapeName(qname),
     type: qtype ?? "A",
     transport: transport as Question["transport"],

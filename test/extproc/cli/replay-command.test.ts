@@ -200,8 +200,12 @@ b       www.x.org.  A     1        forwarded to one          denied REFUSED by p
   });
 
   it("knows whose a query was, as far as a log tells", async () => {
-    // By its certificate: the log has no principal, and the tenant that came of it.
+    // By its certificate; where the log has no principal, it has the tenant that came of it.
     assert.equal(await becomes(OLD, { tenant: "b", client: "10.0.0.1" }), "0 same");
+    const shown = { tenant: "b", client: "10.0.0.1", principal: "spiffe://d/ns/b/x" };
+    assert.equal(await becomes(OLD, shown), "0 same");
+    const others = OLD.replace("spiffe://d/ns/b/*", "spiffe://d/ns/c/*");
+    assert.equal(await becomes(others, shown), "1 forwarded to one -> forwarded to one, as a");
     // No certificate makes it this one.
     assert.equal(
       await becomes(OLD, { tenant: "a", client: "10.1.0.1" }),
@@ -218,6 +222,9 @@ b       www.x.org.  A     1        forwarded to one          denied REFUSED by p
       (await replay(blind, line())).stderr,
       /^warning: ClusterDnsPolicy\/p asks for what a query log does not have/,
     );
+    const { stdout, stderr } = await replay(blind, line({ ...shown, qname: "www.x.com." }));
+    assert.match(stdout, /forwarded to one +denied NXDOMAIN by p\/com\n/);
+    assert.equal(stderr, "");
   });
 
   it("says where it cannot tell, and can with what was in force", async () => {

@@ -295,15 +295,41 @@ describe("telemetry", () => {
     assert.equal(seen.length, 2001);
   });
 
+  it("says who asked: the certificate's principal, and the pod that has the address by then", () => {
+    const recordOf = (event: Parameters<typeof eventOf>[0]) => {
+      const { principal, namespace, workload, flags } = JSON.parse(take(event)[0] ?? "") as QueryRecord;
+      return { principal, namespace, workload, flags };
+    };
+    const address = Uint8Array.of(127, 0, 1, 1);
+    const one = { address, namespace: "web", workload: "shop-1" };
+    const tell = telemetry.followClients(() => [one]);
+    const shown = { principal: "spiffe://cluster.local/ns/web/sa/shop", flags: 0x8000 | 0x0400 | 0x0010 };
+    const nobody = { principal: undefined, namespace: undefined, workload: undefined, flags: undefined };
+    assert.deepEqual(recordOf(shown), { ...shown, flags: "do aa cd", namespace: "web", workload: "shop-1" });
+    assert.deepEqual(recordOf({ client: Buffer.from([127, 0, 1, 2]) }), nobody);
+    tell([{ ...one, workload: "shop-2" }]);
+    assert.equal(recordOf({}).workload, "shop-2");
+    tell([{ address, namespace: "", workload: "" }]);
+    assert.deepEqual(recordOf({}), nobody);
+  });
+
   it("knows less of a tenant's queries where it wants that", async () => {
     telemetry.configure({
       ...USUAL_SETTINGS,
       tenants: { frontend: { clients: "Network", names: "Hashed", keepMs: 0 } },
     });
+    telemetry.followClients(() => [{ address: Uint8Array.of(127, 0, 1, 1), namespace: "web", workload: "shop-1" }]);
     const answers = Buffer.from([4, 192, 0, 2, 1]);
-    const lines = take({ answers }, { answers, qname: wire("WWW.example.com") }, { tenant: "backend", answers });
+    const principal = "spiffe://cluster.local/ns/web/sa/shop";
+    const lines = take(
+      { answers, principal },
+      { answers, qname: wire("WWW.example.com") },
+      { tenant: "backend", answers, principal },
+    );
     const [first, second, other] = lines.map((line) => JSON.parse(line) as QueryRecord);
     assert.equal(first?.client, "127.0.1.0");
+    assert.deepEqual([first.principal, first.namespace, first.workload], [undefined, undefined, undefined]);
+    assert.deepEqual([other?.principal, other?.namespace, other?.workload], [principal, "web", "shop-1"]);
     assert.match(first.qname, /^hash-[0-9a-f]{20}\.$/);
     assert.equal(first.qname, second?.qname);
     assert.equal(first.answers, undefined);

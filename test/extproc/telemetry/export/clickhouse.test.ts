@@ -54,7 +54,7 @@ describe("ClickHouse", function () {
     const to = open({ url: server.secureUrl, ca: server.ca });
     to.take(
       [
-        eventOf(),
+        eventOf({ principal: "spiffe://cluster.local/ns/web/sa/shop", flags: 0x0180 }),
         eventOf({ logged: false, tenant: "unlogged" }),
         eventOf({
           tenant: "backend",
@@ -85,6 +85,9 @@ describe("ClickHouse", function () {
       node: "east",
       tenant: "frontend",
       client: "127.0.1.1",
+      principal: "spiffe://cluster.local/ns/web/sa/shop",
+      namespace: "",
+      workload: "",
       transport: "dot",
       qname: "www.example.com.",
       qtype: "AAAA",
@@ -94,6 +97,7 @@ describe("ClickHouse", function () {
       rcode: "NXDOMAIN",
       ede: 15,
       latency_us: 120,
+      flags: "rd ra",
       cache: "",
       revision: 7,
       upstream: "",

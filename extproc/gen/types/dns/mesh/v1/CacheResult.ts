@@ -5,6 +5,8 @@ export const CacheResult = {
   HIT: 1,
   MISS: 2,
   STALE: 3,
+  PREFETCH: 4,
+  MESH: 5,
 } as const;
 
 export type CacheResult =
@@ -16,5 +18,9 @@ export type CacheResult =
   | 2
   | 'STALE'
   | 3
+  | 'PREFETCH'
+  | 4
+  | 'MESH'
+  | 5
 
 export type CacheResult__Output = typeof CacheResult[keyof typeof CacheResult]

@@ -33,6 +33,10 @@ export interface QueryEvent {
   'trace'?: (Buffer | Uint8Array | string);
   'span'?: (Buffer | Uint8Array | string);
   'upstream_server'?: (string);
+  'principal'?: (string);
+  'flags'?: (number);
+  'namespace'?: (string);
+  'workload'?: (string);
 }
 
 export interface QueryEvent__Output {
@@ -62,4 +66,8 @@ export interface QueryEvent__Output {
   'trace': (Buffer);
   'span': (Buffer);
   'upstream_server': (string);
+  'principal': (string);
+  'flags': (number);
+  'namespace': (string);
+  'workload': (string);
 }
