@@ -14,20 +14,19 @@ import { encodeRecords, type Octets, wireOf } from "./names/wire.ts";
 /** MeshUpdate of sync.proto, as protobufjs takes it. */
 export interface MeshUpdateMessage {
   readonly reset?: boolean;
-  readonly zones?: readonly string[];
+  readonly zones?: readonly Uint8Array[];
   readonly names?: readonly MeshNameMessage[];
   readonly views?: readonly MeshViewMessage[];
   readonly complete?: boolean;
 }
 
 export interface MeshNameMessage {
-  /** Octets are base64. */
-  readonly name: string;
+  readonly name: Uint8Array;
   readonly group: number;
   readonly wildcard?: boolean;
   readonly gone?: boolean;
   readonly ttl?: number;
-  readonly records?: string;
+  readonly records?: Uint8Array;
   readonly near?: number;
 }
 
@@ -35,7 +34,7 @@ export interface MeshViewMessage {
   /** fixed64, decimal. */
   readonly id: string;
   readonly groups: readonly number[];
-  readonly search_domains: readonly string[];
+  readonly search_domains: readonly Uint8Array[];
 }
 
 /** The way to the worker. */
@@ -71,6 +70,8 @@ export class MeshFeed {
   readonly #groups = new Set<NamedGroup>();
   /** In the order of their changes: a name that has gone and come again is two entries. */
   readonly #names = new Set<Entry>();
+  /** Goes on where it was: a new one would pass by, each time, what was taken out of half a million. */
+  #next = this.#names.values();
   /** What the worker was told of each view. */
   readonly #told = new Map<string, string>();
   #complete = false;
@@ -116,7 +117,7 @@ export class MeshFeed {
     this.#names.clear();
     this.#told.clear();
     this.#complete = false;
-    this.#channel.send({ reset: true, zones: zones.map(toBase64) });
+    this.#channel.send({ reset: true, zones: zones.map(toBytes) });
   }
 
   /** A view that has lost groups is told of it before anything else, however much waits. */
@@ -159,13 +160,16 @@ export class MeshFeed {
   #takeNames(): MeshNameMessage[] {
     const names: MeshNameMessage[] = [];
     const place = this.#world()?.placeOf(this.#node);
-    let octets = 0;
-    for (const entry of this.#names) {
+    for (let octets = 0; octets < MESSAGE_OCTETS && this.#names.size > 0; ) {
+      const { value: entry } = this.#next.next();
+      if (entry === undefined) {
+        this.#next = this.#names.values();
+        continue;
+      }
       this.#names.delete(entry);
       const message = toMessage(entry, place);
       names.push(message);
-      octets += (message.name.length + (message.records?.length ?? 0)) * 0.75 + 16;
-      if (octets >= MESSAGE_OCTETS) break;
+      octets += message.name.length + (message.records?.length ?? 0) + 16;
     }
     return names;
   }
@@ -188,7 +192,7 @@ export class MeshFeed {
     return {
       id,
       groups: groups.map((group) => group.id),
-      search_domains: searchDomains.map((name) => toBase64(wireOf(name))),
+      search_domains: searchDomains.map((name) => toBytes(wireOf(name))),
     };
   }
 
@@ -201,17 +205,17 @@ export class MeshFeed {
 
 function toMessage(entry: Entry, place: string | undefined): MeshNameMessage {
   const { name, wildcard, group } = entry;
-  const key = { name: toBase64(name), group: group.id, wildcard };
+  const key = { name: toBytes(name), group: group.id, wildcard };
   if (!isThere(entry)) return { ...key, gone: true };
   const [first, ...others] = entry.said;
   if (first !== undefined && others.length === 0 && first.places === undefined) {
-    return { ...key, ttl: first.ttl, records: toBase64(first.records) };
+    return { ...key, ttl: first.ttl, records: toBytes(first.records) };
   }
   const { ttl, records: all } = contentOf(entry);
   const { records, near } = nearestFirst(all, place);
-  return { ...key, ttl, ...(near > 0 ? { near } : {}), records: toBase64(encodeRecords(records)) };
+  return { ...key, ttl, ...(near > 0 ? { near } : {}), records: toBytes(encodeRecords(records)) };
 }
 
-function toBase64(octets: Octets): string {
-  return Buffer.from(octets, "latin1").toString("base64");
+function toBytes(octets: Octets): Uint8Array {
+  return Buffer.from(octets, "latin1");
 }
