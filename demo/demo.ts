@@ -2,6 +2,7 @@
  * The demo: a local upstream, the policy service with examples/demo.yaml, and Envoy, each kept running until stop.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -152,6 +153,7 @@ export class Demo {
     serve.push("--store", join(this.folder, "store"), "--admin", `unix:${join(this.folder, "admin.sock")}`);
     serve.push("--admin-demo", `127.0.0.1:${ports.api}`, "--upstream-ca", this.files.ca);
     serve.push("--query-log", join(this.folder, "queries.jsonl"), "--certificate-checks", "1h");
+    if (hasStore()) serve.push("--query-store", join(this.folder, "queries.db"));
     return { name: "service", command: process.execPath, arguments: serve, log: join(this.folder, "service.log") };
   }
 
@@ -193,6 +195,16 @@ export function demoPolicy(text: string, ports: Ports): string {
     }
   }
   return documents.map((document) => document.toString({ directives: false })).join("---\n");
+}
+
+/** The package of past queries is one that an installation may be without. */
+function hasStore(): boolean {
+  try {
+    createRequire(import.meta.url).resolve("@duckdb/node-api");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function lastLines(file: string, count: number): string {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { Locator, Page } from "playwright-core";
 import { eventually } from "../e2e/clients/deadline.ts";
 import { encodeOctetsQuestion } from "../e2e/dns.ts";
-import { forgiveRefusals } from "./browser.ts";
+import { forgiveRefusals, violationsOf } from "./browser.ts";
 import type { World } from "./page.test.ts";
 
 export function describeLive(world: World): void {
@@ -63,6 +63,29 @@ export function describeLive(world: World): void {
       await story.waitFor({ state: "detached" });
       await page.keyboard.press("p");
       await page.getByRole("button", { name: "Pause", pressed: false }).waitFor();
+    });
+
+    it("shows queries of the past, as far as they are kept", async () => {
+      const { deployment } = world;
+      for (let host = 1; host <= 3; host++) await deployment.ask("frontend", "past.example.com", "A", host);
+      const { page } = await world.open("live?name=past.example.com");
+      await page.getByRole("combobox", { name: "When" }).selectOption("of the last hour");
+      await eventually(15_000, "the time in the address", () => /since=1h/.test(page.url()));
+      const rows = rowsOf(page);
+      await eventually(15_000, "three past queries", async () => {
+        // What workers have told is written within a second or two.
+        if ((await rows.count()) === 3) return true;
+        await page.reload();
+        await page.getByText(/^\d+ in all$/).waitFor();
+        return false;
+      });
+      assert.equal(await rows.filter({ hasNotText: /frontend.*past\.example\.com.*denied/ }).count(), 0);
+      await rows.first().click();
+      const story = page.getByRole("region", { name: "One query" });
+      await story.getByRole("link", { name: "frontend-no-com/deny-com" }).first().waitFor();
+      assert.deepEqual(await violationsOf(page), []);
+      await page.getByRole("searchbox", { name: "Client" }).fill("192.0.2.0/24");
+      await page.getByText("0 in all").waitFor();
     });
 
     it("says which rule on trial would have denied a query", async () => {

@@ -6,11 +6,7 @@ import { signal } from "@preact/signals";
 import type { QueryFilter, QueryRecord } from "../../../extproc/telemetry/questions.ts";
 import { ApiError, send } from "../api/ask.ts";
 import { readEvents, type ServerEvent } from "../api/event-stream.ts";
-
-export interface LiveQuery extends QueryRecord {
-  /** In the order in which they came. */
-  readonly number: number;
-}
+import type { ListedQueries, ListedQuery } from "./listed-queries.ts";
 
 /** What a list shows. */
 const KEPT = 5000;
@@ -19,8 +15,7 @@ const BEAT_MS = 100;
 const PARSED_PER_BEAT = 250;
 const RECONNECT_MS = 2000;
 
-export class LiveQueries {
-  /** Grows with every change of what is shown. */
+export class LiveQueries implements ListedQueries {
   readonly changes = signal(0);
   readonly connected = signal(false);
   /** Why nothing comes; empty when all is well. */
@@ -34,9 +29,9 @@ export class LiveQueries {
   readonly rate = signal(0);
   readonly #stop = new AbortController();
   /** Newest last. */
-  #queries: LiveQuery[] = [];
+  #queries: ListedQuery[] = [];
   /** What is shown while it is paused. */
-  #held: readonly LiveQuery[] | undefined;
+  #held: readonly ListedQuery[] | undefined;
   #waiting: string[] = [];
   #beat: ReturnType<typeof setTimeout> | undefined;
   #lastBeat = 0;
@@ -51,14 +46,12 @@ export class LiveQueries {
     return this.#shown.length;
   }
 
-  /** 0 is the newest. */
-  at(place: number): LiveQuery | undefined {
+  at(place: number): ListedQuery | undefined {
     const shown = this.#shown;
     return shown[shown.length - 1 - place];
   }
 
-  /** -1 when it is no longer there. */
-  placeOf(query: LiveQuery): number {
+  placeOf(query: ListedQuery): number {
     const index = this.#shown.findLastIndex(({ number }) => number === query.number);
     return index < 0 ? -1 : this.#shown.length - 1 - index;
   }
@@ -82,7 +75,7 @@ export class LiveQueries {
     clearTimeout(this.#beat);
   }
 
-  get #shown(): readonly LiveQuery[] {
+  get #shown(): readonly ListedQuery[] {
     return this.#held ?? this.#queries;
   }
 

@@ -1,5 +1,5 @@
 /**
- * The stream of queries: filtered, paused, and one of them looked into.
+ * The stream of queries, or those of the past: filtered, paused, and one of them looked into.
  */
 import "../style/explain.css";
 import "../style/live.css";
@@ -11,7 +11,9 @@ import { TenantChoice } from "../parts/tenant-choice.tsx";
 import { isCommand } from "../shell/command-key.ts";
 import { go, type Route, route } from "../shell/route.ts";
 import { formatCount, formatRate } from "../text/words.ts";
-import { LiveQueries, type LiveQuery } from "./live-queries.ts";
+import type { ListedQuery } from "./listed-queries.ts";
+import { LiveQueries } from "./live-queries.ts";
+import { PastQueries } from "./past-queries.ts";
 import { QueryList } from "./query-list.tsx";
 import { VERDICTS } from "./query-words.ts";
 import { Story } from "./story.tsx";
@@ -19,6 +21,15 @@ import { Story } from "./story.tsx";
 const FIELDS = ["tenant", "verdict", "name", "client", "type", "rule"] as const;
 type Field = (typeof FIELDS)[number];
 type Filter = Readonly<Partial<Record<Field, string>>>;
+/** How far back one looks, as the API takes it; nothing for queries as they come. */
+const TIMES: readonly (readonly [since: string, words: string])[] = [
+  ["", "as they come"],
+  ["15m", "of the last 15 minutes"],
+  ["1h", "of the last hour"],
+  ["24h", "of the last 24 hours"],
+  ["7d", "of the last 7 days"],
+  ["3650d", "of all times"],
+];
 /** Of somebody who still writes. */
 const WRITING_MS = 350;
 
@@ -29,9 +40,10 @@ function filterOf({ query }: Route): Filter {
 
 export function LiveView() {
   const filter = filterOf(route.value);
-  const wanted = JSON.stringify(filter);
-  const live = useMemo(() => new LiveQueries(filter satisfies QueryFilter), [wanted]);
-  const chosen = useSignal<LiveQuery | undefined>(undefined);
+  const since = route.value.query.get("since") ?? "";
+  const wanted = JSON.stringify([filter, since]);
+  const live = useMemo(() => queriesOf(filter, since), [wanted]);
+  const chosen = useSignal<ListedQuery | undefined>(undefined);
   useEffect(() => {
     chosen.value = undefined;
     return () => live.close();
@@ -54,8 +66,7 @@ export function LiveView() {
       if (!isCommand(event)) return;
       if (event.key === "j") step(1);
       else if (event.key === "k") step(-1);
-      else if (event.key === "p" && live.paused.peek()) live.resume();
-      else if (event.key === "p") live.pause();
+      else if (event.key === "p" && live instanceof LiveQueries) turn(live);
       else if (event.key === "Escape") close();
     };
     addEventListener("keydown", onKey);
@@ -66,10 +77,10 @@ export function LiveView() {
     <div class="stack live">
       <h1 class="unseen">Live</h1>
       <FilterForm filter={filter} />
-      <State live={live} />
+      {live instanceof LiveQueries ? <State live={live} /> : <PastState past={live} />}
       <div class={chosen.value === undefined ? "" : "columns looked-into"}>
         {live.count === 0 && live.changes.value === 0 ? (
-          <p class="empty">Queries that fit show here as they come.</p>
+          <p class="empty">{since === "" ? "Queries that fit show here as they come." : ""}</p>
         ) : (
           <QueryList live={live} chosen={chosen.value} onChoose={choose} onStep={step} />
         )}
@@ -79,11 +90,39 @@ export function LiveView() {
   );
 }
 
+function queriesOf(filter: QueryFilter, since: string): LiveQueries | PastQueries {
+  return since === "" ? new LiveQueries(filter) : new PastQueries(filter, since);
+}
+
+function turn(live: LiveQueries): void {
+  if (live.paused.peek()) live.resume();
+  else live.pause();
+}
+
+/** What was kept of them, which is what the query log has. */
+function PastState({ past }: { readonly past: PastQueries }) {
+  void past.changes.value;
+  const more = past.hasMore.value;
+  return (
+    <div class="row">
+      <button type="button" disabled={!more || past.asking.value} onClick={() => void past.more()}>
+        Older ones
+      </button>
+      <p class="quiet" aria-live="polite">
+        {past.asking.value ? "" : `${formatCount(past.count)} ${more ? "so far" : "in all"}`}
+      </p>
+      <p class="bad" role="status">
+        <bdi>{past.trouble.value}</bdi>
+      </p>
+    </div>
+  );
+}
+
 function State({ live }: { readonly live: LiveQueries }) {
   const paused = live.paused.value;
   return (
     <div class="row">
-      <button type="button" aria-pressed={paused} onClick={() => (paused ? live.resume() : live.pause())}>
+      <button type="button" aria-pressed={paused} onClick={() => turn(live)}>
         {paused ? "Go on" : "Pause"}
       </button>
       <p class="quiet">
@@ -99,8 +138,10 @@ function State({ live }: { readonly live: LiveQueries }) {
 
 function FilterForm({ filter }: { readonly filter: Filter }) {
   const [timers] = useState(() => new Map<Field, ReturnType<typeof setTimeout>>());
-  const set = (field: Field, value: string) => {
-    const { [field]: _, ...others } = filterOf(route.peek());
+  const set = (field: Field | "since", value: string) => {
+    const { query } = route.peek();
+    const since = query.get("since") ?? "";
+    const { [field]: _, ...others } = { ...filterOf(route.peek()), ...(since === "" ? {} : { since }) };
     go(["live"], value === "" ? others : { ...others, [field]: value });
   };
   const write = (field: Field) => (event: { readonly currentTarget: HTMLInputElement }) => {
@@ -143,6 +184,17 @@ function FilterForm({ filter }: { readonly filter: Filter }) {
       {text("client", "Client", "10.0.0.0/8", "")}
       {text("type", "Type", "A", "short")}
       {text("rule", "Rule", "policy/rule", "")}
+      <select
+        aria-label="When"
+        value={route.value.query.get("since") ?? ""}
+        onChange={(event) => set("since", event.currentTarget.value)}
+      >
+        {TIMES.map(([since, words]) => (
+          <option key={since} value={since}>
+            {words}
+          </option>
+        ))}
+      </select>
     </form>
   );
 }

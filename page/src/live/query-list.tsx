@@ -5,8 +5,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Name } from "../parts/name.tsx";
 import { formatLatency, nameTenant } from "../text/words.ts";
-import type { LiveQueries, LiveQuery } from "./live-queries.ts";
-import { formatClock, nameRule, toneOf, VERDICTS } from "./query-words.ts";
+import type { ListedQueries, ListedQuery } from "./listed-queries.ts";
+import { formatWhen, nameRule, toneOf, VERDICTS } from "./query-words.ts";
 
 /** Pixels; the style sheet has the same. */
 const ROW = 26;
@@ -14,8 +14,8 @@ const ROW = 26;
 const BEYOND = 8;
 
 export interface QueryListProps {
-  readonly live: LiveQueries;
-  readonly chosen: LiveQuery | undefined;
+  readonly live: ListedQueries;
+  readonly chosen: ListedQuery | undefined;
   /** By its place: 0 is the newest. */
   readonly onChoose: (place: number) => void;
   /** So many places on, or back. */
@@ -116,7 +116,7 @@ export function QueryList({ live, chosen, onChoose, onStep }: QueryListProps) {
 }
 
 interface RowProps extends Pick<QueryListProps, "live" | "chosen"> {
-  readonly query: LiveQuery;
+  readonly query: ListedQuery;
   readonly place: number;
 }
 
@@ -134,7 +134,7 @@ function Row({ query, place, live, chosen }: RowProps) {
       style={{ transform: `translateY(${place * ROW}px)` }}
       data-place={place}
     >
-      <span class="mono">{formatClock(time)}</span>
+      <span class="mono">{formatWhen(time)}</span>
       <bdi class="wide-only">{nameTenant(tenant)}</bdi>
       <span class="mono wide-only">{client}</span>
       <Name name={qname} />
@@ -149,6 +149,6 @@ function Row({ query, place, live, chosen }: RowProps) {
   );
 }
 
-function idOf({ number }: LiveQuery): string {
+function idOf({ number }: ListedQuery): string {
   return `query-${number}`;
 }

@@ -52,10 +52,20 @@ export function nameRule({ policy, rule }: QueryRecord): string {
   return policy === undefined ? "" : `${policy}/${rule ?? ""}`;
 }
 
+/** As `formatClock` today, and otherwise by its day, to the minute. */
+export function formatWhen(time: string): string {
+  const date = new Date(time);
+  if (date.toDateString() === new Date().toDateString()) return formatClock(time);
+  return `${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
+}
+
+function pad(value: number, digits = 2): string {
+  return String(value).padStart(digits, "0");
+}
+
 /** Of an RFC 3339 time, to the millisecond, in the local zone. */
 export function formatClock(time: string): string {
   const date = new Date(time);
-  const pad = (value: number, digits = 2) => String(value).padStart(digits, "0");
   const seconds = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
   return `${seconds}.${pad(date.getMilliseconds(), 3)}`;
 }
