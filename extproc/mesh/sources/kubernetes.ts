@@ -10,6 +10,7 @@ import { formatPath } from "../../resources/problem.ts";
 import { inCluster, nameIn, OTHER_CLUSTERS_KINDS, valueIn } from "./cluster-objects.ts";
 import { keyOf, type MeshObject, type ObjectKey, toObject } from "./object.ts";
 import { ObjectStore } from "./object-store.ts";
+import { pack } from "./packed-object.ts";
 import { readValue } from "./read-value.ts";
 import type { ObjectKind } from "./schema.ts";
 
@@ -126,7 +127,8 @@ class Taken {
     const [apiVersion] = FOREIGN_KINDS[kind].apiVersions;
     const result = readValue(kind, { ...value, apiVersion, kind: wordOf(kind) });
     if (result.success) {
-      this.#batch.add({ set: toObject(kind, valueIn(result.data, this.#options.cluster)) });
+      // At once: what was read would live until the whole page was.
+      this.#batch.add({ set: pack(toObject(kind, valueIn(result.data, this.#options.cluster))) });
       return;
     }
     const [first] = result.error.issues.flatMap((issue) => explainIssue(issue, value, () => []));
