@@ -56,7 +56,8 @@ export function saysTheSame(a: Said, b: Said): boolean {
 
 export function addTo(entry: Entry, said: Said): void {
   if (said.records === "") entry.bare++;
-  else entry.said = [...entry.said, said];
+  // Most have one; a list that others are spread into has room for sixteen more.
+  else entry.said = entry.said.length === 0 ? [said] : [...entry.said, said];
 }
 
 export function withdrawFrom(entry: Entry, said: Said): void {
