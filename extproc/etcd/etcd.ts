@@ -5,7 +5,7 @@
  * into nobody's hands where etcd says something that it does not expect.
  */
 import { rootCertificates } from "node:tls";
-import type { Etcd3, IKeyValue, IRequestOp, IWatchResponse } from "etcd3";
+import type { Etcd3, IDuplexStream, IKeyValue, IRequestOp, IWatchResponse } from "etcd3";
 
 export interface EtcdOptions {
   /** `http://host:port` or `https://host:port`: all of one kind. */
@@ -148,7 +148,7 @@ export class Etcd {
       listener.onEnd({ error, compacted });
     };
     this.#client.watchClient.watch().then((stream) => {
-      cancel = () => stream.cancel();
+      cancel = () => close(stream);
       if (isOver) {
         cancel();
         return;
@@ -188,7 +188,7 @@ export class Etcd {
       });
       return TTL !== "0";
     } finally {
-      stream.cancel();
+      close(stream);
     }
   }
 
@@ -223,6 +223,12 @@ export class Etcd {
     const key = this.#full(operation.deleteBelow);
     return { request_delete_range: { key, range_end: endOf(key) } };
   }
+}
+
+/** A stream that is cancelled while it may be written to is a failure to the package, which then drops all connections. */
+function close(stream: Pick<IDuplexStream<unknown, unknown>, "end" | "cancel">): void {
+  stream.end();
+  stream.cancel();
 }
 
 /** The first key that does not begin so. */

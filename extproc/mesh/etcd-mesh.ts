@@ -1,10 +1,11 @@
 /**
- * What the mesh has in etcd: objects that were pushed, and virtual addresses; by a client of the mesh thread's own.
+ * What the mesh has in etcd: objects that were pushed, machines that have registered, and virtual addresses; by a client of the mesh thread's own.
  */
 import { Etcd, type EtcdOptions } from "../etcd/etcd.ts";
 import { AddressedObjects } from "./addressed-objects.ts";
 import { EtcdAddresses } from "./etcd-addresses.ts";
 import { EtcdObjects } from "./sources/etcd-objects.ts";
+import { EtcdRegistrations } from "./sources/etcd-registrations.ts";
 import type { KubernetesOptions, KubernetesSource } from "./sources/kubernetes.ts";
 import { MeshSource } from "./sources/mesh-source.ts";
 
@@ -14,6 +15,7 @@ export class EtcdMesh {
   readonly source: MeshSource;
   readonly objects: AddressedObjects;
   readonly book: EtcdAddresses;
+  readonly registrations: EtcdRegistrations;
   readonly listed: Promise<void>;
   readonly #etcd: Etcd;
 
@@ -37,7 +39,9 @@ export class EtcdMesh {
     const onFailed = (error: unknown) =>
       onProblem({ err: error }, "virtual addresses in etcd cannot be watched: what is known stays");
     this.book = new EtcdAddresses({ etcd, objects: this.objects, after, onFailed });
-    this.listed = Promise.all([this.source.listed, this.book.listed]).then(() => {});
+    this.registrations = new EtcdRegistrations({ etcd, after, onProblem });
+    const all = [this.source.listed, this.book.listed, this.registrations.listed];
+    this.listed = Promise.all(all).then(() => {});
   }
 
   close(): void {

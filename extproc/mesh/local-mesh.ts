@@ -25,6 +25,7 @@ import type {
 } from "./mesh-room.ts";
 import { SharedAddresses } from "./shared-addresses.ts";
 import { type KubernetesOptions, type KubernetesSource, watchKubernetes } from "./sources/kubernetes.ts";
+import { LocalRegistrations } from "./sources/local-registrations.ts";
 import { MergedObjects } from "./sources/merged-objects.ts";
 import { MeshSource, toListed } from "./sources/mesh-source.ts";
 import { type AllObjects, type MeshObjects, type ObjectChange, ObjectStore } from "./sources/object-store.ts";
@@ -93,7 +94,10 @@ export class LocalMesh implements MeshRoom {
       book === undefined
         ? await VirtualAddresses.open(now, places.virtualAddresses)
         : await SharedAddresses.open({ now, after, objects, listed, onTrouble: onProblem, book });
-    const registrations = await Registrations.open(places.registrations, now);
+    const registrations = new Registrations(
+      shared?.registrations ?? (await LocalRegistrations.open(places.registrations, now)),
+      now,
+    );
     const catalogs = new Catalogs({ now, after, directory: places.zones, onProblem });
     const closeSources = async (): Promise<void> => {
       await clusters?.close();

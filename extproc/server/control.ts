@@ -296,8 +296,9 @@ export class Control {
   /** Who obeys this revision, of all services. */
   async #settled(sequence: number): Promise<Settlement> {
     const { rollout, registry } = this.#dependencies;
-    const [own] = await Promise.all([rollout.settled(sequence), this.replicas?.settled(sequence)]);
-    if (this.replicas === undefined) return own;
+    const others = this.replicas?.settled(sequence, () => registry.list());
+    const [own] = await Promise.all([rollout.settled(sequence), others]);
+    if (others === undefined) return own;
     const all = this.#allWorkers(registry.list());
     const behind = all.filter(({ acknowledged }) => acknowledged < sequence);
     return { acknowledged: all.length - behind.length, behind };

@@ -70,6 +70,8 @@ const RENEW_MS = 10_000;
 export const SILENCE_MS = 30_000;
 /** For acknowledgements of workers of others. */
 const SETTLE_MS = 5000;
+/** Meanwhile, it is looked so often who has come here. */
+const LOOK_MS = 100;
 
 export class Replicas {
   readonly #options: ReplicasOptions;
@@ -125,17 +127,24 @@ export class Replicas {
     return [...own.filter((worker) => worker.connected || !connected.has(keyOf(worker))), ...present, ...away];
   }
 
-  /** Resolved when all workers that are connected to others have acknowledged the revision, or the time for that is up. */
-  async settled(sequence: number): Promise<void> {
-    const isDone = () =>
-      this.#otherReports().every((one) => one.connected.length === 0 || one.acknowledged >= sequence);
+  /**
+   * Resolved when no worker is behind the revision that is connected to another service, or the time for that is up. One that
+   * was killed has told of workers which are here by now, or will be in a moment.
+   */
+  async settled(sequence: number, own: () => readonly WorkerStatus[]): Promise<void> {
     const { clock } = this.#options;
+    const isDone = (): boolean => {
+      const here = new Set(own());
+      return this.workers([...here]).every(
+        (worker) => here.has(worker) || !worker.connected || worker.acknowledged >= sequence,
+      );
+    };
     const end = clock.elapsed() + SETTLE_MS;
     while (!isDone() && clock.elapsed() < end) {
       const changed = new Promise<void>((resolve) => {
         this.#waiting = [...this.#waiting, resolve];
       });
-      await within(clock, end - clock.elapsed(), changed);
+      await within(clock, LOOK_MS, changed);
     }
   }
 

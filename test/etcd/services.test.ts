@@ -153,6 +153,23 @@ if (HAS_ETCD) {
       );
     });
 
+    it("know a machine that has registered with one of them, until it does not beat any more", async () => {
+      const chosen = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: pay, namespace: shop }
+spec: { hosts: [pay.example], addresses: [10.9.9.9], resolution: STATIC, location: MESH_INTERNAL, workloadSelector: { labels: { app: pay } }, ports: [{ number: 80, name: http }] }
+`;
+      assert.equal((await apply("a", chosen)).code, 0);
+      const entry = async () => (await services.ask("b", "get", "WorkloadEntry", "shop/pay-1")).stdout;
+      const beat = { service: "pay", address: "10.1.0.1", ttl: "3s" };
+      assert.equal(await services.put("a", "/v1/workloads/shop/pay-1", beat), 200);
+      await eventually(2000, "b knows it", async () => (await entry()).includes("10.1.0.1"));
+      assert.equal(await services.put("b", "/v1/workloads/shop/pay-1", { ...beat, address: "10.1.0.2" }), 200);
+      assert.match(await entry(), /10\.1\.0\.2/);
+      await eventually(10_000, "it is gone", async () => (await entry()) === "");
+      assert.equal((await services.ask("b", "delete", "ServiceEntry", "shop/pay")).code, 0);
+    });
+
     it("give virtual addresses once, whoever leads, move none, and lend none that was just given back", async () => {
       assert.equal((await apply("a", entries(0, 60))).code, 0);
       await haveAddresses(60, "a", "b");
@@ -188,6 +205,8 @@ if (HAS_ETCD) {
       await services.start(second);
       await haveAddresses(253, second);
       assert.deepEqual(await addressesOf(second), after);
+      // What ends one stream must not end all others of the client.
+      for (const { log } of services.programs.values()) assert.ok(!log.includes("Connection dropped"), log);
     });
 
     it("go on while etcd is away, refuse changes, and say so", async () => {

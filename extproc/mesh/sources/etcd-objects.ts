@@ -1,19 +1,11 @@
 /**
  * Objects that were pushed to any of the services of one store: a key of etcd for each, which all of them watch.
  */
-import type { Etcd, KeyValue, Operation } from "../../etcd/etcd.ts";
-import { KeyWatch } from "../../etcd/key-watch.ts";
-import { readObject } from "./journal.ts";
+import type { Etcd, Operation } from "../../etcd/etcd.ts";
 import { keyOf, type MeshObject, type ObjectKey } from "./object.ts";
-import { type ObjectChange, type ObjectDelta, ObjectStore } from "./object-store.ts";
+import type { ObjectChange, ObjectDelta, ObjectStore } from "./object-store.ts";
 import type { PushedObjects } from "./pushed-objects.ts";
-import type { ObjectKind } from "./schema.ts";
-
-export interface EtcdObjectsOptions {
-  readonly etcd: Etcd;
-  readonly after: (milliseconds: number, task: () => void) => () => void;
-  readonly onProblem: (fields: object, message: string) => void;
-}
+import { WatchedObjects, type WatchedObjectsOptions } from "./watched-objects.ts";
 
 const FOLDER = "objects/";
 /** What etcd takes in one transaction, with room for what is around it. */
@@ -21,20 +13,20 @@ const MAX_OPERATIONS = 120;
 const MAX_OCTETS = 1_000_000;
 
 export class EtcdObjects implements PushedObjects {
-  readonly objects = new ObjectStore();
-  readonly listed: Promise<void>;
-  readonly #options: EtcdObjectsOptions;
-  readonly #watch: KeyWatch;
+  readonly #etcd: Etcd;
+  readonly #watched: WatchedObjects;
 
-  constructor(options: EtcdObjectsOptions) {
-    this.#options = options;
-    this.#watch = new KeyWatch(options.etcd, {
-      folder: FOLDER,
-      after: options.after,
-      onChange: (set, gone) => this.#take(set, gone),
-      onFailed: (error) => options.onProblem({ err: error }, "objects in etcd cannot be watched: what is known stays"),
-    });
-    this.listed = this.#watch.listed;
+  constructor(options: Omit<WatchedObjectsOptions, "folder">) {
+    this.#etcd = options.etcd;
+    this.#watched = new WatchedObjects({ ...options, folder: FOLDER });
+  }
+
+  get objects(): ObjectStore {
+    return this.#watched.objects;
+  }
+
+  get listed(): Promise<void> {
+    return this.#watched.listed;
   }
 
   /** What one transaction has room for is changed at once; what is more, one part after the other. */
@@ -42,8 +34,8 @@ export class EtcdObjects implements PushedObjects {
     await this.listed;
     const changes = this.diff(delta);
     let revision: string | undefined;
-    for (const operations of parts(changes)) revision = await this.#options.etcd.change([], operations);
-    if (revision !== undefined) await this.#watch.reached(revision);
+    for (const operations of parts(changes)) revision = await this.#etcd.change([], operations);
+    if (revision !== undefined) await this.#watched.reached(revision);
     return changes;
   }
 
@@ -52,18 +44,7 @@ export class EtcdObjects implements PushedObjects {
   }
 
   async close(): Promise<void> {
-    this.#watch.close();
-  }
-
-  #take(set: readonly KeyValue[], gone: readonly string[]): void {
-    const read = set.map(({ key, value }) => ({ key, object: readObject(parse(value)) }));
-    const unknown = read.filter(({ object }) => object === undefined).map(({ key }) => key);
-    for (const key of unknown)
-      this.#options.onProblem({ key }, "an object in etcd is passed by: this release cannot read it");
-    this.objects.apply({
-      set: read.flatMap(({ object }) => (object === undefined ? [] : [object])),
-      delete: [...gone, ...unknown].map(toKey),
-    });
+    this.#watched.close();
   }
 }
 
@@ -87,18 +68,4 @@ function* parts(changes: readonly ObjectChange[]): Generator<readonly Operation[
 function toOperation(key: ObjectKey, after: MeshObject | undefined): Operation {
   const path = `${FOLDER}${keyOf(key)}`;
   return after === undefined ? { delete: path } : { put: path, value: JSON.stringify(after.value) };
-}
-
-/** Of `objects/KIND/NAMESPACE/NAME`, or `objects/KIND/NAME`. */
-function toKey(key: string): ObjectKey {
-  const [kind = "", ...path] = key.slice(FOLDER.length).split("/");
-  return { kind: kind as ObjectKind, namespace: path.length > 1 ? (path[0] ?? "") : "", name: path.at(-1) ?? "" };
-}
-
-function parse(value: Buffer): unknown {
-  try {
-    return JSON.parse(value.toString());
-  } catch {
-    return undefined;
-  }
 }

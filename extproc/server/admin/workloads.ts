@@ -13,6 +13,7 @@ const REFUSALS: Readonly<Record<Exclude<RegisterOutcome["kind"], "registered">, 
   unknown: 404,
   unfit: 409,
   full: 503,
+  unavailable: 503,
 };
 
 export async function registerWorkload(request: AdminRequest): Promise<Reply> {

@@ -60,15 +60,16 @@ export class EtcdVersions implements VersionStorage, SharedVersions {
   /** Rejects where etcd cannot be reached. */
   static async open(options: EtcdVersionsOptions): Promise<EtcdVersions> {
     const { etcd, first } = options;
+    let begun: Entry | undefined;
     if ((await etcd.get(STATE)) === undefined) {
       const { version, text } = await first();
-      const entry = { version, text: await writeChunks(etcd, text) };
-      const conditions = [{ key: STATE, revision: ABSENT }, ...areThere(entry.text)];
+      begun = { version, text: await writeChunks(etcd, text) };
       // Another may do the same at this moment: one of both is it.
-      if ((await etcd.change(conditions, putsOf(entry))) === undefined) await etcd.change([], [deletionOf(entry.text)]);
+      await etcd.change([{ key: STATE, revision: ABSENT }, ...areThere(begun.text)], putsOf(begun));
     }
     const stored = await etcd.get(STATE);
     if (stored === undefined) throw new Error(`${etcd.name}: expected the key ${STATE}, got none`);
+    if (begun !== undefined && readEntry(stored).text.id !== begun.text.id) await discard(etcd, begun, stored);
     const versions = new EtcdVersions(options, stored);
     await versions.#list();
     await removeOrphans(etcd, [versions.#inForce.text, ...versions.#entries.map(({ text }) => text)]);
@@ -139,7 +140,7 @@ export class EtcdVersions implements VersionStorage, SharedVersions {
       // An answer that was lost may have been a success.
       const stored = await etcd.get(STATE);
       if (stored === undefined || readEntry(stored).text.id !== entry.text.id) {
-        await etcd.change([], [deletionOf(entry.text)]);
+        await discard(etcd, entry, stored);
         if (revision !== undefined) throw revision;
         return this.#conflict(before);
       }
@@ -195,6 +196,11 @@ export class EtcdVersions implements VersionStorage, SharedVersions {
     this.#trouble = `etcd cannot be read since ${since}: what is in force stays (${why})`;
     this.#options.onTrouble(error);
   }
+}
+
+/** What was written for nothing: unless it comes in force after all, from a request that was late. */
+async function discard(etcd: Etcd, { text }: Entry, inForce: KeyValue | undefined): Promise<void> {
+  await etcd.change([{ key: STATE, revision: inForce?.revision ?? ABSENT }], [deletionOf(text)]);
 }
 
 function putsOf(entry: Entry): readonly Operation[] {

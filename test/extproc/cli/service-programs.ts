@@ -78,6 +78,15 @@ export class ServicePrograms {
     return text(response);
   }
 
+  /** Gives the status. */
+  async put(name: string, path: string, body: object): Promise<number> {
+    const headers = { host: "localhost", "content-type": "application/json" };
+    const asking = request({ socketPath: this.socket(name, "admin"), path, method: "PUT", headers });
+    const [response] = (await once(asking.end(JSON.stringify(body)), "response")) as [IncomingMessage];
+    response.resume();
+    return response.statusCode ?? 0;
+  }
+
   /** Resolved when both services have the same policy under the same number. */
   async agreed(above = 0): Promise<Status> {
     let found: Status | undefined;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LocalRegistrations } from "../../../extproc/mesh/sources/local-registrations.ts";
 import { ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
 import { registrationRequest } from "../../../extproc/mesh/sources/registration.ts";
 import { Registrations } from "../../../extproc/mesh/sources/registrations.ts";
@@ -110,7 +111,8 @@ describe("machines that register", () => {
       const path = join(directory, "registrations.jsonl");
       const all = new ObjectStore();
       all.apply({ set: objectsOf(ENTRIES) });
-      let registrations = await Registrations.open(path, () => now);
+      const open = async () => new Registrations(await LocalRegistrations.open(path, () => now), () => now);
+      let registrations = await open();
       const beat = (name: string) => {
         const registration = registrationRequest.parse({ service: "pay", address: "10.1.0.1", ttl: "30s" });
         return registrations.register({ namespace: "shop", name }, registration, all);
@@ -125,7 +127,7 @@ describe("machines that register", () => {
       assert.deepEqual(names(), ["a"]);
       await registrations.close();
       now = 100_000;
-      registrations = await Registrations.open(path, () => now);
+      registrations = await open();
       await registrations.expire();
       assert.deepEqual(names(), ["a"]);
       now = 130_000;
