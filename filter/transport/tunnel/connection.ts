@@ -46,10 +46,7 @@ const CAPSULE_HEAD: u32 = 4;
 const MAX_ANSWER: u32 = MAX_FRAME - CAPSULE_HEAD;
 /** Sessions that are kept, or ended, in one tick. */
 const MAX_IN_TICK: u32 = 4096;
-/**
- * One in so many of all sessions may be idle; beyond it the one that has been for longest ends with each new one. Envoy's
- * memory of a session is some 10 KiB, and thousands of them cost cache misses.
- */
+/** One in so many of all sessions may be idle after one query, and no more than they have found room for. */
 const IDLE_SHARE: u32 = 10;
 const MIN_IDLE: u32 = 64;
 /** Microseconds within which a session's first datagram follows its request. */
@@ -144,14 +141,16 @@ export class TunnelConnection extends Channel implements Http2Handler {
     if (ended) this.finish(session);
   }
 
-  /** Makes place for a session among those that are idle. */
+  /** Those of too many that have been idle for longest end: two with each new one, until there are few enough. */
   private endIdle(): void {
-    const limit = max(this.limits.sessions / IDLE_SHARE, MIN_IDLE);
-    const idle = this.sessions.idle.oldest;
-    if (idle === null || this.sessions.idle.length <= limit) return;
-    // One that was just opened is about to be asked.
-    if (idle.isFresh && this.now - idle.activeAt < FIRST_DATAGRAM) return;
-    this.endSession(idle);
+    const idle = this.sessions.idle;
+    const limit = min(max(this.limits.sessions / IDLE_SHARE, MIN_IDLE), this.sessions.idleRoom);
+    for (let left = 2; left > 0 && idle.length > limit; left--) {
+      const oldest = idle.oldest;
+      // One that was just opened is about to be asked.
+      if (oldest === null || (oldest.isFresh && this.now - oldest.activeAt < FIRST_DATAGRAM)) return;
+      this.endSession(oldest);
+    }
   }
 
   onTrailers(stream: u32, ended: bool): void {
