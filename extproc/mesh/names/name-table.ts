@@ -9,8 +9,8 @@ import type { Catalog } from "../catalogs/catalog.ts";
 import type { Destination } from "../egress/destination.ts";
 import { serviceEntryDestinations } from "../egress/service-entry-destinations.ts";
 import type { HealthChecks } from "../health/health-checks.ts";
-import { inCluster, nameIn } from "../sources/cluster-objects.ts";
-import type { MeshObject, ObjectOf } from "../sources/object.ts";
+import { inCluster, nameBeside, nameIn } from "../sources/cluster-objects.ts";
+import type { MeshObject, ObjectKey, ObjectOf } from "../sources/object.ts";
 import type { MeshObjects, ObjectChange } from "../sources/object-store.ts";
 import type { ObjectKind } from "../sources/schema.ts";
 import { catalogName } from "./catalog-names.ts";
@@ -133,9 +133,8 @@ export class NameTable {
     const changed = new Set<Entry>();
     for (const kind of NAMED) {
       for (const object of this.#objects.list(kind)) {
-        const { namespace, name } = object;
         if (object.kind === "Service") this.#index(object, true);
-        this.#derive(`${kind}/${namespace}/${inCluster(name).name}`, changed);
+        this.#derive(ownerOf(object), changed);
         if (!isStep()) continue;
         changed.clear();
         yield;
@@ -227,13 +226,13 @@ export class NameTable {
   #addOwners(object: MeshObject, owners: Set<string>): void {
     const { kind, namespace, name } = object;
     if (kind === "EndpointSlice") for (const owner of ownersOf(object)) owners.add(owner);
-    if (isNamed(kind)) owners.add(`${kind}/${namespace}/${inCluster(name).name}`);
+    if (isNamed(kind)) owners.add(ownerOf(object));
     if (kind === "Gateway") {
       for (const route of this.#routes.get(`${namespace}/${name}`) ?? []) owners.add(`HTTPRoute/${route}`);
     }
     if (kind === "Service" && isEntrance(object)) {
       for (const gateway of this.#objects.list("IstioGateway")) {
-        if (isEntranceOf(object, gateway)) owners.add(`IstioGateway/${gateway.namespace}/${gateway.name}`);
+        if (isBeside(object, gateway) && isEntranceOf(object, gateway)) owners.add(ownerOf(gateway));
       }
     }
     if (kind !== "WorkloadEntry" && kind !== "Pod") return;
@@ -256,7 +255,8 @@ export class NameTable {
     }
     if (object.kind === "HTTPRoute") {
       for (const parent of parentsOf(object)) {
-        update(this.#routes, `${parent.namespace}/${parent.name}`, `${object.namespace}/${object.name}`);
+        const gateway = nameBeside(object.name, parent.name);
+        update(this.#routes, `${parent.namespace}/${gateway}`, `${object.namespace}/${object.name}`);
       }
     }
     if (object.kind === "ServiceEntry" && object.value.spec.workloadSelector !== undefined) {
@@ -296,7 +296,7 @@ export class NameTable {
       }
       case "IstioGateway": {
         const object = this.#objects.get("IstioGateway", namespace, name);
-        return object === undefined ? [] : istioGatewayNames(object, this.#entrancesOf(), zone.ttl);
+        return object === undefined ? [] : istioGatewayNames(object, this.#entrancesOf(object), zone.ttl);
       }
       case "Gateway": {
         const object = this.#objects.get("Gateway", namespace, name);
@@ -304,7 +304,7 @@ export class NameTable {
       }
       case "HTTPRoute": {
         const object = this.#objects.get("HTTPRoute", namespace, name);
-        const gatewayAt = (at: string, gateway: string) => this.#objects.get("Gateway", at, gateway);
+        const gatewayAt = (at: string, gateway: string) => this.#objects.get("Gateway", at, nameBeside(name, gateway));
         return object === undefined ? [] : routeNames(object, gatewayAt, zone.ttl);
       }
       case "DNSEndpoint": {
@@ -357,11 +357,12 @@ export class NameTable {
     return names.flatMap((one) => this.#objects.get("Service", namespace, one) ?? []);
   }
 
-  *#entrancesOf(): Generator<ObjectOf<"Service">> {
+  /** Of the gateway's own cluster. */
+  *#entrancesOf(gateway: ObjectOf<"IstioGateway">): Generator<ObjectOf<"Service">> {
     for (const [namespace, names] of this.#entrances) {
       for (const name of names) {
         const service = this.#objects.get("Service", namespace, name);
-        if (service !== undefined) yield service;
+        if (service !== undefined && isBeside(service, gateway)) yield service;
       }
     }
   }
@@ -430,6 +431,16 @@ function ownersOf({ namespace, value }: ObjectOf<"EndpointSlice">): string[] {
     ...(service === undefined ? [] : [`Service/${namespace}/${service}`]),
     ...(imported === undefined ? [] : [`ServiceImport/${namespace}/${imported}`]),
   ];
+}
+
+/** Services of one name are one owner's, of whatever clusters they are. */
+function ownerOf({ kind, namespace, name }: ObjectKey): string {
+  return `${kind}/${namespace}/${kind === "Service" ? inCluster(name).name : name}`;
+}
+
+/** Whether they are of one cluster. */
+function isBeside(a: ObjectKey, b: ObjectKey): boolean {
+  return inCluster(a.name).cluster === inCluster(b.name).cluster;
 }
 
 function isNamed(kind: ObjectKind): boolean {

@@ -5,7 +5,14 @@
 import type { ObjectKind, ObjectValue } from "./schema.ts";
 
 /** What is of use of another cluster. Its tenants ask their own Envoys. */
-export const OTHER_CLUSTERS_KINDS: readonly ObjectKind[] = ["Node", "Service", "EndpointSlice"];
+export const OTHER_CLUSTERS_KINDS: readonly ObjectKind[] = [
+  "Node",
+  "Service",
+  "EndpointSlice",
+  "IstioGateway",
+  "Gateway",
+  "HTTPRoute",
+];
 
 /** An object's name, and its cluster: empty for our own. */
 export function inCluster(name: string): { readonly name: string; readonly cluster: string } {
@@ -15,6 +22,12 @@ export function inCluster(name: string): { readonly name: string; readonly clust
 
 export function nameIn(name: string, cluster: string | undefined): string {
   return cluster === undefined ? name : `${name}@${cluster}`;
+}
+
+/** The name, in the cluster of another object. */
+export function nameBeside(other: string, name: string): string {
+  const { cluster } = inCluster(other);
+  return cluster === "" ? name : nameIn(name, cluster);
 }
 
 /** With its name, and that of nodes it speaks of, as those of a cluster. */

@@ -4,6 +4,8 @@ import { contentOf, type Entry } from "../../../extproc/mesh/names/entry.ts";
 import { NameTable } from "../../../extproc/mesh/names/name-table.ts";
 import { nearestFirst, placeOfEnvoy } from "../../../extproc/mesh/names/places.ts";
 import { type Octets, wireOf } from "../../../extproc/mesh/names/wire.ts";
+import { valueIn } from "../../../extproc/mesh/sources/cluster-objects.ts";
+import { toObject } from "../../../extproc/mesh/sources/object.ts";
 import { type ObjectChange, ObjectStore } from "../../../extproc/mesh/sources/object-store.ts";
 import { objectsOf } from "./objects.ts";
 import { presentRecord } from "./present-record.ts";
@@ -28,15 +30,15 @@ class World {
   /** Names that are other than before. */
   change(text: string): string[] {
     this.store.apply({ set: objectsOf(text) });
-    return this.#told();
+    return this.told();
   }
 
   remove(kind: "Service" | "EndpointSlice", namespace: string, name: string): string[] {
     this.store.apply({ delete: [{ kind, namespace, name }] });
-    return this.#told();
+    return this.told();
   }
 
-  #told(): string[] {
+  told(): string[] {
     const changed = this.table.change(this.changes.splice(0).flat());
     return [...changed].map((entry: Entry) => nameOf(entry.name)).sort();
   }
@@ -244,6 +246,43 @@ ${entrance("192.0.2.7")}`,
     assert.deepEqual(world.at("shop.example"), ["A 192.0.2.8"]);
     world.change(entrance("192.0.2.8", "istio: egress"));
     assert.equal(world.at("shop.example"), undefined);
+  });
+
+  it("gives hosts of gateways of all clusters the addresses that each has in its own", () => {
+    const gateways = (network: string) =>
+      `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: public, namespace: prod }
+spec:
+  selector: { istio: ingress }
+  servers: [{ port: { number: 443, name: https, protocol: HTTPS }, hosts: [shop.example] }]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: attached, namespace: prod }
+spec: { gatewayClassName: envoy, listeners: [{ name: web, port: 80, protocol: HTTP }] }
+status: { addresses: [{ type: IPAddress, value: ${network}.8 }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: api, namespace: prod }
+spec: { hostnames: [api.example], parentRefs: [{ name: attached }] }
+---
+${service("ingress", `{ clusterIP: 10.0.0.9, type: LoadBalancer, externalIPs: [${network}.7], selector: { istio: ingress } }`)}`;
+    const east = (network: string) =>
+      objectsOf(gateways(network)).map(({ kind, value }) => toObject(kind, valueIn(value, "east")));
+    const world = new World(gateways("192.0.2"));
+    world.store.apply({ set: east("198.51.100") });
+    world.told();
+    assert.deepEqual(world.at("shop.example"), ["A 192.0.2.7", "A 198.51.100.7"]);
+    assert.deepEqual(world.at("api.example"), ["A 192.0.2.8", "A 198.51.100.8"]);
+    world.store.apply({ set: east("203.0.113") });
+    assert.deepEqual(world.told(), ["api.example", "shop.example"]);
+    assert.deepEqual(world.at("shop.example"), ["A 192.0.2.7", "A 203.0.113.7"]);
+    assert.deepEqual(world.at("api.example"), ["A 192.0.2.8", "A 203.0.113.8"]);
+    world.store.apply({ delete: [{ kind: "Gateway", namespace: "prod", name: "attached@east" }] });
+    assert.deepEqual(world.told(), ["api.example"]);
+    assert.deepEqual(world.at("api.example"), ["A 192.0.2.8"]);
   });
 
   it("gives names of DNSEndpoints the records that are written there", () => {
