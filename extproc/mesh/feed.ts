@@ -204,16 +204,17 @@ export class MeshFeed {
 }
 
 function toMessage(entry: Entry, place: string | undefined): MeshNameMessage {
-  const { name, wildcard, group } = entry;
-  const key = { name: toBytes(name), group: group.id, wildcard };
-  if (!isThere(entry)) return { ...key, gone: true };
-  const [first, ...others] = entry.said;
-  if (first !== undefined && others.length === 0 && first.places === undefined) {
-    return { ...key, ttl: first.ttl, records: toBytes(first.records) };
+  const { wildcard, said } = entry;
+  const name = toBytes(entry.name);
+  const group = entry.group.id;
+  if (!isThere(entry)) return { name, group, wildcard, gone: true };
+  const [first] = said;
+  if (first !== undefined && said.length === 1 && (place === undefined || first.places === undefined)) {
+    return { name, group, wildcard, ttl: first.ttl, records: toBytes(first.records) };
   }
   const { ttl, records: all } = contentOf(entry);
   const { records, near } = nearestFirst(all, place);
-  return { ...key, ttl, ...(near > 0 ? { near } : {}), records: toBytes(encodeRecords(records)) };
+  return { name, group, wildcard, ttl, ...(near > 0 ? { near } : {}), records: toBytes(encodeRecords(records)) };
 }
 
 function toBytes(octets: Octets): Uint8Array {
