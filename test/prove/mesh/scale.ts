@@ -90,7 +90,7 @@ async function prove(stack: Stack, began: () => number, size: CrowdSize, small: 
   const envoyOfOne = residentBytes(stack.envoy.pid);
   await askFor(stack, "backend", nameOf(size.services - 1, size));
   const envoyOfAll = residentBytes(stack.envoy.pid);
-  const quiet = await decisions(stack, pause(5000));
+  const quiet = await decisions(stack, pause(LEAST_MS));
 
   await stack.service.kill();
   await stack.service.restart();
