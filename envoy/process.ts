@@ -93,7 +93,7 @@ export function statistics(): Config {
       tag("dns_verdict", "^wasmcustom\\.dns\\.verdicts\\..+(\\.verdict\\.([^.]+))$"),
       tag("dns_audit", "^wasmcustom\\.dns\\.audited\\..+(\\.audit\\.([^.]+))$"),
       tag("dns_rcode", "^wasmcustom\\.dns\\.responses\\..+(\\.rcode\\.([^.]+))$"),
-      tag("dns_result", "^wasmcustom\\.dns\\.(?:cache\\..+|decisions)(\\.result\\.([^.]+))$"),
+      tag("dns_result", "^wasmcustom\\.dns\\.(?:cache\\..+|searches\\..+|decisions)(\\.result\\.([^.]+))$"),
       tag("dns_upstream", "^wasmcustom\\.dns\\.upstream_ms(\\.upstream\\.(.+))$"),
     ],
     histogram_bucket_settings: [

@@ -335,6 +335,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     query.aliasing = false;
     query.own = false;
     query.searched = false;
+    query.spared = 0;
     query.setAuditedTarget(null);
     query.setRewritten(null);
     if (++query.rejudged > MAX_REJUDGED) this.fail(query, CHANGING);
@@ -375,6 +376,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     query.setAnswer(answer);
     query.own = true;
     query.searched = names.searched;
+    query.spared = names.spared;
     query.target = 0;
     query.view = 0;
     if (query.question.type == Type.ANY && answer !== null && answer.rcode == Rcode.NOERROR) {
@@ -386,6 +388,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private missOwn(query: Query): void {
     this.meshAnswers.missing(query.question, this.mesh.table, this.now);
     this.meshAnswers.searched = false;
+    this.meshAnswers.spared = 0;
     this.deliverOwn(query);
   }
 
@@ -404,6 +407,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
   private exchangeAlias(query: Query, judged: Verdict): void {
     const names = this.meshAnswers;
     const alias = names.alias;
+    query.spared = names.spared;
     // An answer behind an alias is none to the alias's own name.
     if (this.answerFromCache(query, mix(mix(judged.view, alias.hash), names.aliasTtl))) return;
     const exchange = this.exchange(query, judged, false);

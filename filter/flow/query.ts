@@ -57,6 +57,8 @@ export class Query extends Waiter {
   /** Whether `answer` is made of names of the mesh, and whether by way of the client's search list. */
   own: bool = false;
   searched: bool = false;
+  /** Of that list, so many names that the client need not ask for any more. */
+  spared: u32 = 0;
   /** Whether what it hit is fetched anew. */
   prefetching: bool = false;
   target: u32 = 0;
@@ -117,6 +119,7 @@ export class Query extends Waiter {
     this.stale = false;
     this.own = false;
     this.searched = false;
+    this.spared = 0;
     this.prefetching = false;
     this.target = 0;
     this.cache = CacheResult.None;

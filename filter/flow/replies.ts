@@ -3,7 +3,7 @@
 import { AnswerWriter, DO_BIT, Reason } from "../answer/write";
 import { Sync } from "../sync/sync";
 import { Events } from "../telemetry/events";
-import { Audited, countQuery, Outcome } from "../telemetry/telemetry";
+import { Audited, countQuery, countSearch, Outcome } from "../telemetry/telemetry";
 import { Form, Verdict } from "../verdict/verdict";
 import { Question } from "../wire/question";
 import { Flag, Rcode, read16 } from "../wire/types";
@@ -84,6 +84,7 @@ export class Replies {
     const type = question.hasQuestion ? question.type : 0;
     const audited = this.draws.drawAudits(query, now);
     countQuery(query.peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
+    if (query.spared != 0 && writer.rcode == Rcode.NOERROR) countSearch(query.peer.tenant, query.spared);
     const logged = verdict !== null && (isOfNote(outcome) || audited != Audited.Untouched || isLogged(verdict));
     if (logged || this.events.all) this.tell(query, outcome, verdict, waited, logged, now);
     this.recycle(query);

@@ -45,6 +45,8 @@ export class MeshAnswers {
   aliasTtl: u32 = 0;
   /** Whether `alias`, or the name that answered, is what a client's search list leads to. */
   searched: bool = false;
+  /** So many names of its list the client need not ask for any more. */
+  spared: u32 = 0;
   private readonly writer: Writer = new Writer();
   private readonly at: NameKey = new NameKey();
   private written: u32 = 0;
@@ -59,6 +61,7 @@ export class MeshAnswers {
   find(table: MeshTable, view: View, question: Question, name: NameKey, now: u64): Found {
     this.answer = null;
     this.searched = false;
+    this.spared = 0;
     const entry = table.find(view, name);
     if (entry !== null) {
       this.begin(question);
@@ -107,6 +110,7 @@ export class MeshAnswers {
       const entry = table.find(view, target);
       if (entry !== null) {
         this.searched = true;
+        this.spared = i;
         this.begin(question);
         this.writeAlias(key, target.at, target.length, min(entry.ttl, SEARCH_TTL));
         this.at.copy(target);
@@ -117,6 +121,7 @@ export class MeshAnswers {
       // A name of one label is nobody's outside, and the client asks for it itself if it must.
       if (last && target.labels > 1 && table.zoneOf(target) < 0) {
         this.searched = true;
+        this.spared = i;
         this.aliasTtl = SEARCH_TTL;
         return Found.Alias;
       }

@@ -60,6 +60,11 @@ let usedCount: u32 = 0;
 const latencies = new StaticArray<usize>((MAX_TENANTS + 2) * TRANSPORTS);
 const LATENCY_SIZE: usize = (BUCKETS + 1) * 8;
 
+/** Searches by tenant, answered and spared: since they were told to Envoy last. */
+const SEARCH_RESULTS: u32 = 2;
+const searches = new StaticArray<u64>((MAX_TENANTS + 2) * SEARCH_RESULTS);
+let searched = false;
+
 export function countQuery(
   tenantNumber: u32,
   transport: Transport,
@@ -97,6 +102,14 @@ export function countQuery(
   store<u64>(at, load<u64>(at) + 1);
   const sum = latency + (BUCKETS << 3);
   store<u64>(sum, load<u64>(sum) + microseconds);
+}
+
+/** A search that was answered with its first question, and how many more its client need not ask. */
+export function countSearch(tenantNumber: u32, spared: u32): void {
+  const at = tenantNumber * SEARCH_RESULTS;
+  unchecked((searches[at] += 1));
+  unchecked((searches[at + 1] += spared));
+  searched = true;
 }
 
 /** The cell of this key, or CELLS where there is no room for it. */
@@ -243,6 +256,7 @@ const VERDICTS: u64 = 2;
 const RESPONSES: u64 = 3;
 const CACHE: u64 = 4;
 const AUDITED: u64 = 5;
+const SEARCHES: u64 = 6;
 
 /** Brings Envoy's counters up to date. */
 export function publishCounters(): void {
@@ -260,6 +274,17 @@ export function publishCounters(): void {
     const audited = auditedOf(key);
     if (audited != Audited.Untouched) incrementMetric(metric(AUDITED, who, audited), count);
     if (cache != CacheResult.None) incrementMetric(metric(CACHE, who, cache), count);
+  }
+  if (searched) publishSearches();
+}
+
+function publishSearches(): void {
+  searched = false;
+  for (let n: u32 = 0; n < <u32>searches.length; n++) {
+    const count = <i64>unchecked(searches[n]);
+    if (count == 0) continue;
+    unchecked((searches[n] = 0));
+    incrementMetric(metric(SEARCHES, n / SEARCH_RESULTS, n % SEARCH_RESULTS), count);
   }
 }
 
@@ -282,6 +307,7 @@ const OUTCOME_NAMES: StaticArray<string> = [
   "limited",
 ];
 const AUDITED_NAMES: StaticArray<string> = ["untouched", "allowed", "would_deny"];
+const SEARCH_NAMES: StaticArray<string> = ["answered", "spared"];
 const CACHE_NAMES: StaticArray<string> = ["none", "hit", "miss", "stale"];
 
 /** A part of a metric's name: Envoy splits names at dots. */
@@ -295,6 +321,7 @@ function metricName(kind: u64, who: u32, value: u32): string {
   if (kind == VERDICTS) return "dns.verdicts.tenant." + name + ".verdict." + OUTCOME_NAMES[value];
   if (kind == RESPONSES) return "dns.responses.tenant." + name + ".rcode." + rcodeName(value);
   if (kind == AUDITED) return "dns.audited.tenant." + name + ".audit." + AUDITED_NAMES[value];
+  if (kind == SEARCHES) return "dns.searches.tenant." + name + ".result." + SEARCH_NAMES[value];
   return "dns.cache.tenant." + name + ".result." + CACHE_NAMES[value];
 }
 
