@@ -16,8 +16,8 @@ const LIMITS = {
   /** Objects that are read stay: a small nursery would only copy them several times. */
   maxYoungGenerationSizeMb: 64,
   /**
-   * Three times what a million endpoints take. Where V8 may have 2 GiB or more, it lets a heap grow fourfold before it looks
-   * for garbage; by a limit like this, not twofold.
+   * Three times what a million endpoints take while all is named anew. Where V8 may have 2 GiB or more, it lets a heap grow
+   * fourfold before it looks for garbage; by a limit like this, not twofold.
    */
   maxOldGenerationSizeMb: 1536,
 };
