@@ -8,8 +8,8 @@ import type { MeshObject } from "./sources/object.ts";
 import type { ObjectChange, ObjectDelta } from "./sources/object-store.ts";
 import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
 
-/** Messages of some 48 KiB on the way to one worker. */
-const MAX_UNDER_WAY = 8;
+/** Messages of some 48 KiB on the way to one worker: decisions wait for more of them at once. */
+const MAX_UNDER_WAY = 2;
 const STATUS_MS = 1000;
 
 function tell(message: FromThread, transfer: readonly ArrayBuffer[] = []): void {
