@@ -1,25 +1,12 @@
 #!/usr/bin/env node
 /**
- * The program: the only place that knows the process, its environment and the clock.
+ * The program: the only place that knows the process and its environment.
  */
 import { userInfo } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import type { Context } from "./cli/context.ts";
 import { run } from "./cli/program.ts";
-import type { Clock } from "./server/clock.ts";
-
-const clock: Clock = {
-  now: () => Date.now(),
-  elapsed: () => performance.now(),
-  after: (milliseconds, task) => {
-    const timer = setTimeout(task, milliseconds);
-    return () => clearTimeout(timer);
-  },
-  every: (milliseconds, task) => {
-    const timer = setInterval(task, milliseconds);
-    return () => clearInterval(timer);
-  },
-};
+import { MACHINE_CLOCK } from "./machine-clock.ts";
 
 /** A container's user may have a number and no name. */
 function readUserName(): string {
@@ -34,7 +21,7 @@ const context: Context = {
   arguments: process.argv.slice(2),
   userName: readUserName(),
   environment: process.env,
-  clock,
+  clock: MACHINE_CLOCK,
   stdout: process.stdout,
   stderr: process.stderr,
   readStdin: async () => {

@@ -89,6 +89,6 @@ export class KubernetesLease implements Lease {
 }
 
 /** MicroTime of meta/v1. */
-function microTime(milliseconds: number): string {
+export function microTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace("Z", "000Z");
 }

@@ -1,5 +1,5 @@
 /**
- * Time, as the service is given it: main.ts passes the machine's, tests pass one of their own.
+ * Time, as the service is given it: main.ts passes the machine's (machine-clock.ts), most tests one of their own.
  */
 export interface Clock {
   /** Milliseconds of the wall clock. */

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { startCompiler } from "../../extproc/compile-thread/compiler.ts";
 import type { Etcd } from "../../extproc/etcd/etcd.ts";
 import { KeyWatch } from "../../extproc/etcd/key-watch.ts";
+import { MACHINE_CLOCK } from "../../extproc/machine-clock.ts";
 import type { Problem } from "../../extproc/resources/problem.ts";
 import { EtcdVersions } from "../../extproc/store/etcd/etcd-versions.ts";
 import type { PolicyStore } from "../../extproc/store/policy-store.ts";
@@ -14,7 +15,6 @@ import { eventually } from "../e2e/clients/deadline.ts";
 import { documents } from "../extproc/compile/compile-text.ts";
 import { countingSet, secondsOf } from "../extproc/store/counting-set.ts";
 import { EtcdServer, HAS_ETCD } from "./etcd-server.ts";
-import { REAL_CLOCK } from "./real-clock.ts";
 
 if (HAS_ETCD) {
   describe("etcd as the store", function () {
@@ -51,7 +51,7 @@ if (HAS_ETCD) {
         now: () => Date.now(),
         onRefused: (problems) => refused.push(...problems),
         openVersions: (first) =>
-          EtcdVersions.open({ etcd, clock: REAL_CLOCK, first, onTrouble: () => {}, onRestored: () => {} }),
+          EtcdVersions.open({ etcd, clock: MACHINE_CLOCK, first, onTrouble: () => {}, onRestored: () => {} }),
       });
       opened.push({ store, etcd });
       return store;

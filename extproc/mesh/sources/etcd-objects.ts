@@ -1,8 +1,7 @@
 /**
  * Objects that were pushed to any of the services of one store: a key of etcd for each, which all of them watch.
  */
-import type { Etcd, Operation } from "../../etcd/etcd.ts";
-import { keyOf, type MeshObject, type ObjectKey } from "./object.ts";
+import type { Operation } from "../../etcd/etcd.ts";
 import type { ObjectChange, ObjectDelta, ObjectStore } from "./object-store.ts";
 import type { PushedObjects } from "./pushed-objects.ts";
 import { WatchedObjects, type WatchedObjectsOptions } from "./watched-objects.ts";
@@ -13,11 +12,9 @@ const MAX_OPERATIONS = 120;
 const MAX_OCTETS = 1_000_000;
 
 export class EtcdObjects implements PushedObjects {
-  readonly #etcd: Etcd;
   readonly #watched: WatchedObjects;
 
   constructor(options: Omit<WatchedObjectsOptions, "folder">) {
-    this.#etcd = options.etcd;
     this.#watched = new WatchedObjects({ ...options, folder: FOLDER });
   }
 
@@ -33,9 +30,11 @@ export class EtcdObjects implements PushedObjects {
   async apply(delta: ObjectDelta): Promise<readonly ObjectChange[]> {
     await this.listed;
     const changes = this.diff(delta);
-    let revision: string | undefined;
-    for (const operations of parts(changes)) revision = await this.#etcd.change([], operations);
-    if (revision !== undefined) await this.#watched.reached(revision);
+    const operations = changes.map(({ key, after }): Operation => {
+      const path = this.#watched.keyOf(key);
+      return after === undefined ? { delete: path } : { put: path, value: Buffer.from(JSON.stringify(after.value)) };
+    });
+    await this.#watched.change(...parts(operations));
     return changes;
   }
 
@@ -48,24 +47,19 @@ export class EtcdObjects implements PushedObjects {
   }
 }
 
-function* parts(changes: readonly ObjectChange[]): Generator<readonly Operation[]> {
-  let operations: Operation[] = [];
+function parts(operations: readonly Operation[]): Operation[][] {
+  const all: Operation[][] = [];
+  let part: Operation[] = [];
   let octets = 0;
-  for (const { key, after } of changes) {
-    const operation = toOperation(key, after);
+  for (const operation of operations) {
     const size = "put" in operation ? operation.value.length : 0;
-    if (operations.length === MAX_OPERATIONS || (operations.length > 0 && octets + size > MAX_OCTETS)) {
-      yield operations;
-      operations = [];
+    if (all.length === 0 || part.length === MAX_OPERATIONS || octets + size > MAX_OCTETS) {
+      part = [];
       octets = 0;
+      all.push(part);
     }
-    operations.push(operation);
+    part.push(operation);
     octets += size;
   }
-  if (operations.length > 0) yield operations;
-}
-
-function toOperation(key: ObjectKey, after: MeshObject | undefined): Operation {
-  const path = `${FOLDER}${keyOf(key)}`;
-  return after === undefined ? { delete: path } : { put: path, value: JSON.stringify(after.value) };
+  return all;
 }

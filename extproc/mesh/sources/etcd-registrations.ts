@@ -2,7 +2,7 @@
  * Registrations with any of the services of one store: keys of etcd, each with a lease that ends where nobody beats.
  */
 import type { Etcd } from "../../etcd/etcd.ts";
-import { keyOf, type ObjectKey, type ObjectOf } from "./object.ts";
+import type { ObjectKey, ObjectOf } from "./object.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { KeptRegistrations } from "./registrations.ts";
 import { WatchedObjects, type WatchedObjectsOptions } from "./watched-objects.ts";
@@ -31,14 +31,15 @@ export class EtcdRegistrations implements KeptRegistrations {
     await this.listed;
     const changes = this.objects.diff({ set: [workload] });
     const lease = await this.#etcd.grant(seconds);
-    await this.#change([{ put: this.#keyOf(workload), value: JSON.stringify(workload.value), lease }]);
+    const put = this.#watched.keyOf(workload);
+    await this.#watched.change([{ put, value: JSON.stringify(workload.value), lease }]);
     return changes.length > 0;
   }
 
   async remove(key: ObjectKey): Promise<boolean> {
     await this.listed;
     const isThere = this.objects.diff({ delete: [key] }).length > 0;
-    if (isThere) await this.#change([{ delete: this.#keyOf(key) }]);
+    if (isThere) await this.#watched.change([{ delete: this.#watched.keyOf(key) }]);
     return isThere;
   }
 
@@ -47,14 +48,5 @@ export class EtcdRegistrations implements KeptRegistrations {
 
   async close(): Promise<void> {
     this.#watched.close();
-  }
-
-  async #change(operations: Parameters<Etcd["change"]>[1]): Promise<void> {
-    const revision = await this.#etcd.change([], operations);
-    if (revision !== undefined) await this.#watched.reached(revision);
-  }
-
-  #keyOf(key: ObjectKey): string {
-    return `${FOLDER}${keyOf(key)}`;
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Objects in keys of etcd below one folder, `KIND/NAMESPACE/NAME` or `KIND/NAME` of each, as they are watched.
  */
-import type { Etcd, KeyValue } from "../../etcd/etcd.ts";
+import type { Etcd, KeyValue, Operation } from "../../etcd/etcd.ts";
 import { KeyWatch } from "../../etcd/key-watch.ts";
 import { readObject } from "./journal.ts";
-import type { ObjectKey } from "./object.ts";
+import { keyOf, type ObjectKey } from "./object.ts";
 import { ObjectStore } from "./object-store.ts";
 import type { ObjectKind } from "./schema.ts";
 
@@ -34,9 +34,16 @@ export class WatchedObjects {
     this.listed = this.#watch.listed;
   }
 
-  /** Resolved when what that revision wrote is among the objects. */
-  reached(revision: string): Promise<void> {
-    return this.#watch.reached(revision);
+  /** Where this object is. */
+  keyOf(key: ObjectKey): string {
+    return `${this.#options.folder}${keyOf(key)}`;
+  }
+
+  /** Each part in a transaction, one after the other; resolved when all that is among the objects. */
+  async change(...parts: (readonly Operation[])[]): Promise<void> {
+    let revision: string | undefined;
+    for (const operations of parts) revision = await this.#options.etcd.change([], operations);
+    if (revision !== undefined) await this.#watch.reached(revision);
   }
 
   close(): void {

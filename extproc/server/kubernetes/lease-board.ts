@@ -3,6 +3,7 @@
  */
 import type { KubernetesObject, V1Lease } from "@kubernetes/client-node";
 import { isNotFound, type KubernetesApi } from "../../kubernetes/api.ts";
+import { microTime } from "../../kubernetes/kubernetes-lease.ts";
 import { ListWatch } from "../../kubernetes/list-watch.ts";
 import type { Clock } from "../clock.ts";
 import { type BoardReader, type ReplicaBoard, SILENCE_MS } from "../replicas.ts";
@@ -55,7 +56,7 @@ export class LeaseBoard implements ReplicaBoard {
     const { api, clock } = this.#options;
     const name = `${PREFIX}${identity}`;
     const metadata = { name, labels: { [LABEL]: "" }, annotations: { [ANNOTATION]: text } };
-    const renewTime = new Date(clock.now()).toISOString().replace("Z", "000Z");
+    const renewTime = microTime(clock.now());
     const body = { metadata, spec: { holderIdentity: identity, leaseDurationSeconds: SILENCE_MS / 1000, renewTime } };
     try {
       await api.request("PATCH", `${this.#folder}/${name}`, body);

@@ -90,7 +90,7 @@ export class Sessions {
   count: u32 = 0;
   /**
    * How many of one query may be idle. Envoy's memory of a session is some 10 KiB: thousands of them miss the processor's
-   * caches and make a query half as dear again, while a session that ends before its client comes back is one more to open.
+   * caches and make a new port a fifth dearer, while a session that ends before its client comes back is one more to open.
    * So each sample that ended after one query takes an eighth off, and each that was asked again puts one on.
    */
   idleRoom: u32 = MOST_IDLE;

@@ -13,6 +13,7 @@ import { ScopeBuilder } from "../../../extproc/compiled/scope.ts";
 import { presentName } from "../../../extproc/dns/names.ts";
 import { type ListReader, startListReader } from "../../../extproc/lists/list-reader.ts";
 import { NameLists } from "../../../extproc/lists/name-lists.ts";
+import { MACHINE_CLOCK } from "../../../extproc/machine-clock.ts";
 import { type NotifyServer, startNotifyServer } from "../../../extproc/transfer/notify-server.ts";
 import { wireOf } from "../compile/compile-text.ts";
 import { KEY_NAME, type Named, startNamed, ZONE } from "./named.ts";
@@ -54,15 +55,7 @@ describe("lists: zones of a BIND", function () {
     return new NameLists({
       reader,
       directory,
-      now: () => Date.now(),
-      every: (milliseconds, task) => {
-        const timer = setInterval(task, milliseconds);
-        return () => clearInterval(timer);
-      },
-      after: (milliseconds, task) => {
-        const timer = setTimeout(task, milliseconds);
-        return () => clearTimeout(timer);
-      },
+      ...MACHINE_CLOCK,
       onTrouble: () => {},
     });
   }

@@ -1,9 +1,9 @@
 /**
- * The machine's time, for suites with programs that have no other.
+ * The machine's time.
  */
-import type { Clock } from "../../extproc/server/clock.ts";
+import type { Clock } from "./server/clock.ts";
 
-export const REAL_CLOCK: Clock = {
+export const MACHINE_CLOCK: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   after: (milliseconds, task) => {
