@@ -60,8 +60,11 @@ function oneOfSeveral(): Config {
   return {
     load_balancing_policy: { policies: [{ typed_extension_config: policy }] },
     common_lb_config: explain(
-      { healthy_panic_threshold: { value: 0 } },
-      { healthy_panic_threshold: "One that does not answer is not asked, also where it is one of many that do not." },
+      { healthy_panic_threshold: { value: 0 }, update_merge_window: "0s" },
+      {
+        healthy_panic_threshold: "One that does not answer is not asked, also where it is one of many that do not.",
+        update_merge_window: "Envoy's workers are told at once who has gone: by default up to a second later.",
+      },
     ),
     ignore_health_on_host_removal: true,
     outlier_detection: explain(

@@ -20,7 +20,7 @@ import { freePort } from "./ports.ts";
 import { Program } from "./process.ts";
 import type { Zone } from "./records.ts";
 import { PolicyService } from "./service.ts";
-import { Asker, type Target } from "./target.ts";
+import { Asker, envoyStats, type Target } from "./target.ts";
 import { ScriptedUpstream, type UpstreamPorts } from "./upstream.ts";
 
 const run = promisify(execFile);
@@ -155,15 +155,8 @@ export class Stack {
     await ready();
   }
 
-  /** Envoy's counters and gauges whose names match. */
-  async stats(pattern: RegExp): Promise<Map<string, number>> {
-    const response = await fetch(`${this.target.admin}/stats`);
-    const found = new Map<string, number>();
-    for (const line of (await response.text()).split("\n")) {
-      const [name = "", value] = line.split(": ");
-      if (pattern.test(name) && value !== undefined && Number.isFinite(Number(value))) found.set(name, Number(value));
-    }
-    return found;
+  stats(pattern: RegExp): Promise<Map<string, number>> {
+    return envoyStats(this.target, pattern);
   }
 
   /** VM reloads so far, each a trap. */

@@ -35,6 +35,17 @@ export function targetFromEnvironment(): Target | undefined {
   return { ...read, ca: readFileSync(read.caFile, "utf8") };
 }
 
+/** Its Envoy's counters and gauges whose names match. */
+export async function envoyStats({ admin }: Target, pattern: RegExp): Promise<Map<string, number>> {
+  const response = await fetch(`${admin}/stats`);
+  const found = new Map<string, number>();
+  for (const line of (await response.text()).split("\n")) {
+    const [name = "", value] = line.split(": ");
+    if (pattern.test(name) && value !== undefined && Number.isFinite(Number(value))) found.set(name, Number(value));
+  }
+  return found;
+}
+
 /** Asks a target in one transport, from one client's address. */
 export class Asker {
   readonly #target: Target;

@@ -116,7 +116,18 @@ describe("Envoy's bootstrap", () => {
     const streams = listeners.filter(({ name }) => ["tcp", "dot", "doh", "tcp_proxied"].includes(String(name)));
     assert.equal(streams.length, 4);
     for (const listener of streams) {
-      assert.equal(listener.per_connection_buffer_limit_bytes, 131_072);
+      assert.equal(listener.per_connection_buffer_limit_bytes, 8192);
+      const sizes = (listener.socket_options as { name: number; int_value: number }[]).map(
+        ({ name, int_value }) => [name, int_value] as const,
+      );
+      // SO_SNDBUF and SO_RCVBUF of Linux.
+      assert.deepEqual(
+        new Map(sizes),
+        new Map([
+          [7, 32_768],
+          [8, 8192],
+        ]),
+      );
       assert.equal(listener.per_connection_buffer_high_watermark_timeout, "2s");
       assert.equal(listener.listener_filters_timeout, "2s");
       assert.match(JSON.stringify(listener), /"max_connections":10000/);

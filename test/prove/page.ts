@@ -64,7 +64,7 @@ async function paint(browser: Browser, { address }: Deployment, report: Report):
     await tab.page.context().close();
   }
   paints.sort((a, b) => a - b);
-  report.atMost("median of first contentful paints, ms", paints[Math.floor(PAINTS / 2)] ?? Infinity, FIRST_PAINT_MS);
+  report.inTime("median of first contentful paints, ms", paints[Math.floor(PAINTS / 2)] ?? Infinity, FIRST_PAINT_MS);
 }
 
 /** Of the frames of so many seconds. */
@@ -103,10 +103,10 @@ async function watch(browser: Browser, { address }: Deployment, seconds: number,
   const { frames, gaps, longTasks } = await tab.evaluate<Frames>("endMeasure()");
   const rate = (after.number - before.number) / elapsed;
   report.atLeast("queries a second that the live view took", rate, RATE * 0.9);
-  report.atMost("the newest is behind, ms", after.behindMs, BEHIND_MS);
+  report.inTime("the newest is behind, ms", after.behindMs, BEHIND_MS);
   report.figure("frames a second", frames / elapsed);
   report.figure("tasks of more than 50 ms", longTasks.length);
-  report.atMost("longest gap between frames, ms", Math.max(0, ...gaps), GAP_MS);
+  report.inTime("longest gap between frames, ms", Math.max(0, ...gaps), GAP_MS);
   report.check((await tab.getByText(/left out/).count()) === 0, "expected no query left out, got some");
   report.check(complaints.length === 0, `live: expected no complaint, got ${complaints.join("; ")}`);
   await tab.context().close();

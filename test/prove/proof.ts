@@ -6,6 +6,12 @@
 export class Report {
   readonly figures: [name: string, value: string | number][] = [];
   readonly failures: string[] = [];
+  readonly #patience: number;
+
+  /** `patience`: how many times its bound a time may take, as on a machine that is busy with something else. */
+  constructor(patience = 1) {
+    this.#patience = patience;
+  }
 
   figure(name: string, value: string | number): void {
     this.figures.push([name, typeof value === "number" ? Number(value.toFixed(2)) : value]);
@@ -20,6 +26,11 @@ export class Report {
   atMost(name: string, value: number, limit: number): void {
     this.figure(name, value);
     this.check(value <= limit, `${name}: expected at most ${limit}, got ${Number(value.toFixed(2))}`);
+  }
+
+  /** A time, or what is in terms of one, with its upper bound. */
+  inTime(name: string, value: number, limit: number): void {
+    this.atMost(name, value, limit * this.#patience);
   }
 
   /** A figure with its lower bound. */

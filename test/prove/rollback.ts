@@ -52,7 +52,7 @@ export const rollback: Proof = {
     took.sort((a, b) => a - b);
     report.figure("rollbacks", count);
     report.figure("median ms", took[Math.floor(took.length / 2)] ?? 0);
-    report.atMost("longest ms", took.at(-1) ?? 0, LIMIT_MS);
+    report.inTime("longest ms", took.at(-1) ?? 0, LIMIT_MS);
     report.atMost("not acknowledged by every worker", unacknowledged, 0);
     report.atMost("answers by the wrong policy", wrong, 0);
   },

@@ -107,7 +107,7 @@ async function prove(stack: Stack, began: () => number, size: CrowdSize, small: 
   const cost = await costOf(stack, size, 6);
 
   report.figure("names", namesOf(size));
-  report.atMost("ms from the first list to the last name", loadMs, LOAD_MS);
+  report.inTime("ms from the first list to the last name", loadMs, LOAD_MS);
   report.figure("s that the mesh thread ran for it", thread.ran);
   report.figure("s that it waited for a core that others had", thread.waited);
   report.figure("MiB of the service when all is loaded", memory);
@@ -119,10 +119,10 @@ async function prove(stack: Stack, began: () => number, size: CrowdSize, small: 
   report.figure("p99 of decisions otherwise, ms", quiet);
   // A machine that is busy with something else is late all the time.
   const limit = Math.max(DECISION_MS, 3 * quiet);
-  report.atMost("p99 of decisions while all is loaded, ms", loading, limit);
-  report.atMost("p99 of decisions while all is named anew, ms", renaming, limit);
+  report.inTime("p99 of decisions while all is loaded, ms", loading, limit);
+  report.inTime("p99 of decisions while all is named anew, ms", renaming, limit);
   report.figure("us of CPU a query among 1,000 services", small);
-  report.atMost(`us of CPU a query among ${size.services} services, in terms of that`, cost / small, COST_RATIO);
+  report.inTime(`us of CPU a query among ${size.services} services, in terms of that`, cost / small, COST_RATIO);
 }
 
 /** `began`: when the service began to load what there is, in milliseconds since 1970. */

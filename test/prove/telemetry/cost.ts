@@ -29,7 +29,7 @@ export const cost: Proof = {
   name: "cost",
   what: "an event costs the filter 0.5 us, the service takes 50,000 a second on a core, and has 300 MiB after an hour of 5,000/s",
   async run(scale, report) {
-    report.atMost("filter, us an event", await filterMicroseconds(scaled(FILTER_EVENTS, scale, 200_000)), 0.5);
+    report.inTime("filter, us an event", await filterMicroseconds(scaled(FILTER_EVENTS, scale, 200_000)), 0.5);
     const batches = scaled(SERVICE_BATCHES, scale, 100);
     report.atLeast("events a second of CPU", eventsPerSecond(batches, "Denials"), 50_000);
     report.figure("events a second of CPU, each a line of the log", eventsPerSecond(batches, "All"));
