@@ -32,11 +32,15 @@ export function udpTunnel(options: BootstrapOptions): Internal {
   });
 }
 
+/** What a decision may take where `decision_milliseconds` does not say: the default in filter/flow/settings.ts. */
+const DECISION_MS = 200;
+
 /** ext_proc passes the request's headers to the policy service; its immediate response is the verdict. */
 export function decisions(options: BootstrapOptions): Internal {
+  const decisionMs = Number(options.settings.decision_milliseconds ?? DECISION_MS);
   const processing: Config = {
-    grpc_service: grpcService(options, "1s"),
-    message_timeout: "0.200s",
+    grpc_service: grpcService(options, `${Math.max(1, decisionMs / 1000)}s`),
+    message_timeout: `${decisionMs / 1000}s`,
     failure_mode_allow: false,
     processing_mode: {
       request_header_mode: "SEND",

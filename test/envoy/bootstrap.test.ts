@@ -110,6 +110,15 @@ describe("Envoy's bootstrap", () => {
     assert.equal(new Set(plugins.map(({ root_id }) => root_id)).size, plugins.length);
   });
 
+  it("gives a decision the time that the filter gives it", () => {
+    const timeouts = (settings: Record<string, number>) =>
+      find(bootstrap({ ...demo, settings: { ...demo.settings, ...settings } }), "typed_config")
+        .filter((config) => "message_timeout" in config)
+        .map(({ message_timeout, grpc_service }) => [message_timeout, (grpc_service as Config).timeout]);
+    assert.deepEqual(timeouts({}), [["0.2s", "1s"]]);
+    assert.deepEqual(timeouts({ decision_milliseconds: 1500 }), [["1.5s", "1.5s"]]);
+  });
+
   it("limits every listener of connections", () => {
     const { static_resources } = bootstrap({ ...demo, proxied: { port: 1054, balancers: ["10.0.0.1"] } });
     const listeners = (static_resources as { listeners: Config[] }).listeners;
