@@ -147,6 +147,8 @@ export function proxiedListener(options: BootstrapOptions, port: number, balance
 export interface StreamListener {
   name: string;
   port: number;
+  /** Of a connection, where it is not a turn: what buffers whole messages needs more. */
+  bufferBytes?: number;
   listenerFilters?: Config[];
   chains: Config[];
 }
@@ -159,7 +161,7 @@ export function streamListener(options: BootstrapOptions, listener: StreamListen
       ...listenerAddresses(options.addresses, listener.port),
       enable_reuse_port: true,
       listener_filters_timeout: "2s",
-      per_connection_buffer_limit_bytes: turnBytes,
+      per_connection_buffer_limit_bytes: listener.bufferBytes ?? turnBytes,
       per_connection_buffer_high_watermark_timeout: "2s",
       socket_options: connectionBuffers,
       ...(listener.listenerFilters ? { listener_filters: listener.listenerFilters } : {}),

@@ -28,6 +28,7 @@ export function dohListener(options: BootstrapOptions, port: number): Config {
   return streamListener(options, {
     name: listenerNames.doh,
     port,
+    bufferBytes,
     listenerFilters: [tlsInspector()],
     chains: [
       chain("http2", "h2", { application_protocols: ["h2"] }, [wasmNetworkFilter(options, plugin), echo()]),

@@ -14,7 +14,8 @@ describe("DNS over HTTPS", function () {
   });
   after(() => demo.close());
 
-  const versions: Record<string, () => Promise<DohAsker>> = {
+  const versions: Record<string, () => DohAsker | Promise<DohAsker>> = {
+    "HTTP/1.1": () => demo.ask.doh1("backend"),
     "HTTP/2": () => demo.ask.doh("backend"),
     "HTTP/3": () => demo.ask.doh3("backend"),
   };
@@ -67,6 +68,11 @@ describe("DNS over HTTPS", function () {
           405,
         );
         assert.equal(await status({ ":method": "DELETE", ":path": "/dns-query" }), 405);
+      });
+
+      it("takes the longest message that there can be", async () => {
+        const padding = Buffer.alloc(65_535 - question().length);
+        assert.equal(await post(DNS_MESSAGE, Buffer.concat([question(), padding])), 200);
       });
 
       it("answers 413 to a message that is longer than any can be", async () => {

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { DohClient } from "./clients/doh.ts";
+import { Doh1Client } from "./clients/doh1.ts";
 import { Doh3Client } from "./clients/doh3.ts";
 import { StreamClient } from "./clients/stream.ts";
 import { type Address, askUdp } from "./clients/udp.ts";
@@ -76,6 +77,10 @@ export class Asker {
 
   doh(client: Client = "frontend", identity?: { cert: string; key: string }): Promise<DohClient> {
     return DohClient.open(this.at("doh"), { from: this.from(client), tls: { ...this.#tls(), ...identity } });
+  }
+
+  doh1(client: Client = "frontend"): Doh1Client {
+    return new Doh1Client(this.at("doh"), { from: this.from(client), tls: this.#tls() });
   }
 
   /** A connection to the DoH listener that speaks the octets it is told to. */

@@ -125,7 +125,7 @@ describe("Envoy's bootstrap", () => {
     const streams = listeners.filter(({ name }) => ["tcp", "dot", "doh", "tcp_proxied"].includes(String(name)));
     assert.equal(streams.length, 4);
     for (const listener of streams) {
-      assert.equal(listener.per_connection_buffer_limit_bytes, 8192);
+      assert.equal(listener.per_connection_buffer_limit_bytes, listener.name === "doh" ? 131_072 : 8192);
       const sizes = (listener.socket_options as { name: number; int_value: number }[]).map(
         ({ name, int_value }) => [name, int_value] as const,
       );
