@@ -4,13 +4,10 @@
  */
 import { randomBytes } from "node:crypto";
 import type { DuckDBAppender, DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
-import { presentName } from "../dns/names.ts";
 import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
-import { toNumber } from "../messages/long.ts";
-import { nameOf, OUTCOMES, RULE_ACTIONS } from "./labels.ts";
 import type { QueryFilter, QueryPage, QuerySearch } from "./questions.ts";
 import { and, conditionsOf, type Sql } from "./store-conditions.ts";
-import { COLUMNS, clientKey, NAME_HASH, nameHash, readRow, TABLE } from "./store-rows.ts";
+import { ADDED, appendRow, COLUMNS, NAME_HASH, readRow, TABLE } from "./store-rows.ts";
 
 export interface StoreOptions {
   readonly path: string;
@@ -76,11 +73,12 @@ export class QueryStore {
     const hashes = await connection.runAndReadAll(
       `SELECT 1 FROM pragma_table_info('queries') WHERE name = 'name_hash'`,
     );
-    // A store of an earlier version.
+    // Stores of earlier versions.
     if (hashes.currentRowCount === 0) {
       await remake(connection, `*, ${NAME_HASH} AS name_hash`);
       await connection.run("CHECKPOINT");
     }
+    for (const column of ADDED) await connection.run(`ALTER TABLE queries ADD COLUMN IF NOT EXISTS ${column}`);
     await connection.run("CREATE TABLE IF NOT EXISTS secret (key VARCHAR)");
     const known = (await connection.runAndReadAll("SELECT key FROM secret")).getRows()[0]?.[0];
     const key = typeof known === "string" ? Buffer.from(known, "hex") : randomBytes(32);
@@ -102,29 +100,7 @@ export class QueryStore {
       this.#waiting++;
       return;
     }
-    const row = this.#appender;
-    const qname = presentName(event.qname).toLowerCase();
-    row.appendBigInt(this.#next++);
-    row.appendBigInt(BigInt(toNumber(event.time_us)));
-    row.appendVarchar(event.tenant);
-    row.appendVarchar(clientKey(event.client));
-    row.appendUTinyInt(event.transport);
-    row.appendVarchar(qname);
-    row.appendUSmallInt(event.qtype);
-    row.appendVarchar(nameOf(OUTCOMES, event.outcome));
-    row.appendVarchar(event.policy);
-    row.appendVarchar(event.rule);
-    row.appendUSmallInt(event.rcode);
-    row.appendUInteger(event.ede);
-    row.appendUInteger(event.latency_us);
-    row.appendUTinyInt(event.cache);
-    row.appendBigInt(BigInt(toNumber(event.revision)));
-    row.appendVarchar(event.upstream);
-    row.appendUInteger(event.upstream_us);
-    row.appendVarchar(Buffer.from(event.answers).toString("hex"));
-    row.appendVarchar(event.audits.length === 0 ? "" : auditsOf(event));
-    row.appendBigInt(nameHash(qname));
-    row.endRow();
+    appendRow(this.#appender, this.#next++, event);
     this.#waiting++;
   }
 
@@ -263,10 +239,4 @@ async function remake(connection: DuckDBConnection, columns: string): Promise<vo
     await connection.run("ROLLBACK");
     throw error;
   }
-}
-
-function auditsOf({ audits }: QueryEvent__Output): string {
-  return JSON.stringify(
-    audits.map(({ policy, rule, action }) => ({ policy, rule, would: nameOf(RULE_ACTIONS, action) })),
-  );
 }

@@ -266,9 +266,9 @@ export interface QueryRecord {
   readonly time: string;
   readonly tenant: string;
   readonly client: string;
-  /** URI SAN of its certificate; past queries are kept without. */
+  /** URI SAN of its certificate. */
   readonly principal?: string;
-  /** The pod that had its address, where pods are known; past queries are kept without. */
+  /** The pod that had its address, where pods are known. */
   readonly namespace?: string;
   readonly workload?: string;
   readonly transport: string;
@@ -280,15 +280,15 @@ export interface QueryRecord {
   readonly rcode: string;
   readonly ede?: number;
   readonly latency_us: number;
-  /** Of the answer, and the query's DO, as dig names them: `do rd ra`; past queries are kept without. */
+  /** Of the answer, and the query's DO, as dig names them: `do rd ra`. */
   readonly flags?: string;
   readonly cache?: string;
   readonly revision: number;
   readonly upstream?: string;
   readonly upstream_us?: number;
-  /** The name that a rule has had answered instead; past queries are kept without. */
+  /** The name that a rule has had answered instead. */
   readonly rewritten?: string;
-  /** Of its latency, waiting for decisions of the policy service; past queries are kept without. */
+  /** Of its latency, waiting for decisions of the policy service. */
   readonly decision_us?: number;
   /** Addresses of the answer: the first few. */
   readonly answers?: readonly string[];

@@ -2,12 +2,25 @@
  * A past query as a row of the store, and back.
  */
 import { createHash } from "node:crypto";
-import type { DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBAppender, DuckDBValue } from "@duckdb/node-api";
 import { presentAddress } from "../dns/address.ts";
+import { presentName } from "../dns/names.ts";
 import { rcodeName, typeName } from "../dns/numbers.ts";
-import { CACHE_RESULTS, nameOf, TRANSPORTS } from "./labels.ts";
-import { isoTime, presentAddresses } from "./query-record.ts";
+import type { QueryEvent__Output } from "../gen/types/dns/mesh/v1/QueryEvent.ts";
+import { toNumber } from "../messages/long.ts";
+import { CACHE_RESULTS, nameOf, OUTCOMES, RULE_ACTIONS, TRANSPORTS } from "./labels.ts";
+import { isoTime, presentAddresses, presentFlags } from "./query-record.ts";
 import type { QueryRecord } from "./questions.ts";
+
+/** What tables of an earlier version are without, and have behind all else. */
+export const ADDED: readonly string[] = [
+  "principal VARCHAR",
+  "namespace VARCHAR",
+  "workload VARCHAR",
+  "flags USMALLINT",
+  "rewritten VARCHAR",
+  "decision_us UINTEGER",
+];
 
 /**
  * The hash of a name is for finding it: DuckDB looks through numbers ten times as fast as it unpacks texts. It takes two octets
@@ -16,7 +29,8 @@ import type { QueryRecord } from "./questions.ts";
 export const TABLE = `CREATE TABLE IF NOT EXISTS queries (
   id BIGINT, time_us BIGINT, tenant VARCHAR, client VARCHAR, transport UTINYINT, qname VARCHAR, qtype USMALLINT,
   outcome VARCHAR, policy VARCHAR, rule VARCHAR, rcode USMALLINT, ede UINTEGER, latency_us UINTEGER, cache UTINYINT,
-  revision BIGINT, upstream VARCHAR, upstream_us UINTEGER, answers VARCHAR, audit VARCHAR, name_hash BIGINT)`;
+  revision BIGINT, upstream VARCHAR, upstream_us UINTEGER, answers VARCHAR, audit VARCHAR, name_hash BIGINT,
+  ${ADDED.join(", ")})`;
 
 /** What `nameHash` says of the name in a row. */
 export const NAME_HASH = "('0x' || left(sha256(qname), 4))::BIGINT";
@@ -26,10 +40,48 @@ export function nameHash(qname: string): bigint {
   return BigInt(`0x${createHash("sha256").update(qname).digest("hex").slice(0, 4)}`);
 }
 
-/** In the order of the table, of which they are all but the last. */
+/** In the order of the table, of which they are all but the hash. */
 export const COLUMNS =
   "id, time_us, tenant, client, transport, qname, qtype, outcome, policy, rule, rcode, ede, latency_us, cache, " +
-  "revision, upstream, upstream_us, answers, audit";
+  "revision, upstream, upstream_us, answers, audit, principal, namespace, workload, flags, rewritten, decision_us";
+
+/** In the order of the table. */
+export function appendRow(row: DuckDBAppender, id: bigint, event: QueryEvent__Output): void {
+  const qname = presentName(event.qname).toLowerCase();
+  row.appendBigInt(id);
+  row.appendBigInt(BigInt(toNumber(event.time_us)));
+  row.appendVarchar(event.tenant);
+  row.appendVarchar(clientKey(event.client));
+  row.appendUTinyInt(event.transport);
+  row.appendVarchar(qname);
+  row.appendUSmallInt(event.qtype);
+  row.appendVarchar(nameOf(OUTCOMES, event.outcome));
+  row.appendVarchar(event.policy);
+  row.appendVarchar(event.rule);
+  row.appendUSmallInt(event.rcode);
+  row.appendUInteger(event.ede);
+  row.appendUInteger(event.latency_us);
+  row.appendUTinyInt(event.cache);
+  row.appendBigInt(BigInt(toNumber(event.revision)));
+  row.appendVarchar(event.upstream);
+  row.appendUInteger(event.upstream_us);
+  row.appendVarchar(Buffer.from(event.answers).toString("hex"));
+  row.appendVarchar(event.audits.length === 0 ? "" : auditsOf(event));
+  row.appendBigInt(nameHash(qname));
+  row.appendVarchar(event.principal);
+  row.appendVarchar(event.namespace);
+  row.appendVarchar(event.workload);
+  row.appendUSmallInt(event.flags);
+  row.appendVarchar(event.rewritten.length === 0 ? "" : presentName(event.rewritten));
+  row.appendUInteger(event.decision_us);
+  row.endRow();
+}
+
+function auditsOf({ audits }: QueryEvent__Output): string {
+  return JSON.stringify(
+    audits.map(({ policy, rule, action }) => ({ policy, rule, would: nameOf(RULE_ACTIONS, action) })),
+  );
+}
 
 /** Addresses as hexadecimal digits of IPv6 (IPv4 as ::ffff:0:0/96), so that a network is a range of texts. */
 export function clientKey(octets: Uint8Array): string {
@@ -50,10 +102,15 @@ export function readRow(row: readonly DuckDBValue[]): QueryRecord {
   const number = (index: number) => Number(row[index] ?? 0);
   const [qtype, policy, rule, ede, cache, upstream] = [number(6), text(8), text(9), number(11), number(13), text(15)];
   const [upstreamUs, answers, audit] = [number(16), text(17), text(18)];
+  const [principal, namespace, workload] = [text(19), text(20), text(21)];
+  const [flags, rewritten, decisionUs] = [presentFlags(number(22)), text(23), number(24)];
   return {
     time: isoTime(number(1)),
     tenant: text(2),
     client: addressOf(text(3)),
+    ...(principal === "" ? {} : { principal }),
+    ...(namespace === "" ? {} : { namespace }),
+    ...(workload === "" ? {} : { workload }),
     transport: nameOf(TRANSPORTS, number(4)),
     qname: text(5),
     ...(qtype === 0 ? {} : { qtype: typeName(qtype) }),
@@ -63,9 +120,12 @@ export function readRow(row: readonly DuckDBValue[]): QueryRecord {
     rcode: rcodeName(number(10)),
     ...(ede === 0 ? {} : { ede: ede - 1 }),
     latency_us: number(12),
+    ...(flags === undefined ? {} : { flags }),
     ...(cache === 0 ? {} : { cache: nameOf(CACHE_RESULTS, cache) }),
     revision: number(14),
     ...(upstream === "" ? {} : { upstream }),
+    ...(rewritten === "" ? {} : { rewritten }),
+    ...(decisionUs === 0 ? {} : { decision_us: decisionUs }),
     ...(upstreamUs === 0 ? {} : { upstream_us: upstreamUs }),
     ...(answers === "" ? {} : { answers: presentAddresses(Buffer.from(answers, "hex")) }),
     ...(audit === "" ? {} : { audit: JSON.parse(audit) as NonNullable<QueryRecord["audit"]> }),

@@ -4,6 +4,7 @@ import { AnswerWriter, DO_BIT, Reason } from "../answer/write";
 import { Sync } from "../sync/sync";
 import { Events } from "../telemetry/events";
 import { Audited, countQuery, countSearch, Outcome } from "../telemetry/telemetry";
+import { tenant } from "../telemetry/tenants";
 import { Form, Verdict } from "../verdict/verdict";
 import { Question } from "../wire/question";
 import { Flag, Rcode, read16 } from "../wire/types";
@@ -85,7 +86,7 @@ export class Replies {
     const audited = this.draws.drawAudits(query, now);
     countQuery(query.peer.tenant, query.transport, type, outcome, writer.rcode, query.cache, audited, waited);
     if (query.spared != 0 && writer.rcode == Rcode.NOERROR) countSearch(query.peer.tenant, query.spared);
-    const logged = verdict !== null && (isOfNote(outcome) || audited != Audited.Untouched || isLogged(verdict));
+    const logged = isLogged(query, outcome, verdict, audited);
     if (logged || this.events.all) this.tell(query, outcome, verdict, waited, logged, now);
     this.recycle(query);
   }
@@ -120,7 +121,16 @@ function isOfNote(outcome: Outcome): bool {
   return outcome == Outcome.Denied || outcome == Outcome.Faulted || outcome == Outcome.Limited;
 }
 
-/** Whether the query log has a query of which there is nothing to note. */
-function isLogged(verdict: Verdict): bool {
-  return verdict.logAll && (verdict.sample == 0 || comesUp(verdict.sample));
+/** Whether the query log has it. What no verdict was found for fares as its tenant's other queries do, as far as that is known. */
+function isLogged(query: Query, outcome: Outcome, verdict: Verdict | null, audited: Audited): bool {
+  if (verdict === null) {
+    const who = tenant(query.peer.tenant);
+    return who.logAll && isDrawn(who.sample);
+  }
+  return isOfNote(outcome) || audited != Audited.Untouched || (verdict.logAll && isDrawn(verdict.sample));
+}
+
+/** `sample`: of 10,000; 0 is all. */
+function isDrawn(sample: u32): bool {
+  return sample == 0 || comesUp(sample);
 }

@@ -144,6 +144,7 @@ export class Sync {
   start(now: u64): void {
     if (this.started) return;
     this.started = true;
+    this.events.wallOffset = wallMicroseconds() - now;
     this.open(now);
   }
 

@@ -11,6 +11,9 @@ const MAX_NAME: u32 = 253;
 @final
 export class Tenant {
   readonly name: usize;
+  /** As its latest verdict has them: of a query that no verdict was found for. */
+  logAll: bool = false;
+  sample: u32 = 0;
 
   constructor(
     readonly number: u32,
@@ -50,4 +53,13 @@ export function internTenant(name: usize, length: u32): u32 {
   if (<u32>tenants.length == MAX_TENANTS + 2) return OTHER;
   tenants.push(new Tenant(<u32>tenants.length, name, size));
   return <u32>tenants.length - 1;
+}
+
+/** What a verdict says of the tenant's queries: which of them are to be logged. */
+export function setLogging(number: u32, logAll: bool, sample: u32): void {
+  // Those that are counted together want different things.
+  if (number <= OTHER) return;
+  const who = tenants[number];
+  who.logAll = logAll;
+  who.sample = sample;
 }

@@ -1,6 +1,6 @@
 // Reads the body of a decision, a Verdict of protos/verdict.proto: its scope into fields, what it does into blocks.
 
-import { internTenant } from "../telemetry/tenants";
+import { internTenant, setLogging } from "../telemetry/tenants";
 import { ProtoReader } from "../wire/protobuf";
 import { Ede } from "../wire/types";
 import { OutcomeReader } from "./outcome-reader";
@@ -112,6 +112,7 @@ export class VerdictReader {
     }
     this.chainWith(outcome.build());
     this.keepLimits();
+    setLogging(this.tenant, this.logAll, this.sample);
     releaseRules(this.responses);
     this.responses = null;
     return true;

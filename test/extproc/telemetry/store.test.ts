@@ -13,6 +13,8 @@ import { batchOf, eventOf, readEvent } from "./events.ts";
 
 const DAY = 86_400_000;
 const START = 1_700_000_000_000;
+/** Columns that came with a later version. */
+const LATER = ["principal", "namespace", "workload", "flags", "rewritten", "decision_us"];
 
 describe("the store of past queries", function () {
   this.timeout(60_000);
@@ -28,7 +30,18 @@ describe("the store of past queries", function () {
   const EVENTS = [
     { cache: 1, answers: Buffer.from([4, 192, 0, 2, 1]), upstream: "public", upstream_us: 77, outcome: 0 },
     { tenant: "backend", client: Buffer.from([127, 0, 2, 1]), audits: [{ policy: "a", rule: "b", action: 1 }] },
-    { client: Buffer.from("20010db8000000000000000000000001", "hex"), qtype: 65280, policy: "", rule: "" },
+    {
+      client: Buffer.from("20010db8000000000000000000000001", "hex"),
+      principal: "spiffe://mesh/ns/web/sa/o'brien",
+      namespace: "web",
+      workload: "front-7d9f",
+      flags: 0x8180,
+      rewritten: Buffer.from("\x05other\x03org\0", "latin1"),
+      decision_us: 815,
+      qtype: 65280,
+      policy: "",
+      rule: "",
+    },
     { qname: Buffer.from("\x0550%_!\x04'\"\n;\x00", "latin1") },
   ] as const;
 
@@ -93,24 +106,32 @@ describe("the store of past queries", function () {
     store.close();
   });
 
-  it("opens a store of an earlier version, which had no hashes of names, and finds names in it", async () => {
-    const first = await open();
-    await fill(first);
-    const wanted = (await first.search({ limit: 10 })).queries;
-    first.close();
-    const instance = await DuckDBInstance.create(path);
-    const connection = await instance.connect();
-    await connection.run("ALTER TABLE queries DROP COLUMN name_hash");
-    connection.closeSync();
-    instance.closeSync();
-    const store = await open();
-    await fill(store);
-    for (const { qname } of wanted) {
-      const same = wanted.filter((query) => query.qname === qname);
-      assert.deepEqual((await store.search({ limit: 10, name: qname })).queries, [...same, ...same]);
-    }
-    store.close();
-  });
+  for (const [what, missing] of [
+    ["hashes of names, and who clients are", ["name_hash", ...LATER]],
+    ["who clients are", LATER],
+  ] as const) {
+    it(`opens a store of an earlier version, which had not ${what}, and goes on in it`, async () => {
+      const first = await open();
+      await fill(first);
+      const wanted = (await first.search({ limit: 10 })).queries;
+      first.close();
+      const instance = await DuckDBInstance.create(path);
+      const connection = await instance.connect();
+      for (const column of missing) await connection.run(`ALTER TABLE queries DROP COLUMN ${column}`);
+      connection.closeSync();
+      instance.closeSync();
+      for (let opened = 0; opened < 2; opened++) {
+        const store = await open();
+        if (opened === 0) await fill(store);
+        for (const query of wanted) {
+          const { principal, namespace, workload, flags, rewritten, decision_us, ...old } = query;
+          const { queries } = await store.search({ limit: 10, name: query.qname, client: query.client });
+          assert.deepEqual(queries, [query, old], query.qname);
+        }
+        store.close();
+      }
+    });
+  }
 
   it("lets go of what is too old, sooner for who wants that, and of the oldest where there is too much", async () => {
     const store = await open();
@@ -159,17 +180,25 @@ describe("the store of past queries", function () {
     const store = await open();
     const secret = "very-secret-name-of-somebody";
     const qname = Buffer.concat([Buffer.from([secret.length]), Buffer.from(`${secret}\0`, "latin1")]);
-    for (let i = 0; i < 3000; i++) store.append(readEvent(eventOf({ qname, client: Buffer.from([10, 0, 0, 1]) })));
+    const whose = {
+      client: Buffer.from([10, 0, 0, 1]),
+      principal: "spiffe://mesh/ns/web/sa/somebody",
+      workload: "pod-of-somebody",
+    };
+    for (let i = 0; i < 3000; i++) store.append(readEvent(eventOf({ qname, ...whose })));
     await fill(store);
     store.close();
-    assert.ok((await readFile(path)).includes(secret));
+    const words = [secret, whose.principal, whose.workload];
+    const there = await readFile(path);
+    for (const word of words) assert.ok(there.includes(word), word);
     const again = await open();
     assert.equal(await again.erase({ client: "10.0.0.0/24" }), 3000);
     assert.equal(await again.count(), 4);
     await fill(again);
     assert.equal(await again.count(), 8);
     again.close();
-    assert.ok(!(await readFile(path)).includes(secret), "a deleted name is still in the file");
+    const left = await readFile(path);
+    for (const word of words) assert.ok(!left.includes(word), `${word} is still in the file`);
   });
 
   it("is another program's while it is open there", async () => {

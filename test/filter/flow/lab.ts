@@ -36,6 +36,7 @@ export interface VerdictParts {
   denied?: boolean;
   /** For every name; for the one that was asked by default. */
   wide?: boolean;
+  logAll?: boolean;
 }
 
 /** Of QueryEvent, what tests look at. */
@@ -136,10 +137,10 @@ export class FlowLab {
   }
 
   verdict(call: HttpCall, parts: VerdictParts): Uint8Array {
-    const { revision = 1, subject = 1, prefix = 32, denied = false, wide = false } = parts;
+    const { revision = 1, subject = 1, prefix = 32, denied = false, wide = false, logAll = false } = parts;
     const { lists = this.#lists.get(revision) ?? 0, service = this.#service } = parts;
     const labels = this.nameOf(call).split(".").length;
-    const client = { subject, tenant: `tenant${subject}`, prefix };
+    const client = { subject, tenant: `tenant${subject}`, prefix, log_all: logAll };
     const scope = wide ? { labels: 0, extent: 2 } : { labels, extent: 0 };
     const action = denied ? { deny: { rcode: 3, ede_code: 15, ttl: 30 } } : { forward: { upstream: 1, view: 1 } };
     return encode(Verdict, { revision, client, scope, ...action, lists, service });

@@ -441,6 +441,35 @@ describe("the flow", () => {
       assert.equal(report?.dropped_events, 51);
     });
 
+    it("by the wall clock, the very first too", async () => {
+      lab = await FlowLab.open({});
+      client = lab.connect("192.0.2.1");
+      lab.ask(client, "first.example");
+      lab.revise(1);
+      lab.decide(decision(), { denied: true });
+      lab.host.advance(1000);
+      const [first] = lab.reports().flatMap(({ events }) => events);
+      assert.equal(first?.time_us, Number(lab.host.clock.wallNanoseconds / 1000n) - 1_000_000);
+    });
+
+    it("what no verdict was found for, where its tenant has all logged", async () => {
+      for (const logAll of [false, true]) {
+        await open({}, { logAll });
+        lab.host.advance(1000);
+        lab.reports();
+        lab.ask(client, "other.example");
+        decision().respond(500, [], new Uint8Array());
+        assert.deepEqual(told(), [NOT_READY]);
+        lab.host.advance(1000);
+        const events = lab.reports().flatMap((report) => report.events);
+        const failed = { tenant: "tenant1", outcome: 3, rcode: 2, logged: true };
+        assert.deepEqual(
+          events.map(({ tenant, outcome, rcode, logged }) => ({ tenant, outcome, rcode, logged })),
+          logAll ? [failed] : [],
+        );
+      }
+    });
+
     it("at once where somebody waits for each, and together while the service is behind", async () => {
       await open({}, { wide: true });
       lab.tell({ telemetry: { all_events: true, prompt: true } });

@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { CLIENTS } from "../../e2e/stack.ts";
 import { Load } from "../load.ts";
 import { type Proof, scaled } from "../proof.ts";
-import { lookAt, since, startObserved } from "./observed.ts";
+import { lookAt, startObserved, total } from "./observed.ts";
 
 const SECONDS = 300;
 const RATE = 5000;
@@ -33,9 +33,8 @@ export const hungService: Proof = {
       await pause(3000);
       const result = await load.stop();
       const told = await lookAt(stack);
-      const nothing = {};
-      const counted = total(since(nothing, told.metrics));
-      const heard = total(since(nothing, told.page));
+      const counted = total(told.metrics);
+      const heard = total(told.page);
       report.figure("queries", result.sent);
       report.atLeast("answered, share", result.share, 0.999);
       report.atMost("growth of Envoy's memory, MiB", after - before, GROWTH_MIB);
@@ -52,7 +51,3 @@ export const hungService: Proof = {
     }
   },
 };
-
-function total(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}

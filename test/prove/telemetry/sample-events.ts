@@ -6,6 +6,8 @@ import type { QueryEvent } from "../../../extproc/gen/types/dns/mesh/v1/QueryEve
 import { batchOf } from "../../extproc/telemetry/events.ts";
 
 export const BATCH = 500;
+/** Of transports: DoT. */
+const FIRST_ENCRYPTED = 2;
 
 export class SampleEvents {
   /** Microseconds since 1970, of the next event. */
@@ -33,11 +35,17 @@ export class SampleEvents {
     this.time += this.#stepMicroseconds;
     const name = `host${this.#skewed(200_000)}.zone${this.#random(50)}.example.com`;
     const denied = this.#random(10) === 0;
+    const tenant = this.#skewed(50);
+    const client = Buffer.from([10, 0, this.#skewed(40), this.#random(250)]);
+    const transport = this.#random(5);
     return {
       time_us: this.time,
-      tenant: `tenant-${this.#skewed(50)}`,
-      client: Buffer.from([10, 0, this.#skewed(40), this.#random(250)]),
-      transport: this.#random(5) as 0,
+      tenant: `tenant-${tenant}`,
+      client,
+      namespace: `tenant-${tenant}`,
+      workload: `web-7d9f8b6c5-${client.toString("hex", 2)}`,
+      principal: transport < FIRST_ENCRYPTED ? "" : `spiffe://cluster.local/ns/tenant-${tenant}/sa/web`,
+      transport: transport as 0,
       qname: Buffer.concat([
         ...name.split(".").map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`, "latin1")),
         Buffer.from([0]),
@@ -49,6 +57,7 @@ export class SampleEvents {
       rcode: denied ? 3 : 0,
       ede: denied ? 16 : 0,
       latency_us: this.#skewed(100_000),
+      flags: denied ? 0x0580 : 0x0180,
       cache: denied ? 0 : ((1 + this.#random(2)) as 1),
       revision: 1_764_000_000_000,
       upstream: denied ? "" : "public",
