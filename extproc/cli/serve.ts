@@ -19,6 +19,7 @@ import { startMesh } from "../mesh/thread.ts";
 import { formatProblem, type Problem } from "../resources/problem.ts";
 import { readPage } from "../server/admin/page.ts";
 import type { Control } from "../server/control.ts";
+import { warmUp } from "../server/decisions/warm-up.ts";
 import { takeDuties as takeEtcdDuties } from "../server/etcd/duties.ts";
 import { takeDuties } from "../server/kubernetes/duties.ts";
 import type { Logger } from "../server/logger.ts";
@@ -92,8 +93,11 @@ export async function serve(context: Context, options: ServeOptions): Promise<Ex
         (error: Error) => logger.error({ err: error }, "who may use the admin API stays as it was"),
       );
     });
+    const identity = randomBytes(8).readBigUInt64LE().toString();
+    const first = source.policy.current();
+    if (first !== undefined) warmUp(first, { identity, decide, clock: context.clock });
     const service = await startService({
-      identity: randomBytes(8).readBigUInt64LE().toString(),
+      identity,
       listen: options.listen,
       admin: options.admin,
       tls: options.tls,

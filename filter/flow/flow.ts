@@ -747,6 +747,7 @@ export class Flow extends Receiver implements ExchangeListener, SyncListener {
     this.exchanges.tick(now);
     this.checkUpstreams(now);
     this.sync.tick(now);
+    this.mesh.giveBack();
     for (let query = this.delays.next(now); query !== null; query = this.delays.next(now)) this.goOn(query);
     const holdEnds = now > HOLD ? now - HOLD : 0;
     this.failOlder(this.held, holdEnds, NOT_READY);

@@ -23,6 +23,8 @@ const HEAD: usize = (offsetof<Entry>() + 7) & ~7;
 /** What the heap adds to a block, about. */
 const OVERHEAD: usize = 16;
 const FIRST_BUCKETS: u32 = 1024;
+/** Buckets that move with each name that is put, into twice as many: they are all there before those are full. */
+const MOVED_AT_ONCE: u32 = 2;
 /** A group's number is a place in the lists of the views. */
 const MAX_GROUP: u32 = 1 << 20;
 const MAX_SEARCH_DOMAINS: i32 = 32;
@@ -96,6 +98,11 @@ export class MeshTable {
   full: bool = false;
   count: u32 = 0;
   private buckets: StaticArray<usize> = new StaticArray<usize>(FIRST_BUCKETS);
+  /** Half as many, before the table grew, the first `moved` of them empty: half a million names would take 40 ms to move at once. */
+  private before: StaticArray<usize> | null = null;
+  private moved: u32 = 0;
+  /** Buckets of a table that goes, from the first on, that have nothing any more. */
+  private emptied: u32 = 0;
   private wildcards: u32 = 0;
   private readonly zones: Array<Suffix> = new Array<Suffix>();
 
@@ -130,6 +137,7 @@ export class MeshTable {
   ): void {
     if (group > MAX_GROUP) return;
     this.remove(name, nameLength, group, wildcard);
+    this.move(MOVED_AT_ONCE);
     const size = HEAD + nameLength + recordsLength;
     if (this.bytes + size + OVERHEAD > this.limit) {
       this.full = true;
@@ -146,9 +154,7 @@ export class MeshTable {
     entry.near = <u16>min<u32>(near, 0xffff);
     memory.copy(entryNameAt(entry), name, nameLength);
     memory.copy(recordsAt(entry), records, recordsLength);
-    const bucket = this.bucketOf(entry.hash);
-    entry.next = changetype<Entry | null>(unchecked(this.buckets[bucket]));
-    unchecked((this.buckets[bucket] = changetype<usize>(entry)));
+    push(this.bucketOf(entry.hash), entry);
     this.count++;
     this.bytes += size + OVERHEAD;
     if (wildcard) this.wildcards++;
@@ -159,12 +165,12 @@ export class MeshTable {
     const hash = asked.hash;
     const bucket = this.bucketOf(hash);
     let before: Entry | null = null;
-    let at = changetype<Entry | null>(unchecked(this.buckets[bucket]));
+    let at = changetype<Entry | null>(load<usize>(bucket));
     while (at !== null) {
       const next = at.next;
       if (at.group == group && at.wildcard == wildcard && isNamed(at, hash, name, nameLength)) {
         if (before !== null) before.next = next;
-        else unchecked((this.buckets[bucket] = changetype<usize>(next)));
+        else store<usize>(bucket, changetype<usize>(next));
         this.count--;
         this.bytes -= HEAD + at.nameLength + at.recordsLength + OVERHEAD;
         if (wildcard) this.wildcards--;
@@ -191,7 +197,7 @@ export class MeshTable {
   private best(view: View, hash: u64, name: usize, length: u32, wildcard: bool): Entry | null {
     let best: Entry | null = null;
     let bestRank: u32 = 0;
-    let at = changetype<Entry | null>(unchecked(this.buckets[this.bucketOf(hash)]));
+    let at = changetype<Entry | null>(load<usize>(this.bucketOf(hash)));
     while (at !== null) {
       if (at.hash == hash && at.wildcard == wildcard) {
         const rank = view.rankOf(at.group);
@@ -205,42 +211,69 @@ export class MeshTable {
     return best;
   }
 
-  /** Gives everything back. */
-  clear(): void {
-    for (let i = 0; i < this.buckets.length; i++) {
-      let at = changetype<Entry | null>(unchecked(this.buckets[i]));
-      while (at !== null) {
+  /** Gives so many names back, of a table that nobody asks any more; whether there are more. */
+  giveBack(most: u32): bool {
+    const left = this.count > most ? this.count - most : 0;
+    const before = this.before;
+    const unmoved: u32 = before === null ? 0 : before.length;
+    while (this.count > left) {
+      const number = this.emptied++;
+      const buckets = before !== null && number < unmoved ? before : this.buckets;
+      const bucket = slotOf(buckets, number < unmoved ? number : number - unmoved);
+      for (let at = changetype<Entry | null>(load<usize>(bucket)); at !== null; this.count--) {
         const next = at.next;
         heap.free(changetype<usize>(at));
         at = next;
       }
-      unchecked((this.buckets[i] = 0));
     }
-    this.count = 0;
-    this.bytes = 0;
-    this.wildcards = 0;
-    this.views.clear();
+    return this.count > 0;
   }
 
+  /** Where the first of the names with this hash, and of others, is. */
   @inline
-  private bucketOf(hash: u64): u32 {
-    return <u32>(hash >> 32) & (<u32>this.buckets.length - 1);
+  private bucketOf(hash: u64): usize {
+    const number = <u32>(hash >> 32);
+    const before = this.before;
+    if (before !== null) {
+      const old = number & (<u32>before.length - 1);
+      if (old >= this.moved) return slotOf(before, old);
+    }
+    return slotOf(this.buckets, number & (<u32>this.buckets.length - 1));
   }
 
   private grow(): void {
-    const old = this.buckets;
-    this.buckets = new StaticArray<usize>(old.length * 2);
-    for (let i = 0; i < old.length; i++) {
-      let at = changetype<Entry | null>(unchecked(old[i]));
+    this.move(u32.MAX_VALUE);
+    this.before = this.buckets;
+    this.moved = 0;
+    this.buckets = new StaticArray<usize>(this.buckets.length * 2);
+  }
+
+  /** So many of the buckets that there were before the table grew. */
+  private move(most: u32): void {
+    const before = this.before;
+    if (before === null) return;
+    const unmoved = <u32>before.length - this.moved;
+    for (let left = min(most, unmoved); left > 0; left--) {
+      const bucket = slotOf(before, this.moved++);
+      let at = changetype<Entry | null>(load<usize>(bucket));
+      store<usize>(bucket, 0);
       while (at !== null) {
         const next = at.next;
-        const bucket = this.bucketOf(at.hash);
-        at.next = changetype<Entry | null>(unchecked(this.buckets[bucket]));
-        unchecked((this.buckets[bucket] = changetype<usize>(at)));
+        push(this.bucketOf(at.hash), at);
         at = next;
       }
     }
+    if (most >= unmoved) this.before = null;
   }
+}
+
+function slotOf(buckets: StaticArray<usize>, number: u32): usize {
+  return changetype<usize>(buckets) + ((<usize>number) << alignof<usize>());
+}
+
+function push(bucket: usize, entry: Entry): void {
+  entry.next = changetype<Entry | null>(load<usize>(bucket));
+  store<usize>(bucket, changetype<usize>(entry));
 }
 
 function isNamed(entry: Entry, hash: u64, name: usize, length: u32): bool {

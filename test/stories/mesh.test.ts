@@ -144,6 +144,35 @@ endpoints: [${endpoints.join(", ")}]
     assert.ok(!rcodes.has("NXDOMAIN") && rcodes.has("SERVFAIL"), [...rcodes].join(" "));
   });
 
+  it("knows every name while its table grows, and gives back those that are told anew", async function () {
+    this.timeout(60_000);
+    await open();
+    await ask("front.web.svc.cluster.local");
+    const names = Array.from({ length: 2500 }, (_, index) => `n${index}`);
+    const address = (index: number) => `10.9.${index >> 8}.${index & 255}`;
+    const tell = (from: number, to: number) =>
+      world.policy.changeObjects({
+        set: names.slice(from, to).flatMap((name, at) => service(name, address(from + at))),
+      });
+    const isKnown = async (index: number) =>
+      assert.deepEqual(await addresses(`n${index}.web.svc.cluster.local`), [address(index)], `n${index}`);
+    // In steps that end before, while and after names move into a larger table.
+    for (let count = 0; count < names.length; count += 250) {
+      tell(count, count + 250);
+      world.settle();
+      for (const index of [0, 1, count >> 1, count, count + 249]) await isKnown(index);
+    }
+    const sizes: number[] = [];
+    for (let round = 0; round < 16; round++) {
+      await world.service("killed");
+      await world.service("back");
+      await world.pass(3000);
+      sizes.push(world.host.vm.memory.size);
+      for (const index of [0, 100, 1700, 2499]) await isKnown(index);
+    }
+    assert.equal(sizes.at(-1), sizes[3], sizes.join(" "));
+  });
+
   it("is not brought down by updates that are none, and knows all when they are right again", async function () {
     this.timeout(60_000);
     await open();

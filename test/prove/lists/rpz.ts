@@ -8,6 +8,7 @@ import { encodeQuestion } from "../../e2e/dns.ts";
 import { freePort } from "../../e2e/ports.ts";
 import { Stack } from "../../e2e/stack.ts";
 import { KEY_NAME, type Named, startNamed, ZONE } from "../../extproc/lists/named.ts";
+import { decisionsMade } from "../decisions.ts";
 import { Load } from "../load.ts";
 import { anyZone, tenants } from "../policies.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
@@ -87,7 +88,7 @@ spec:
 async function change(stack: Stack, named: Named, changes: number, count: number, report: Report): Promise<void> {
   let answered = 0;
   await pause(COUNTED_MS);
-  const decided = await decisions(stack);
+  const decided = await decisionsMade(stack);
   const load = await Load.start({
     server: stack.ask.at("udp"),
     from: stack.ask.from("frontend"),
@@ -122,7 +123,7 @@ async function change(stack: Stack, named: Named, changes: number, count: number
   const most = WORKERS * ASKED * (1 + changes * DECIDED_ANEW);
   report.atMost(
     "decisions: one for each name and worker, and few for a change",
-    (await decisions(stack)) - decided,
+    (await decisionsMade(stack)) - decided,
     most,
   );
   const transfers = named.transfers();
@@ -133,12 +134,6 @@ async function change(stack: Stack, named: Named, changes: number, count: number
   const status = await listStatus(stack);
   report.check(status.error === "", `the list has an error: ${status.error}`);
   report.check(status.names === count + changes, `expected ${count + changes} names, got ${status.names}`);
-}
-
-async function decisions(stack: Stack): Promise<number> {
-  const { body } = await stack.service.request("GET", "/metrics");
-  const counts = [...body.matchAll(/^dns_decisions_total\{.*\} (\d+)/gm)].map(([, count]) => Number(count));
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function listStatus(stack: Stack): Promise<{ names: number; error: string }> {

@@ -14,6 +14,7 @@ import { askUdp } from "../../e2e/clients/udp.ts";
 import { encodeQuestion } from "../../e2e/dns.ts";
 import { Program } from "../../e2e/process.ts";
 import { Stack } from "../../e2e/stack.ts";
+import { decisionsMade } from "../decisions.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
 import { type CrowdSize, clusterAddressOf, isHeadless, nameOf, startCrowd } from "./crowd.ts";
 
@@ -71,12 +72,12 @@ async function prove(stack: Stack, size: CrowdSize, scale: number, report: Repor
   await pin(stack.envoy.pid, SERVER_CORE);
   await pin(stack.service.program.pid, LOADER_CORE);
   await askEachOnce(port, files.first);
-  const before = await decisions(stack);
+  const before = await decisionsMade(stack);
   const ours = await costOf(port, stack.envoy.pid, files, lines.length - FIRST);
   // A worker tells what it has counted once a second.
   await pause(2000);
   report.figure("names, each asked once", lines.length - FIRST);
-  report.atMost("decisions that the policy service was asked for", (await decisions(stack)) - before, 0);
+  report.atMost("decisions that the policy service was asked for", (await decisionsMade(stack)) - before, 0);
   report.atMost("names that reached the upstream", stack.upstream().asked.length, 0);
   report.figure("us of CPU a query", ours);
 
@@ -130,9 +131,4 @@ function answers(port: number, name: string): Promise<unknown> {
 /** A process with all its threads. */
 async function pin(pid: number, core: number): Promise<void> {
   await promisify(execFile)("taskset", ["-a", "-cp", String(core), String(pid)]);
-}
-
-async function decisions(stack: Stack): Promise<number> {
-  const counts = (await stack.service.metrics()).matchAll(/^dns_decisions_total\S* (\d+)/gm);
-  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
