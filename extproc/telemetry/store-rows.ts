@@ -1,7 +1,7 @@
 /**
  * A past query as a row of the store, and back.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { DuckDBAppender, DuckDBValue } from "@duckdb/node-api";
 import { presentAddress } from "../dns/address.ts";
 import { presentName } from "../dns/names.ts";
@@ -14,9 +14,7 @@ import type { QueryRecord } from "./questions.ts";
 
 /** What tables of an earlier version are without, and have behind all else. */
 export const ADDED: readonly string[] = [
-  "principal VARCHAR",
-  "namespace VARCHAR",
-  "workload VARCHAR",
+  "identity VARCHAR",
   "flags USMALLINT",
   "rewritten VARCHAR",
   "decision_us UINTEGER",
@@ -37,13 +35,13 @@ export const NAME_HASH = "('0x' || left(sha256(qname), 4))::BIGINT";
 
 export function nameHash(qname: string): bigint {
   // As digits it costs half of what octets do.
-  return BigInt(`0x${createHash("sha256").update(qname).digest("hex").slice(0, 4)}`);
+  return BigInt(`0x${hash("sha256", qname).slice(0, 4)}`);
 }
 
 /** In the order of the table, of which they are all but the hash. */
 export const COLUMNS =
   "id, time_us, tenant, client, transport, qname, qtype, outcome, policy, rule, rcode, ede, latency_us, cache, " +
-  "revision, upstream, upstream_us, answers, audit, principal, namespace, workload, flags, rewritten, decision_us";
+  "revision, upstream, upstream_us, answers, audit, identity, flags, rewritten, decision_us";
 
 /** In the order of the table. */
 export function appendRow(row: DuckDBAppender, id: bigint, event: QueryEvent__Output): void {
@@ -68,13 +66,16 @@ export function appendRow(row: DuckDBAppender, id: bigint, event: QueryEvent__Ou
   row.appendVarchar(Buffer.from(event.answers).toString("hex"));
   row.appendVarchar(event.audits.length === 0 ? "" : auditsOf(event));
   row.appendBigInt(nameHash(qname));
-  row.appendVarchar(event.principal);
-  row.appendVarchar(event.namespace);
-  row.appendVarchar(event.workload);
+  row.appendVarchar(identityOf(event));
   row.appendUSmallInt(event.flags);
   row.appendVarchar(event.rewritten.length === 0 ? "" : presentName(event.rewritten));
   row.appendUInteger(event.decision_us);
   row.endRow();
+}
+
+/** Namespace, workload and principal, a line each, the last with whatever it has: as one text they cost a third. */
+function identityOf({ principal, namespace, workload }: QueryEvent__Output): string {
+  return principal === "" && workload === "" ? "" : `${namespace}\n${workload}\n${principal}`;
 }
 
 function auditsOf({ audits }: QueryEvent__Output): string {
@@ -102,8 +103,9 @@ export function readRow(row: readonly DuckDBValue[]): QueryRecord {
   const number = (index: number) => Number(row[index] ?? 0);
   const [qtype, policy, rule, ede, cache, upstream] = [number(6), text(8), text(9), number(11), number(13), text(15)];
   const [upstreamUs, answers, audit] = [number(16), text(17), text(18)];
-  const [principal, namespace, workload] = [text(19), text(20), text(21)];
-  const [flags, rewritten, decisionUs] = [presentFlags(number(22)), text(23), number(24)];
+  const [namespace = "", workload = "", ...lines] = text(19).split("\n");
+  const principal = lines.join("\n");
+  const [flags, rewritten, decisionUs] = [presentFlags(number(20)), text(21), number(22)];
   return {
     time: isoTime(number(1)),
     tenant: text(2),

@@ -90,10 +90,11 @@ YAML
   return 1
 }
 
+# Nothing that they hold is kept; a server whose etcd is gone would wait for it.
 down() {
   local program
   for program in kube-apiserver etcd; do
-    [ ! -f "$1/$program.pid" ] || kill "$(cat "$1/$program.pid")" 2>/dev/null || true
+    [ ! -f "$1/$program.pid" ] || kill -KILL "$(cat "$1/$program.pid")" 2>/dev/null || true
   done
 }
 

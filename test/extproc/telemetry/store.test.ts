@@ -14,7 +14,7 @@ import { batchOf, eventOf, readEvent } from "./events.ts";
 const DAY = 86_400_000;
 const START = 1_700_000_000_000;
 /** Columns that came with a later version. */
-const LATER = ["principal", "namespace", "workload", "flags", "rewritten", "decision_us"];
+const LATER = ["identity", "flags", "rewritten", "decision_us"];
 
 describe("the store of past queries", function () {
   this.timeout(60_000);

@@ -29,6 +29,8 @@ const WORKER_MIB = 384;
 const DECISION_MS = 20;
 /** A name in a table that fits no processor's cache costs a little more. */
 const COST_RATIO = 1.3;
+/** The share of decisions that may take longer than they have, 200 ms: those that are later than the 99th percentile. */
+const FAILED = 0.01;
 /** Decisions a second. */
 const DECISIONS = 100;
 /** Decisions of a shorter time have no 99th percentile. */
@@ -190,9 +192,9 @@ async function decisions(stack: Stack, happens: () => Promise<unknown>): Promise
     sockets: 4,
   });
   const { p99Ms, sent, failed } = await load.during(happens);
-  if (failed > 0) throw new Error(`expected decisions, got ${failed} failures`);
+  if (failed > sent * FAILED) throw new Error(`expected decisions, got ${failed} failures`);
   const made = (await decisionsMade(stack)) - before;
-  if (made < sent) throw new Error(`expected a decision for each of ${sent} names, got ${made}`);
+  if (made < sent - failed) throw new Error(`expected a decision for each of ${sent - failed} names, got ${made}`);
   return p99Ms;
 }
 
