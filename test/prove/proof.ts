@@ -33,6 +33,11 @@ export class Report {
     this.atMost(name, value, limit * this.#patience);
   }
 
+  /** So many in a second, with its lower bound. */
+  atRate(name: string, value: number, limit: number): void {
+    this.atLeast(name, value, limit / this.#patience);
+  }
+
   /** A figure with its lower bound. */
   atLeast(name: string, value: number, limit: number): void {
     this.figure(name, value);

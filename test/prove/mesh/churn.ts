@@ -109,7 +109,7 @@ async function prove(stack: Stack, churn: Churn, size: CrowdSize, scale: number,
 
   report.figure("services", size.services);
   report.figure("queries a second", busy.perSecond);
-  report.atLeast("changes a second", churn.perSecond, scaled(CHANGES, scale, 200) * 0.9);
+  report.atRate("changes a second", churn.perSecond, scaled(CHANGES, scale, 200) * 0.9);
   report.figure("answers", busy.late.length);
   report.atMost("questions without an answer of the name's own", busy.failed, 0);
   report.figure("of 1,000 answers, so many ms after what they say was true, at most", at(busy.late, 0.999));
