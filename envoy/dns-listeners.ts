@@ -7,10 +7,16 @@ import { type BootstrapOptions, listenerNames } from "./options.ts";
 import { keepUriSans, tlsInspector, tlsSocket } from "./tls.ts";
 import { echo, wasmNetworkFilter } from "./wasm.ts";
 
-/** SOL_SOCKET, SO_RCVBUF: the kernel gives as much of it as net.core.rmem_max allows, and never refuses. */
-const receiveBuffer: Config = explain(
-  { level: 1, name: 8, int_value: 8_388_608, state: "STATE_PREBIND" },
-  { int_value: "The default holds some 160 queries: 8 ms of a flood of 20,000/s, and then everybody's are lost." },
+/** Of SOL_SOCKET; the kernel doubles what it is told, gives as much of it as net.core.*mem_max allows, and never refuses. */
+function socketBuffer(direction: "send" | "receive", octets: number, why: string): Config {
+  const name = direction === "send" ? 7 : 8;
+  return explain({ level: 1, name, int_value: octets, state: "STATE_PREBIND" }, { int_value: why });
+}
+
+const receiveBuffer = socketBuffer(
+  "receive",
+  8_388_608,
+  "The default holds some 160 queries: 8 ms of a flood of 20,000/s, and then everybody's are lost.",
 );
 
 /**
@@ -19,16 +25,9 @@ const receiveBuffer: Config = explain(
  */
 const turnBytes = 8192;
 
-/** SO_SNDBUF and SO_RCVBUF of connections, which the kernel doubles. */
 const connectionBuffers: Config[] = [
-  explain(
-    { level: 1, name: 7, int_value: 32_768, state: "STATE_PREBIND" },
-    { int_value: "Of a client that never reads, the default of up to 4 MiB takes some 50,000 answers." },
-  ),
-  explain(
-    { level: 1, name: 8, int_value: turnBytes, state: "STATE_PREBIND" },
-    { int_value: "Envoy reads 128 KiB at once where they are there, whatever its own limit is." },
-  ),
+  socketBuffer("send", 32_768, "Of a client that never reads, the default of up to 4 MiB takes some 50,000 answers."),
+  socketBuffer("receive", turnBytes, "Envoy reads 128 KiB at once where they are there, whatever its own limit is."),
 ];
 
 const udpMessages = "envoy.extensions.filters.udp.udp_proxy";

@@ -14,7 +14,7 @@ describe("DNS over HTTPS", function () {
   });
   after(() => demo.close());
 
-  const versions: Record<string, () => DohAsker | Promise<DohAsker>> = {
+  const versions: Record<string, () => Promise<DohAsker>> = {
     "HTTP/1.1": () => demo.ask.doh1("backend"),
     "HTTP/2": () => demo.ask.doh("backend"),
     "HTTP/3": () => demo.ask.doh3("backend"),

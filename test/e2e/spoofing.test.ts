@@ -3,7 +3,6 @@
  */
 import { strict as assert } from "node:assert";
 import { DNS_MESSAGE, type DohAsker, readDns } from "./clients/doh.ts";
-import { Doh1Client } from "./clients/doh1.ts";
 import { encodeQuestion } from "./dns.ts";
 import { Stack } from "./stack.ts";
 import { TELLTALE_ZONE, telltalePolicy } from "./telltale.ts";
@@ -66,10 +65,7 @@ describe("a DoH client", function () {
   after(() => stack.stop());
 
   const versions: Record<string, () => Promise<DohAsker>> = {
-    "HTTP/1.1": async () => {
-      const tls = { ca: stack.target.ca, servername: stack.target.serverName };
-      return new Doh1Client(stack.ask.at("doh"), { from: stack.ask.from("frontend"), tls });
-    },
+    "HTTP/1.1": () => stack.ask.doh1(),
     "HTTP/2": () => stack.ask.doh(),
     "HTTP/3": () => stack.ask.doh3(),
   };

@@ -79,7 +79,7 @@ export class Asker {
     return DohClient.open(this.at("doh"), { from: this.from(client), tls: { ...this.#tls(), ...identity } });
   }
 
-  doh1(client: Client = "frontend"): Doh1Client {
+  async doh1(client: Client = "frontend"): Promise<Doh1Client> {
     return new Doh1Client(this.at("doh"), { from: this.from(client), tls: this.#tls() });
   }
 

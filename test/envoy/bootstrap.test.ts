@@ -126,17 +126,15 @@ describe("Envoy's bootstrap", () => {
     assert.equal(streams.length, 4);
     for (const listener of streams) {
       assert.equal(listener.per_connection_buffer_limit_bytes, listener.name === "doh" ? 131_072 : 8192);
-      const sizes = (listener.socket_options as { name: number; int_value: number }[]).map(
-        ({ name, int_value }) => [name, int_value] as const,
-      );
+      const sizes = (listener.socket_options as { name: number; int_value: number }[]).map((option) => [
+        option.name,
+        option.int_value,
+      ]);
       // SO_SNDBUF and SO_RCVBUF of Linux.
-      assert.deepEqual(
-        new Map(sizes),
-        new Map([
-          [7, 32_768],
-          [8, 8192],
-        ]),
-      );
+      assert.deepEqual(sizes, [
+        [7, 32_768],
+        [8, 8192],
+      ]);
       assert.equal(listener.per_connection_buffer_high_watermark_timeout, "2s");
       assert.equal(listener.listener_filters_timeout, "2s");
       assert.match(JSON.stringify(listener), /"max_connections":10000/);

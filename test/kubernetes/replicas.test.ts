@@ -269,8 +269,8 @@ if (REAL_API !== undefined) {
       }
       await eventually(20_000, `${name} is used`, async () => (await inUse())[0] === name);
       await eventually(10_000, "both are well", async () => {
-        const well = await envoyStats(target, /^cluster\.policy_service\.membership_healthy$/);
-        return [...well.values()][0] === 2;
+        const well = await envoyStats(target, /policy_service\.membership_healthy$/);
+        return well.get("cluster.policy_service.membership_healthy") === 2;
       });
     }
   });

@@ -1,5 +1,5 @@
 /**
- * DNS over HTTPS by HTTP/1.1, for whoever offers no h2: requests wait for each other on one connection.
+ * DNS over HTTPS (RFC 8484) by HTTP/1.1: one request after the other on one connection.
  */
 import type { OutgoingHttpHeaders } from "node:http2";
 import { Agent, request } from "node:https";
@@ -8,33 +8,33 @@ import { within } from "./deadline.ts";
 import type { DohAsker, DohResponse } from "./doh.ts";
 import type { Address } from "./udp.ts";
 
-const TIMEOUT_MS = 5000;
-
 export class Doh1Client implements DohAsker {
-  readonly #server: Address;
   readonly #agent: Agent;
+  readonly #server: Address;
 
-  constructor(server: Address, { from, tls }: { from: string; tls: ConnectionOptions }) {
+  constructor(server: Address, options: { from: string; tls: ConnectionOptions }) {
     this.#server = server;
-    this.#agent = new Agent({ ...tls, localAddress: from, keepAlive: true, maxSockets: 1 });
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 1, localAddress: options.from, ...options.tls });
   }
 
-  /** Takes headers as of HTTP/2: `:method` and `:path`. */
-  request({ ":method": method, ":path": path, ...headers }: OutgoingHttpHeaders, body?: Buffer): Promise<DohResponse> {
+  /** Method and path as HTTP/2 has them, so that one test speaks every version. */
+  request(headers: OutgoingHttpHeaders, body?: Buffer): Promise<DohResponse> {
+    const { ":method": method, ":path": path, ...others } = headers;
+    const target = { ...this.#server, method: String(method), path: String(path), agent: this.#agent };
     const response = new Promise<DohResponse>((resolve, reject) => {
-      const options = { ...this.#server, agent: this.#agent, method: String(method), path: String(path), headers };
-      const sent = request(options, (answered) => {
+      const outgoing = request({ ...target, headers: others });
+      outgoing.on("error", reject);
+      outgoing.on("response", (incoming) => {
         const chunks: Buffer[] = [];
-        answered.on("data", (chunk: Buffer) => chunks.push(chunk));
-        answered.on("error", reject);
-        answered.on("end", () =>
-          resolve({ status: answered.statusCode ?? 0, headers: answered.headers, body: Buffer.concat(chunks) }),
+        incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+        incoming.on("error", reject);
+        incoming.on("end", () =>
+          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) }),
         );
       });
-      sent.on("error", reject);
-      sent.end(body);
+      outgoing.end(body);
     });
-    return within(TIMEOUT_MS, "HTTP/1.1 response", response);
+    return within(5000, "HTTP/1.1 response", response);
   }
 
   async close(): Promise<void> {
