@@ -19,6 +19,8 @@ const WAITING = ["test/envoy/", "test/demo/", "test/guide/", "test/stories/", "t
 const MEASURING = ["test/page/", "test/prove/measures"];
 const LANE = "--lane";
 const NO_MORE = "";
+/** So many characters of what a process said before it died are told at the end. */
+const LAST_WORDS = 2000;
 
 function findSuites() {
   const entries = readdirSync(join(root, "test"), { recursive: true, withFileTypes: true });
@@ -57,7 +59,11 @@ async function runSuites(files) {
   }
   let passed = 0;
   await new Promise((resolve) => {
-    const runner = mocha.run(resolve);
+    const runner = mocha.run(() => {
+      // Else it hears what goes wrong in later suites, and hands it to all before it without end.
+      runner.dispose();
+      resolve();
+    });
     runner.on(Mocha.Runner.constants.EVENT_TEST_PASS, () => passed++);
     runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test, error) => {
       failures.push(`${test.fullTitle()}: ${firstLine(error)}`);
@@ -77,17 +83,23 @@ function firstLine(error) {
 /** One suite after the other, in a process of their own, until `next` has none. What they print is kept for `shown`. */
 function runLane(next) {
   let held = [];
-  const print = (chunk) => (held === undefined ? process.stdout.write(chunk) : held.push(chunk));
+  let last = "";
+  const print = (chunk) => {
+    last = `${last}${chunk}`.slice(-LAST_WORDS);
+    return held === undefined ? process.stdout.write(chunk) : held.push(chunk);
+  };
   const run = async () => {
     const results = [];
     let child;
     for (let file = next(); file !== undefined; file = next()) {
       child ??= startLane(print);
+      last = "";
       child.send(file);
       const [result, signal] = await Promise.race([once(child, "message"), once(child, "close")]);
       if (typeof result === "object" && result !== null) results.push(result);
       else {
-        results.push({ passed: 0, failures: [`${file}: its process ended with ${result ?? signal} before it had`] });
+        const how = `its process ended with ${result ?? signal} before it had, after these words:\n${last}`;
+        results.push({ passed: 0, failures: [`${file}: ${how}`] });
         child = undefined;
       }
     }
@@ -132,13 +144,18 @@ function serveLane() {
 }
 
 function end({ passed, failures }) {
-  const lines = failures.map((failure) => `failed: ${failure}\n`).join("");
+  // .ci/run keeps lines that begin so.
+  const lines = failures.map((failure) => `failed: ${failure.trimEnd().replaceAll("\n", "\nfailed:   ")}\n`).join("");
   process.stdout.write(`\n${lines}${passed} passed, ${failures.length} failed\n`, () =>
     process.exit(failures.length > 0 || passed === 0 ? 1 : 0),
   );
 }
 
 register();
+// A failure of the test that runs: Mocha's own command does as much.
+process.on("unhandledRejection", (reason) => {
+  throw reason;
+});
 const wanted = process.argv.slice(2);
 if (wanted[0] === LANE) serveLane();
 else if (wanted.length === 0) end(await runAll());

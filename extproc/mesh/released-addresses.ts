@@ -13,6 +13,7 @@ export class ReleasedAddresses {
   readonly #stored: OctetStore;
   /** What is written, and as which version; undefined until it is read. */
   #written: { readonly text: string; readonly version: string | undefined } | undefined;
+  #writing = Promise.resolve();
 
   constructor(stored: OctetStore, given: VirtualAddresses) {
     this.#stored = stored;
@@ -38,8 +39,13 @@ export class ReleasedAddresses {
     this.#written = { text, version: stored?.version };
   }
 
-  /** Writes down what was given back. */
+  /** Writes down what was given back, after what is being written: a slow store would see two writers in one. */
   async write(): Promise<void> {
+    this.#writing = this.#writing.catch(() => {}).then(() => this.#write());
+    return this.#writing;
+  }
+
+  async #write(): Promise<void> {
     await this.read();
     const released = [...this.#given.released()].sort((a, b) => b.released - a.released).slice(0, MAX_KEPT);
     const text = released.map((one) => `${JSON.stringify(one)}\n`).join("");
