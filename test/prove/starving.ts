@@ -10,8 +10,9 @@ import { eventually, within } from "../e2e/clients/deadline.ts";
 import { encodeQuestion } from "../e2e/dns.ts";
 import { Stack } from "../e2e/stack.ts";
 import type { Attack } from "./attacker.ts";
+import { decisionsMade } from "./decisions.ts";
 import { Load, type LoadResult } from "./load.ts";
-import { anyZone, denyFrontend, tenants } from "./policies.ts";
+import { anyZone, decidedOneByOne, denyFrontend, tenants } from "./policies.ts";
 import { type Proof, type Report, scaled } from "./proof.ts";
 
 const attacker = fileURLToPath(new URL("./attacker.ts", import.meta.url));
@@ -32,8 +33,8 @@ const COLD_WITHIN_MS = 50;
 
 const ATTACKS: Attack["kind"][] = ["unique names", "clients that never read", "spoofed sources", "slow connections"];
 
-/** Every name below is decided for itself: the frontend's rule makes exact scopes. */
-const policy = `${tenants}\n---\n${denyFrontend("*.never.net")}`;
+/** The attacker's names, which it is denied, and others' cold names. */
+const policy = [tenants, denyFrontend("*.net"), decidedOneByOne("net", "frontend", "platform")].join("\n---\n");
 
 export const starving: Proof = {
   name: "starving",
@@ -106,14 +107,17 @@ async function measure(stack: Stack, name: string, seconds: number): Promise<Loa
 /** What another tenant sees of names that nobody asked before: the share that is answered in time. */
 async function coldNames(stack: Stack, kind: string, seconds: number): Promise<number> {
   const end = Date.now() + seconds * 1000;
+  const before = await decisionsMade(stack);
   let [asked, inTime] = [0, 0];
   while (Date.now() < end) {
     const started = performance.now();
-    const question = encodeQuestion(`cold${asked++}.${kind.replaceAll(" ", "-")}.net`);
+    const question = encodeQuestion(`cold${asked++}-${kind.replaceAll(" ", "-")}.net`);
     const answer = await stack.ask.udp(question, "platform", 1000).catch(() => undefined);
     if (answer?.rcode === "NOERROR" && performance.now() - started <= COLD_WITHIN_MS) inTime++;
     await pause(20);
   }
+  const made = (await decisionsMade(stack)) - before;
+  if (made < inTime) throw new Error(`expected a decision for each of ${inTime} names, got ${made}`);
   return inTime / asked;
 }
 

@@ -6,7 +6,6 @@ import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { residentBytes } from "../../../bench/server.ts";
-import { MAX_EXCEPT } from "../../../extproc/compiled/layout.ts";
 import { eventually } from "../../e2e/clients/deadline.ts";
 import { encodeQuestion } from "../../e2e/dns.ts";
 import { Program } from "../../e2e/process.ts";
@@ -15,6 +14,7 @@ import type { Client } from "../../e2e/target.ts";
 import { costOfQueries } from "../cost-of-queries.ts";
 import { decisionsMade } from "../decisions.ts";
 import { Load } from "../load.ts";
+import { decidedOneByOne } from "../policies.ts";
 import { type Proof, type Report, scaled } from "../proof.ts";
 import { busiest } from "./core-time.ts";
 import { type CrowdSize, clusterAddressOf, ENDPOINTS, isHeadless, nameOf, namesOf } from "./crowd.ts";
@@ -37,9 +37,6 @@ const DECISIONS = 100;
 const LEAST_MS = 3000;
 const SECONDS_TO_WAIT = 240;
 
-/** A verdict for all of net but these would have to name more than it can: each name there is decided for itself. */
-const NEVER = Array.from({ length: MAX_EXCEPT + 1 }, (_, index) => `never${index}.net`);
-
 /** backend may know all, frontend one namespace, and platform none, which is asked for while there are no names yet. */
 const POLICY = `apiVersion: dns.mesh/v1alpha1
 kind: Tenant
@@ -57,15 +54,14 @@ metadata: { name: platform }
 spec: { match: [{ cidrs: ["127.0.3.0/24"] }], upstream: public }
 ---
 apiVersion: dns.mesh/v1alpha1
-kind: ClusterDnsPolicy
+kind: DnsPolicy
 metadata: { name: cold }
 spec:
-  tier: Admin
   priority: 1
   subject: { tenants: [platform] }
-  rules:
-    - { name: narrow, match: { names: [${NEVER.join(", ")}] }, action: Deny }
-    - { name: cold, match: { names: ["*.net"] }, action: Deny }
+  rules: [{ name: cold, match: { names: ["*.net"] }, action: Deny }]
+---
+${decidedOneByOne("net", "platform")}
 ---
 apiVersion: dns.mesh/v1alpha1
 kind: Settings
