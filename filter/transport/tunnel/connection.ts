@@ -61,6 +61,8 @@ export class TunnelConnection extends Channel implements Http2Handler {
   private readonly input: usize = heap.alloc(FRAME_HEAD + MAX_FRAME);
   private inputLength: u32 = 0;
   private now: u64 = 0;
+  /** Within `receive`: more of a session may be there to be read. */
+  private isReading: bool = false;
   private isFreed: bool = false;
 
   constructor(
@@ -84,6 +86,14 @@ export class TunnelConnection extends Channel implements Http2Handler {
     if (!this.open) return false;
     this.now = now;
     this.datagrams.now = now;
+    this.isReading = true;
+    const isSound = this.read(bytes, length);
+    this.isReading = false;
+    if (isSound) this.endAnswered();
+    return isSound;
+  }
+
+  private read(bytes: usize, length: u32): bool {
     const http2 = this.http2;
     let at = bytes;
     let left = length;
@@ -141,6 +151,22 @@ export class TunnelConnection extends Channel implements Http2Handler {
     if (ended) this.finish(session);
   }
 
+  /** Of the sessions that were answered in this turn, those end that are over. */
+  private endAnswered(): void {
+    let session = this.sessions.idle.newest;
+    while (session !== null && session.activeAt == this.now) {
+      const older = session.older;
+      this.endIfOver(session);
+      session = older;
+    }
+  }
+
+  private endIfOver(session: Session): void {
+    if (!this.sessions.isOver(session)) return;
+    this.sessions.over(session);
+    this.endSession(session);
+  }
+
   /** Those of too many that have been idle for longest end: two with each new one, until there are few enough. */
   private endIdle(): void {
     const idle = this.sessions.idle;
@@ -165,7 +191,10 @@ export class TunnelConnection extends Channel implements Http2Handler {
   onBody(stream: u32, at: usize, end: usize, size: u32, ended: bool): void {
     this.http2.grant(size);
     const session = this.sessions.find(stream);
-    if (session === null) return;
+    if (session === null) {
+      if (at < end) this.sessions.late(stream);
+      return;
+    }
     session.consumed += size;
     if (session.consumed >= GRANT) {
       sendWindowUpdate(this.context, stream, session.consumed);
@@ -216,6 +245,7 @@ export class TunnelConnection extends Channel implements Http2Handler {
     store<u32>(out + FRAME_HEAD, bswap<u32>((0x4000 | (length + 1)) << 8));
     memory.copy(out + FRAME_HEAD + CAPSULE_HEAD, message, length);
     commit(FRAME_HEAD + size);
+    if (!this.isReading) this.endIfOver(session);
   }
 
   drop(ticket: u32): void {

@@ -5,6 +5,7 @@ import { random64 } from "../../host/host";
 import { mix } from "../../wire/name";
 import { Peer } from "../peer";
 import { Assembly, giveAssembly } from "./assembly";
+import { Habit, Habits } from "./habits";
 
 @final
 export class Session extends Peer {
@@ -33,6 +34,7 @@ export class Session extends Peer {
   older: Session | null = null;
   newer: Session | null = null;
   source: Source | null = null;
+  habit: Habit | null = null;
   olderOfSource: Session | null = null;
   newerOfSource: Session | null = null;
 }
@@ -52,8 +54,8 @@ class Source {
 @final
 export class SessionQueue {
   oldest: Session | null = null;
+  newest: Session | null = null;
   length: u32 = 0;
-  private newest: Session | null = null;
 
   push(session: Session): void {
     this.length++;
@@ -80,8 +82,8 @@ export class SessionQueue {
 
 const BUCKETS: u32 = 16384;
 /** One session in so many is a sample. */
-const SAMPLE_EVERY: u32 = 64;
-const LEAST_IDLE: u32 = 512;
+const SAMPLE_EVERY: u32 = 128;
+const LEAST_IDLE: u32 = 256;
 const MOST_IDLE: u32 = 8192;
 
 /** The sessions of one tunnel connection. */
@@ -90,10 +92,11 @@ export class Sessions {
   count: u32 = 0;
   /**
    * How many of one query may be idle. Envoy's memory of a session is some 10 KiB: thousands of them miss the processor's
-   * caches and make a new port a fifth dearer, while a session that ends before its client comes back is one more to open.
-   * So each sample that ended after one query takes an eighth off, and each that was asked again puts one on.
+   * caches, and leave a heap behind in which later ones do, while a session that ends before its client comes back is one
+   * more to open. So there are few until samples are asked again: each puts a sixteenth on, and each that was not takes an
+   * eighth off.
    */
-  idleRoom: u32 = MOST_IDLE;
+  idleRoom: u32 = LEAST_IDLE;
   private added: u32 = 0;
   /** Sessions with nothing pending: those of one query, and samples and those of more; and sessions that wait for answers. */
   readonly idle: SessionQueue = new SessionQueue();
@@ -105,6 +108,7 @@ export class Sessions {
   /** So that nobody can choose source addresses that collide. */
   private readonly seed: u64 = random64();
   private readonly sourcePool: Array<Source> = new Array<Source>();
+  private readonly habits: Habits = new Habits();
 
   find(stream: u32): Session | null {
     let session = unchecked(this.byStream[(stream >> 1) & (BUCKETS - 1)]);
@@ -126,7 +130,11 @@ export class Sessions {
     session.next = unchecked(this.byStream[bucket]);
     unchecked((this.byStream[bucket] = session));
     this.queueOf(session).push(session);
-    this.addToSource(session);
+    const hash = this.hashOf(session.high, session.low);
+    this.addToSource(session, hash & (BUCKETS - 1));
+    const habit = this.habits.of(hash);
+    habit.open(now);
+    session.habit = habit;
     this.count++;
   }
 
@@ -149,9 +157,12 @@ export class Sessions {
     session.next = null;
     this.queueOf(session).take(session);
     this.removeFromSource(session);
+    const habit = session.habit;
     if (session.isSample && session.isServed && !session.isSteady) {
       this.idleRoom = max(this.idleRoom - this.idleRoom / 8, LEAST_IDLE);
+      if (habit !== null) habit.left();
     }
+    session.habit = null;
     const assembly = session.assembly;
     if (assembly !== null) giveAssembly(assembly);
     session.assembly = null;
@@ -179,11 +190,17 @@ export class Sessions {
 
   asked(session: Session, now: u64): void {
     this.queueOf(session).take(session);
+    const habit = session.habit;
+    // What came in one turn of the worker was sent at a time, even if the first is answered by now.
+    if (habit !== null && (session.pending != 0 || (session.isServed && session.activeAt == now))) habit.askedTwice();
     session.pending++;
     session.isFresh = false;
     if (session.isServed && !session.isSteady) {
       session.isSteady = true;
-      if (session.isSample) this.idleRoom = min(this.idleRoom + this.idleRoom / 8, MOST_IDLE);
+      if (session.isSample) {
+        this.idleRoom = min(this.idleRoom + this.idleRoom / 16, MOST_IDLE);
+        if (habit !== null) habit.cameBack();
+      }
     }
     session.activeAt = now;
     this.busy.push(session);
@@ -203,6 +220,24 @@ export class Sessions {
     this.busy.take(session);
     session.activeAt = now;
     this.busy.push(session);
+  }
+
+  /** Whether it ends with its answer: it is its source's habit to ask once from a port, and nothing else has come. */
+  isOver(session: Session): bool {
+    if (session.pending != 0 || !session.isServed || session.isSteady || session.isSample) return false;
+    const habit = session.habit;
+    return habit !== null && habit.asksOnce && session.assembly === null;
+  }
+
+  /** Such a session is about to be removed. */
+  over(session: Session): void {
+    const habit = session.habit;
+    if (habit !== null) this.habits.ended(session.stream, habit);
+  }
+
+  /** A datagram came on a stream that is none of a session's. */
+  late(stream: u32): void {
+    this.habits.late(stream);
   }
 
   private queueOf(session: Session): SessionQueue {
@@ -225,12 +260,11 @@ export class Sessions {
     return candidate !== null ? candidate : source.oldest;
   }
 
-  private bucketOf(high: u64, low: u64): u32 {
-    return <u32>(mix(mix(this.seed, high), low) >> 32) & (BUCKETS - 1);
+  private hashOf(high: u64, low: u64): u32 {
+    return <u32>(mix(mix(this.seed, high), low) >> 32);
   }
 
-  private addToSource(session: Session): void {
-    const bucket = this.bucketOf(session.high, session.low);
+  private addToSource(session: Session, bucket: u32): void {
     let known = unchecked(this.bySource[bucket]);
     while (known !== null && (known.high != session.high || known.low != session.low)) known = known.next;
     const source = known !== null ? known : this.newSource(session, bucket);
@@ -269,7 +303,7 @@ export class Sessions {
   }
 
   private removeSource(source: Source): void {
-    const bucket = this.bucketOf(source.high, source.low);
+    const bucket = this.hashOf(source.high, source.low) & (BUCKETS - 1);
     let before: Source | null = null;
     let at = unchecked(this.bySource[bucket]);
     while (at !== null && at !== source) {

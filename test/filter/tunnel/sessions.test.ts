@@ -129,7 +129,7 @@ describe("UDP sessions of the tunnel", () => {
     assert.deepEqual(answered(lab.frames()), streams);
   });
 
-  it("are idle up to a tenth of all, whoever has been for longest ends first; those that were asked twice stay, and one in 64", () => {
+  it("are idle up to a tenth of all, whoever has been for longest ends first; those that were asked twice stay", () => {
     lab.limits({ sessions: 640, perSource: 640 });
     open(1);
     ask(1);
@@ -138,7 +138,7 @@ describe("UDP sessions of the tunnel", () => {
       open(stream);
       ask(stream);
     }
-    assert.deepEqual(ended(lab.frames()), [3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29]);
+    assert.deepEqual(ended(lab.frames()), [3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31]);
     assert.deepEqual(ended(lab.pass(SECOND)), []);
   });
 
@@ -155,16 +155,105 @@ describe("UDP sessions of the tunnel", () => {
     return gone;
   };
 
-  it("are few of one query where no client comes back, and as many as there is room for where all do", () => {
+  it("are few of one query until clients come back, and as many as there is room for where all do", () => {
     lab.limits({ sessions: 50_000, perSource: 50_000 });
-    assert.deepEqual(pass(1, 3000, 1), [], "nobody knows yet");
-    const gone = pass(6001, 6000, 1);
-    // In the end all but one in 64 go when 512 others have come, and the samples among those.
-    assert.equal(gone.at(-1), 18_001 - 2 * (512 + 8 + 1));
-    const last = gone.slice(-640);
+    const gone = pass(1, 3000, 1);
+    // All but one in 128 go when 256 others have come, and the samples among those.
+    assert.equal(gone.at(-1), 6001 - 2 * (256 + 2 + 1));
+    const last = gone.slice(-1270);
     assert.equal(last.length + 10, ((last.at(-1) ?? 0) - (last[0] ?? 0)) / 2 + 1);
-    pass(18_001, 6000, 2);
-    assert.deepEqual(pass(30_001, 2000, 1), [], "room again");
+    pass(6001, 9000, 2);
+    assert.deepEqual(pass(24_001, 2000, 1), [], "room");
+    pass(28_001, 10_000, 1);
+    assert.equal(pass(48_001, 100, 1).at(-1), 48_201 - 2 * (256 + 2 + 1), "none again");
+  });
+
+  describe("of a source that asks once from each port, 2,000 times a second", () => {
+    const source = (stream: number) => `192.0.2.1:${stream % 50_000}`;
+    let next = 1;
+    /** So many sessions of one query; the streams that ended with their answers. Envoy ends others after half a second. */
+    const asks = (count: number): number[] => {
+      const gone: number[] = [];
+      for (const last = next + 2 * count; next < last; next += 2) {
+        open(next, source(next));
+        ask(next);
+        if (ended(lab.frames()).includes(next)) gone.push(next);
+        if (next > 2000) lab.send(frame(FrameType.RstStream, 0, next - 2000, u32(8)));
+        lab.pass(500);
+      }
+      return gone;
+    };
+    beforeEach(() => {
+      lab.limits({ sessions: 50_000, perSource: 50_000 });
+      next = 1;
+      assert.deepEqual(asks(2000), [], "nobody knows yet");
+      asks(500);
+    });
+
+    it("end with their answers, but for samples", () => {
+      const count = asks(1280).length;
+      assert.equal(count, 1270);
+    });
+
+    it("end with answers that come later", () => {
+      lab.mode(Mode.Hold);
+      open(next, source(next));
+      ask(next);
+      lab.take();
+      lab.call("answerHeld");
+      const frames = lab.frames();
+      assert.deepEqual([answered(frames), ended(frames)], [[next], [next]]);
+    });
+
+    it("answer two queries at a time, and linger from then on", () => {
+      open(next, source(next));
+      lab.send(Buffer.concat([datagram(next, "A"), datagram(next, "AAAA")]));
+      const frames = lab.frames();
+      assert.deepEqual([answered(frames), ended(frames)], [[next, next], []]);
+      next += 2;
+      assert.deepEqual(asks(800), []);
+    });
+
+    it("linger from then on when a query came too late", () => {
+      const gone = asks(2).at(-1) ?? 0;
+      lab.send(datagram(gone, "AAAA"));
+      assert.deepEqual(lab.frames(), []);
+      assert.deepEqual(asks(800), []);
+    });
+
+    it("linger for a part of a second query that has come", () => {
+      open(next, source(next));
+      const second = datagram(next, "AAAA");
+      const part = Buffer.from(second.subarray(0, second.length - 1));
+      part.writeUIntBE(part.length - 9, 0, 3);
+      lab.send(Buffer.concat([datagram(next, "A"), part]));
+      assert.deepEqual(ended(lab.frames()), []);
+      lab.send(frame(FrameType.Data, 0, next, second.subarray(-1)));
+      assert.deepEqual(answered(lab.frames()), [next]);
+    });
+
+    it("linger where fewer come, and those of others", () => {
+      open(99_999, "192.0.2.2:1");
+      ask(99_999);
+      assert.deepEqual(ended(lab.frames()), [], "another source");
+      next = 100_001;
+      lab.pass(SECOND);
+      assert.deepEqual(asks(20), []);
+    });
+
+    it("linger where those of samples come back", () => {
+      for (let round = 0; round < 16; round++) {
+        for (let count = 0; count < 128; count++, next += 2) {
+          open(next, source(next));
+          ask(next);
+          lab.pass(500);
+          // Asks that reach none but the sample: others have ended.
+          if (!ended(lab.frames()).includes(next)) ask(next);
+        }
+      }
+      lab.take();
+      assert.deepEqual(asks(100), []);
+    });
   });
 
   it("end while they wait only with more than half of all in use, the oldest first", () => {
