@@ -2,12 +2,15 @@
  * What is measured: a DNS server in a process of its own on core 0, with the same upstream, cache and certificate as
  * every other.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { promisify } from "node:util";
 import { eventually } from "../test/e2e/clients/deadline.ts";
 import { askUdp } from "../test/e2e/clients/udp.ts";
 import { encodeQuestion } from "../test/e2e/dns.ts";
+
+const run = promisify(execFile);
 
 /** Cores: the server has one to itself, everything else shares the other. */
 export const SERVER_CORE = 0;
@@ -76,6 +79,11 @@ export async function startPinned(
     throw new Error(`${error instanceof Error ? error.message : error}\n${output}`);
   }
   return { ports, pid, path: "/dns-query", stop: () => stopProcess(child) };
+}
+
+/** Moves a process that runs already, all of its threads. */
+export async function pin(core: number, pid: number): Promise<void> {
+  await run("taskset", ["-a", "-c", "-p", String(core), String(pid)]);
 }
 
 export async function stopProcess(child: ChildProcess): Promise<void> {

@@ -10,7 +10,7 @@ import { PolicyService } from "../../test/e2e/service.ts";
 import { envoyBinary } from "../../test/e2e/stack.ts";
 import { filterWasm } from "../../test/host/wasm.ts";
 import { joinDocuments } from "../../test/stories/world.ts";
-import { freePort, LOADER_CORE, type Peer, SERVER_CORE, type Settings, startPinned } from "../server.ts";
+import { freePort, LOADER_CORE, type Peer, pin, SERVER_CORE, type Settings, startPinned } from "../server.ts";
 
 const tenant = `apiVersion: dns.mesh/v1alpha1
 kind: Tenant
@@ -38,6 +38,7 @@ function productOf(name: string, workers: number, cores: string): Peer {
       const folder = `${directory}/product-${workers}`;
       await mkdir(folder);
       const service = await PolicyService.start(folder);
+      await pin(LOADER_CORE, service.program.pid);
       const { status, body } = await service.put(joinDocuments(tenant, rule, upstream(settings)));
       if (status !== 200) throw new Error(`the policy service answered ${status}: ${body}`);
       const bootstrap = {

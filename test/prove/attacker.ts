@@ -1,5 +1,6 @@
 /**
- * A greedy client, as a process: goes on until it is killed, and says when it has begun.
+ * A greedy client, as a process: goes on until it is killed, says when it has begun, and, asked, how much it has sent: one
+ * that gets no room from those whom it attacks would prove nothing.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { connect } from "node:net";
@@ -12,11 +13,12 @@ export interface Attack {
   host: string;
   ports: Target["ports"];
   from: string;
+  /** Datagrams a second, of unique names and of spoofed sources. */
+  flood: number;
 }
 
-const UNIQUE_RATE = 20_000;
-const SPOOFED_RATE = 20_000;
-const SOURCES = 4000;
+/** Of a flood of 20,000/s, as many as come in 0.6 s: longer than a session lingers, so each datagram is a new one. */
+const SOURCES = 12_000;
 const NON_READERS = 50;
 const SLOW_CONNECTIONS = 1000;
 const BEAT_MS = 2;
@@ -28,47 +30,49 @@ const attacks: Record<Attack["kind"], (attack: Attack) => Promise<void>> = {
   "slow connections": connectSlowly,
 };
 
-/** Calls so many times a second, in small portions. */
+let sent = 0;
+
+/** Calls so many times a second, in small portions: what could not be done in time is left out. */
 function pace(rate: number, action: (number: number) => void): void {
   const started = performance.now();
   let done = 0;
   setInterval(() => {
     const due = ((performance.now() - started) * rate) / 1000;
-    done = Math.max(done, due - rate / 20);
-    for (; done < due; done++) action(Math.floor(done));
+    done = Math.max(done, due - rate / 50);
+    for (; done < due; done++, sent++) action(Math.floor(done));
   }, BEAT_MS);
 }
 
-function bind(address: string): Promise<Socket> {
+function open(address: string, { host, ports }: Attack): Promise<Socket> {
   const socket = createSocket("udp4");
   socket.on("error", () => {});
-  return new Promise((resolve) => socket.bind({ address, port: 0 }, () => resolve(socket)));
+  return new Promise((resolve) =>
+    socket.bind({ address, port: 0 }, () => socket.connect(ports.udp, host, () => resolve(socket))),
+  );
 }
 
-async function askUniqueNames({ host, ports, from }: Attack): Promise<void> {
-  const sockets = await Promise.all(Array.from({ length: 8 }, () => bind(from)));
-  pace(UNIQUE_RATE, (number) => {
-    const question = encodeQuestion(`u${number}.net`, { id: number & 0xffff });
-    sockets[number % sockets.length]?.send(question, ports.udp, host);
+/** A question whose name has a number to be put in, and where. */
+const DIGITS = 9;
+const numbered = encodeQuestion(`u${"0".repeat(DIGITS)}.net`);
+const NUMBER_AT = numbered.indexOf("0".repeat(DIGITS), 12, "latin1");
+
+async function askUniqueNames(attack: Attack): Promise<void> {
+  const sockets = await Promise.all(Array.from({ length: 8 }, () => open(attack.from, attack)));
+  pace(attack.flood, (number) => {
+    const question = Buffer.from(numbered);
+    question.writeUInt16BE(number & 0xffff);
+    question.write(String(number).padStart(DIGITS, "0"), NUMBER_AT, "latin1");
+    sockets[number % sockets.length]?.send(question);
   });
 }
 
-async function spoof({ host, ports }: Attack): Promise<void> {
+async function spoof(attack: Attack): Promise<void> {
   // Addresses of nobody: sources that never read what comes.
   const address = (index: number) => `127.${64 + (index % 64)}.${(index >> 6) & 255}.${1 + (index % 250)}`;
   const sockets: Socket[] = [];
-  for (let index = 0; index < SOURCES; index++) sockets.push(await bind(address(index)));
-  pace(SPOOFED_RATE, (number) => {
-    const question = encodeQuestion("spoofed.org", { id: number & 0xffff });
-    const at = number % SOURCES;
-    sockets[at]?.send(question, ports.udp, host);
-    // A new port for the next time: every datagram is a session of its own.
-    if (number % 8 === 0)
-      void bind(address(at)).then((socket) => {
-        sockets[at]?.close();
-        sockets[at] = socket;
-      });
-  });
+  for (let index = 0; index < SOURCES; index++) sockets.push(await open(address(index), attack));
+  const question = encodeQuestion("spoofed.org");
+  pace(attack.flood, (number) => sockets[number % SOURCES]?.send(question));
 }
 
 async function neverRead({ host, ports, from }: Attack): Promise<void> {
@@ -108,4 +112,5 @@ async function connectSlowly({ host, ports, from }: Attack): Promise<void> {
 
 const attack = JSON.parse(process.argv[2] ?? "{}") as Attack;
 await attacks[attack.kind](attack);
+process.on("message", () => process.send?.(sent));
 process.send?.("begun");

@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { setPriority } from "node:os";
+import { availableParallelism, setPriority } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { eventually, within } from "../e2e/clients/deadline.ts";
@@ -31,6 +31,11 @@ const ANSWERED_SHORT = 0.95;
 const NOT_READING_MIB = 64;
 const COLD_WITHIN_MS = 50;
 
+/** Datagrams a second that a flood is to be; one that is starved itself shows nothing. */
+const FLOOD = 20_000;
+const FLOOD_SENT = 0.95;
+const FLOODS: Attack["kind"][] = ["unique names", "spoofed sources"];
+
 const ATTACKS: Attack["kind"][] = ["unique names", "clients that never read", "spoofed sources", "slow connections"];
 
 /** The attacker's names, which it is denied, and others' cold names. */
@@ -40,7 +45,9 @@ export const starving: Proof = {
   name: "starving",
   what: "20,000 unique names/s, 50 clients that never read, 20,000 spoofed sources/s, 1,000 slow connections: others go on",
   async run(scale, report) {
-    const stack = await Stack.start({ policy, upstreams: { public: { zone: anyZone } }, concurrency: 1 });
+    // Workers as `npm start` has them.
+    const concurrency = Math.min(availableParallelism(), 4);
+    const stack = await Stack.start({ policy, upstreams: { public: { zone: anyZone } }, concurrency });
     stack.upstream().record = false;
     try {
       const seconds = scaled(SECONDS, scale, 3);
@@ -64,15 +71,19 @@ async function endure(
   const before = stack.envoy.residentBytes;
   const isShort = seconds < SHORT_SECONDS;
   const answered = isShort ? ANSWERED_SHORT : ANSWERED;
-  const attack: Attack = { kind, host: stack.target.host, ports: stack.target.ports, from: stack.ask.from("frontend") };
+  const { host, ports } = stack.target;
+  const attack: Attack = { kind, host, ports, from: stack.ask.from("frontend"), flood: FLOOD };
   const child = fork(attacker, [JSON.stringify(attack)], { execArgv: ["--import", "tsx"] });
   // Attackers have machines of their own: here they are given what the others leave.
-  if (child.pid) setPriority(child.pid, 10);
+  if (child.pid) setPriority(child.pid, 4);
   try {
     await within(20_000, `attack by ${kind}`, once(child, "message"));
+    const sentBefore = await sentBy(child);
     const load = measure(stack, kind.replaceAll(" ", "-"), seconds);
     const cold = await coldNames(stack, kind, seconds);
+    const sent = (await sentBy(child)) - sentBefore;
     const result = await load;
+    if (FLOODS.includes(kind)) report.atRate(`${kind}: sent a second`, sent / seconds, FLOOD * FLOOD_SENT);
     const held = (stack.envoy.residentBytes - before) / 2 ** 20;
     report.atLeast(`${kind}: others answered, share`, result.share, answered);
     report.atMost(`${kind}: others failed`, result.failed, Math.ceil(result.sent * (1 - answered)));
@@ -90,6 +101,14 @@ async function endure(
     await stack.ask.udp(encodeQuestion("calm.org"), "backend", 1000);
     return performance.now() - started < LATE_MS;
   });
+}
+
+/** How many datagrams an attacker has sent. */
+async function sentBy(child: ChildProcess): Promise<number> {
+  const answer = within(20_000, "the attacker's count", once(child, "message"));
+  child.send("sent?");
+  const [sent] = await answer;
+  return sent;
 }
 
 /** What another tenant sees of names that are kept. */

@@ -83,7 +83,7 @@ export class SessionQueue {
 const BUCKETS: u32 = 16384;
 /** One session in so many is a sample. */
 const SAMPLE_EVERY: u32 = 128;
-const LEAST_IDLE: u32 = 256;
+const LEAST_IDLE: u32 = 512;
 const MOST_IDLE: u32 = 8192;
 
 /** The sessions of one tunnel connection. */

@@ -158,14 +158,14 @@ describe("UDP sessions of the tunnel", () => {
   it("are few of one query until clients come back, and as many as there is room for where all do", () => {
     lab.limits({ sessions: 50_000, perSource: 50_000 });
     const gone = pass(1, 3000, 1);
-    // All but one in 128 go when 256 others have come, and the samples among those.
-    assert.equal(gone.at(-1), 6001 - 2 * (256 + 2 + 1));
+    // All but one in 128 go when 512 others have come, and the samples among those.
+    assert.equal(gone.at(-1), 6001 - 2 * (512 + 4 + 1));
     const last = gone.slice(-1270);
     assert.equal(last.length + 10, ((last.at(-1) ?? 0) - (last[0] ?? 0)) / 2 + 1);
     pass(6001, 9000, 2);
     assert.deepEqual(pass(24_001, 2000, 1), [], "room");
     pass(28_001, 10_000, 1);
-    assert.equal(pass(48_001, 100, 1).at(-1), 48_201 - 2 * (256 + 2 + 1), "none again");
+    assert.equal(pass(48_001, 100, 1).at(-1), 48_201 - 2 * (512 + 4 + 1), "none again");
   });
 
   describe("of a source that asks once from each port, 2,000 times a second", () => {
