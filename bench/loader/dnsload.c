@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,8 @@ int main(int argc, char **argv) {
   names = (uint32_t)strtoul(argv[7], NULL, 10);
   next_name = argc > 8 ? (uint32_t)strtoul(argv[8], NULL, 10) : 0;
 
+  /* What shares this core is not to be measured as the server's latency; only root may. */
+  if (rate > 0) sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
   prctl(PR_SET_TIMERSLACK, 1);
   int epoll = epoll_create1(0);
   struct slot *all = calloc(slots, sizeof *all);
@@ -143,7 +146,7 @@ int main(int argc, char **argv) {
         free_from = (free_from + 1) % slots;
       }
     }
-    /* Sleeps until the next query is due: what shares this core is not to be measured as the server's latency. */
+    /* Until the next query is due. */
     int64_t wait = rate > 0 ? start + (int64_t)(sent * 1e6 / rate) - now_us() : LONGEST_WAIT_US;
     if (wait < 0 || wait > LONGEST_WAIT_US) wait = wait < 0 ? 0 : LONGEST_WAIT_US;
     struct timespec timeout = {.tv_nsec = wait * 1000};
