@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { freePort, LOADER_CORE, prefer, type RunningServer, startPinned } from "./server.ts";
+import { freePort, LOADER_CORE, type RunningServer, startPinned } from "./server.ts";
 
 const run = promisify(execFile);
 
@@ -40,9 +40,7 @@ export async function startBackend(directory: string, { certificate, key }: Cert
   tcp-idle-timeout: 60000
 ${unboundProcess(directory)}`,
   );
-  const backend = await startPinned(LOADER_CORE, ["unbound", "-d", "-p", "-c", file], ports);
-  await prefer(backend.pid);
-  return backend;
+  return startPinned(LOADER_CORE, ["unbound", "-d", "-p", "-c", file], ports);
 }
 
 /** The lines that let unbound run in the foreground, as it is, from a directory. */

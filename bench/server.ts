@@ -86,16 +86,6 @@ export async function pin(core: number, pid: number): Promise<void> {
   await run("taskset", ["-a", "-c", "-p", String(core), String(pid)]);
 }
 
-/**
- * Puts a process before all others of its core: how long it waits for them is not to be measured as the server's latency.
- * Only root may.
- */
-export async function prefer(pid: number): Promise<void> {
-  await run("chrt", ["-a", "-f", "-p", "1", String(pid)]).catch(() =>
-    console.error("without root: latencies are later"),
-  );
-}
-
 export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));

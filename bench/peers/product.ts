@@ -38,7 +38,7 @@ function productOf(name: string, workers: number, cores: string): Peer {
       const folder = `${directory}/product-${workers}`;
       await mkdir(folder);
       const service = await PolicyService.start(folder);
-      await pin(LOADER_CORE, service.program.pid);
+      if (workers === 1) await pin(LOADER_CORE, service.program.pid);
       const { status, body } = await service.put(joinDocuments(tenant, rule, upstream(settings)));
       if (status !== 200) throw new Error(`the policy service answered ${status}: ${body}`);
       const bootstrap = {
