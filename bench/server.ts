@@ -86,6 +86,12 @@ export async function pin(core: number, pid: number): Promise<void> {
   await run("taskset", ["-a", "-c", "-p", String(core), String(pid)]);
 }
 
+/** Puts a process before all others of its core, or among them again; where only root may, nothing happens. */
+export async function prefer(pid: number, isPreferred: boolean): Promise<void> {
+  const policy = isPreferred ? ["--fifo", "-p", "1"] : ["--other", "-p", "0"];
+  await run("chrt", ["-a", ...policy, String(pid)]).catch(() => {});
+}
+
 export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
