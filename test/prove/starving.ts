@@ -33,6 +33,7 @@ const COLD_WITHIN_MS = 50;
 
 /** Datagrams a second that a flood is to be; one that is starved itself shows nothing. */
 const FLOOD = 20_000;
+const FLOOD_SHORT = 5000;
 const FLOOD_SENT = 0.95;
 const FLOODS: Attack["kind"][] = ["unique names", "spoofed sources"];
 
@@ -70,9 +71,10 @@ async function endure(
 ): Promise<void> {
   const before = stack.envoy.residentBytes;
   const isShort = seconds < SHORT_SECONDS;
+  const flood = isShort ? FLOOD_SHORT : FLOOD;
   const answered = isShort ? ANSWERED_SHORT : ANSWERED;
   const { host, ports } = stack.target;
-  const attack: Attack = { kind, host, ports, from: stack.ask.from("frontend"), flood: FLOOD };
+  const attack: Attack = { kind, host, ports, from: stack.ask.from("frontend"), flood };
   const child = fork(attacker, [JSON.stringify(attack)], { execArgv: ["--import", "tsx"] });
   // Attackers have machines of their own: here they are given what the others leave.
   if (child.pid) setPriority(child.pid, 4);
@@ -83,7 +85,7 @@ async function endure(
     const cold = await coldNames(stack, kind, seconds);
     const sent = (await sentBy(child)) - sentBefore;
     const result = await load;
-    if (FLOODS.includes(kind)) report.atRate(`${kind}: sent a second`, sent / seconds, FLOOD * FLOOD_SENT);
+    if (FLOODS.includes(kind)) report.atRate(`${kind}: sent a second`, sent / seconds, flood * FLOOD_SENT);
     const held = (stack.envoy.residentBytes - before) / 2 ** 20;
     report.atLeast(`${kind}: others answered, share`, result.share, answered);
     report.atMost(`${kind}: others failed`, result.failed, Math.ceil(result.sent * (1 - answered)));
