@@ -76,7 +76,7 @@ async function endure(
   const { host, ports } = stack.target;
   const attack: Attack = { kind, host, ports, from: stack.ask.from("frontend"), flood };
   const child = fork(attacker, [JSON.stringify(attack)], { execArgv: ["--import", "tsx"] });
-  // Attackers have machines of their own: here they are given what the others leave.
+  // Attackers have machines of their own: here the others go before them.
   if (child.pid) setPriority(child.pid, 4);
   try {
     await within(20_000, `attack by ${kind}`, once(child, "message"));
