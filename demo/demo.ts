@@ -3,7 +3,7 @@
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
@@ -31,6 +31,9 @@ export interface DemoOptions {
   /** One line for people. */
   say: (line: string) => void;
 }
+
+/** Workers of Envoy, where nobody says how many. */
+export const defaultWorkers = Math.min(availableParallelism(), 4);
 
 /** Ports of the upstream's servers in examples/demo.yaml. */
 const written = { "upstream-dot": 8853, "upstream-doh": 8443, "upstream-tcp": 8053 } as const;

@@ -1,11 +1,10 @@
 /**
  * The command behind `npm start`: flags, lines to try, signals.
  */
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Demo } from "./demo.ts";
+import { Demo, defaultWorkers } from "./demo.ts";
 import { defaultPorts, type Ports } from "./ports.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -48,7 +47,7 @@ function parse(args: string[]): { ports: Ports; policy: string; concurrency: num
     options: {
       ...flags,
       policy: { type: "string", default: join(root, "examples", "demo.yaml") },
-      workers: { type: "string", default: String(Math.min(availableParallelism(), 4)) },
+      workers: { type: "string", default: String(defaultWorkers) },
       help: { type: "boolean", default: false },
     },
   });

@@ -148,7 +148,8 @@ int main(int argc, char **argv) {
     }
     /* Until the next query is due. */
     int64_t wait = rate > 0 ? start + (int64_t)(sent * 1e6 / rate) - now_us() : LONGEST_WAIT_US;
-    if (wait < 0 || wait > LONGEST_WAIT_US) wait = wait < 0 ? 0 : LONGEST_WAIT_US;
+    if (wait < 0) wait = 0;
+    if (wait > LONGEST_WAIT_US) wait = LONGEST_WAIT_US;
     struct timespec timeout = {.tv_nsec = wait * 1000};
     struct epoll_event events[64];
     int ready = epoll_pwait2(epoll, events, 64, &timeout, NULL);

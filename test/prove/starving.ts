@@ -3,9 +3,10 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { availableParallelism, setPriority } from "node:os";
+import { setPriority } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { defaultWorkers } from "../../demo/demo.ts";
 import { eventually, within } from "../e2e/clients/deadline.ts";
 import { encodeQuestion } from "../e2e/dns.ts";
 import { Stack } from "../e2e/stack.ts";
@@ -46,9 +47,8 @@ export const starving: Proof = {
   name: "starving",
   what: "20,000 unique names/s, 50 clients that never read, 20,000 spoofed sources/s, 1,000 slow connections: others go on",
   async run(scale, report) {
-    // Workers as `npm start` has them.
-    const concurrency = Math.min(availableParallelism(), 4);
-    const stack = await Stack.start({ policy, upstreams: { public: { zone: anyZone } }, concurrency });
+    const upstreams = { public: { zone: anyZone } };
+    const stack = await Stack.start({ policy, upstreams, concurrency: defaultWorkers });
     stack.upstream().record = false;
     try {
       const seconds = scaled(SECONDS, scale, 3);

@@ -163,7 +163,7 @@ export class TunnelConnection extends Channel implements Http2Handler {
 
   private endIfOver(session: Session): void {
     if (!this.sessions.isOver(session)) return;
-    this.sessions.over(session);
+    this.sessions.habits.ended(session.stream, session.habit);
     this.endSession(session);
   }
 
@@ -192,7 +192,7 @@ export class TunnelConnection extends Channel implements Http2Handler {
     this.http2.grant(size);
     const session = this.sessions.find(stream);
     if (session === null) {
-      if (at < end) this.sessions.late(stream);
+      if (at < end) this.sessions.habits.late(stream);
       return;
     }
     session.consumed += size;

@@ -34,7 +34,8 @@ export class Session extends Peer {
   older: Session | null = null;
   newer: Session | null = null;
   source: Source | null = null;
-  habit: Habit | null = null;
+  /** From when it is added. */
+  habit!: Habit;
   olderOfSource: Session | null = null;
   newerOfSource: Session | null = null;
 }
@@ -108,7 +109,7 @@ export class Sessions {
   /** So that nobody can choose source addresses that collide. */
   private readonly seed: u64 = random64();
   private readonly sourcePool: Array<Source> = new Array<Source>();
-  private readonly habits: Habits = new Habits();
+  readonly habits: Habits = new Habits();
 
   find(stream: u32): Session | null {
     let session = unchecked(this.byStream[(stream >> 1) & (BUCKETS - 1)]);
@@ -132,9 +133,8 @@ export class Sessions {
     this.queueOf(session).push(session);
     const hash = this.hashOf(session.high, session.low);
     this.addToSource(session, hash & (BUCKETS - 1));
-    const habit = this.habits.of(hash);
-    habit.open(now);
-    session.habit = habit;
+    session.habit = this.habits.of(hash);
+    session.habit.open(now);
     this.count++;
   }
 
@@ -157,12 +157,10 @@ export class Sessions {
     session.next = null;
     this.queueOf(session).take(session);
     this.removeFromSource(session);
-    const habit = session.habit;
     if (session.isSample && session.isServed && !session.isSteady) {
       this.idleRoom = max(this.idleRoom - this.idleRoom / 8, LEAST_IDLE);
-      if (habit !== null) habit.left();
+      session.habit.left();
     }
-    session.habit = null;
     const assembly = session.assembly;
     if (assembly !== null) giveAssembly(assembly);
     session.assembly = null;
@@ -190,16 +188,15 @@ export class Sessions {
 
   asked(session: Session, now: u64): void {
     this.queueOf(session).take(session);
-    const habit = session.habit;
     // What came in one turn of the worker was sent at a time, even if the first is answered by now.
-    if (habit !== null && (session.pending != 0 || (session.isServed && session.activeAt == now))) habit.askedTwice();
+    if (session.pending != 0 || (session.isServed && session.activeAt == now)) session.habit.askedTwice();
     session.pending++;
     session.isFresh = false;
     if (session.isServed && !session.isSteady) {
       session.isSteady = true;
       if (session.isSample) {
         this.idleRoom = min(this.idleRoom + this.idleRoom / 16, MOST_IDLE);
-        if (habit !== null) habit.cameBack();
+        session.habit.cameBack();
       }
     }
     session.activeAt = now;
@@ -225,19 +222,7 @@ export class Sessions {
   /** Whether it ends with its answer: it is its source's habit to ask once from a port, and nothing else has come. */
   isOver(session: Session): bool {
     if (session.pending != 0 || !session.isServed || session.isSteady || session.isSample) return false;
-    const habit = session.habit;
-    return habit !== null && habit.asksOnce && session.assembly === null;
-  }
-
-  /** Such a session is about to be removed. */
-  over(session: Session): void {
-    const habit = session.habit;
-    if (habit !== null) this.habits.ended(session.stream, habit);
-  }
-
-  /** A datagram came on a stream that is none of a session's. */
-  late(stream: u32): void {
-    this.habits.late(stream);
+    return session.habit.asksOnce && session.assembly === null;
   }
 
   private queueOf(session: Session): SessionQueue {
